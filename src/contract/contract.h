@@ -1,0 +1,135 @@
+/* contract.h - an OpenAPI document as operations: who may call each, how often, what goes in and what comes out.
+ *
+ * Built once at start, by every role that needs it and by `limen check`; read-only afterwards. A contract with a fault is
+ * never returned, so the layers above need not ask whether a bound is there. */
+#ifndef CONTRACT_CONTRACT_H
+#define CONTRACT_CONTRACT_H
+
+#include "contract/doc.h"
+#include "contract/method.h"
+#include "contract/schema.h"
+#include "core/limits.h"
+
+enum scheme_kind { SCHEME_SESSION }; /* apiKey in a cookie named __Host-…; bearer tokens and API keys come later */
+
+/* A security scheme, with Limen's extensions:
+ *   x-roles: [customer, admin]         the roles that this scheme knows
+ *   x-sign-up-roles: [customer]        what an account that signs itself up is given
+ *   x-first-account: { id, email, roles }   made at first start, with a generated password that is printed once */
+struct security_scheme {
+    limen_str name; /* in components/securitySchemes */
+    enum scheme_kind kind;
+    limen_str cookie; /* its name */
+    uint32_t sign_up_roles;
+    bool has_first_account;
+    limen_str first_id, first_email;
+    uint32_t first_roles;
+};
+
+/* One alternative of `security`: a credential of this scheme whose principal holds all of `roles`. */
+struct requirement {
+    uint32_t scheme; /* index in contract.schemes */
+    uint32_t roles;  /* a mask over contract.roles; 0: any principal */
+};
+
+enum limit_per { LIMIT_PER_ADDRESS, LIMIT_PER_CALLER };
+
+/* `x-rate-limit: 10/minute per caller`; units second, minute, hour, day. */
+struct rate_limit {
+    uint32_t quota;
+    int64_t window_us;
+    enum limit_per per;
+    limen_str name;   /* for the RateLimit fields: the operation's id, or "address" */
+    uint32_t policy;  /* unique number in the contract; 0 is contract.address_limit */
+};
+
+enum parameter_in { PARAMETER_PATH, PARAMETER_QUERY, PARAMETER_HEADER, PARAMETER_COOKIE };
+
+struct parameter {
+    limen_str name;
+    enum parameter_in in;
+    bool is_required;
+    const struct schema *schema;
+    const struct doc_node *schema_node; /* dereferenced */
+    const struct doc_node *node;
+};
+
+/* One declared reply. */
+struct reply_spec {
+    int status;
+    bool has_body;
+    bool is_problem;               /* application/problem+json */
+    limen_str media_type;
+    const struct schema *schema;   /* NULL without body */
+    const struct doc_node *schema_node; /* as written: may be a $ref */
+};
+
+/* One piece of a path template. */
+struct path_segment {
+    limen_str literal;     /* when is_parameter is false; percent-decoded */
+    bool is_parameter;     /* the whole segment is {name} */
+    uint32_t parameter;    /* index in operation.parameters */
+};
+
+struct operation {
+    uint32_t index; /* in contract.operations; stable for one contract, and known to all roles */
+    limen_str id;   /* operationId */
+    enum http_method method;
+    limen_str path; /* the template */
+    struct path_segment segments[LIMIT_PATH_SEGMENTS];
+    uint32_t segment_count;
+    const struct doc_node *node;
+
+    bool is_public;                 /* security: [] */
+    struct requirement *requirements;
+    uint32_t requirement_count;
+    struct rate_limit *limits;
+    uint32_t limit_count;
+    bool needs_key;                 /* x-idempotency: required */
+    bool is_interactive;            /* x-interactive: true */
+    int64_t timeout_us;             /* x-timeout; default 10 s */
+
+    struct parameter *parameters;
+    uint32_t parameter_count;
+
+    bool has_body, body_required;
+    limen_str body_media_type;      /* application/json in this version */
+    const struct schema *body;
+    const struct doc_node *body_node; /* as written: may be a $ref */
+    size_t body_ceiling;            /* bytes; LIMIT_BODY_BYTES, or x-max-body */
+
+    struct reply_spec *replies;     /* by rising status */
+    uint32_t reply_count;
+};
+
+struct contract {
+    struct doc doc;
+    limen_str title, version;
+    struct schema_set *schemas;
+    struct operation *operations;
+    uint32_t operation_count;
+    struct security_scheme *schemes;
+    uint32_t scheme_count;
+    limen_str roles[LIMIT_ROLES]; /* of all schemes; a role's bit is its index */
+    uint32_t role_count;
+    struct rate_limit address_limit; /* root `x-address-limit: 6000/minute`, counted before routing; default 6000/minute */
+    uint32_t policy_count;
+    limen_str json; /* the document as compact JSON, served at /openapi.json */
+};
+
+/* Reads and checks. True when `errors` is still empty; then `ret_contract` lives in the arena (and contract_release frees what
+ * the arena does not hold). `warnings` may grow in either case. */
+bool contract_load(limen_str text, limen_str file, struct arena *arena, struct contract *ret_contract,
+                   struct diags *errors, struct diags *warnings) LIMEN_MUST_CHECK;
+void contract_release(struct contract *contract);
+
+const struct operation *contract_find(const struct contract *contract, limen_str operation_id);
+const struct reply_spec *operation_reply(const struct operation *operation, int status); /* NULL: not declared */
+/* The bit of a role, or 0 when no scheme knows it. */
+uint32_t contract_role(const struct contract *contract, limen_str name);
+
+enum report_format { REPORT_TABLE, REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML };
+/* The boundary on one page: for each operation who may call it, how often, what goes in, what comes out. */
+void contract_report(const struct contract *contract, enum report_format format, bool colour, struct buf *out);
+
+#endif

@@ -1,0 +1,48 @@
+/* arena.h - memory that is given back all at once.
+ *
+ * A call allocates by moving a pointer and frees by forgetting. Blocks come from a pool that belongs to one thread and
+ * keeps a bounded number for reuse, so that a warm worker never asks malloc. Under AddressSanitizer the pool never
+ * recycles and unused parts are poisoned. */
+#ifndef CORE_ARENA_H
+#define CORE_ARENA_H
+
+#include "limen/base.h"
+
+#include <stdarg.h>
+
+struct arena_pool;
+struct arena_block;
+
+/* Makes a pool that keeps at most `max_blocks` free blocks. NULL when memory is out. Owner: the caller. */
+struct arena_pool *arena_pool_new(size_t max_blocks);
+/* Frees the pool and its free blocks; accepts NULL. Every arena of the pool must have been released. */
+void arena_pool_free(struct arena_pool *pool);
+
+/* Invariant: `next <= end`, both inside `blocks` or both NULL. */
+struct arena {
+    struct arena_pool *pool;    /* NULL: blocks come from malloc (start-up code) */
+    struct arena_block *blocks; /* newest first */
+    char *next, *end;
+    size_t total_bytes;         /* of all blocks */
+    size_t ceiling_bytes;       /* past it arena_alloc answers NULL */
+};
+
+void arena_init(struct arena *arena, struct arena_pool *pool, size_t ceiling_bytes);
+/* Gives all memory back. The arena may be used again. */
+void arena_release(struct arena *arena);
+
+/* `bytes` of memory, aligned to 16; not zeroed. NULL past the ceiling or when memory is out. 0 bytes give a valid pointer. */
+void *arena_alloc(struct arena *arena, size_t bytes) LIMEN_MUST_CHECK;
+/* The same for `count` items of `bytes` each, zeroed; NULL on overflow. */
+void *arena_zalloc(struct arena *arena, size_t count, size_t bytes) LIMEN_MUST_CHECK;
+/* A copy that lives in the arena, followed by a NUL that is not counted. ptr is NULL (and len 0) when memory is out. */
+limen_str arena_copy(struct arena *arena, limen_str s) LIMEN_MUST_CHECK;
+/* As printf; the text is followed by a NUL. ptr is NULL when memory is out. */
+limen_str arena_printf(struct arena *arena, const char *format, ...) LIMEN_PRINTF(2, 3);
+limen_str arena_vprintf(struct arena *arena, const char *format, va_list args) LIMEN_PRINTF(2, 0);
+
+/* arena_alloc for a type: ARENA_NEW(arena, struct thing) is zeroed. */
+#define ARENA_NEW(arena, type) ((type *)arena_zalloc((arena), 1, sizeof(type)))
+#define ARENA_NEW_ARRAY(arena, type, count) ((type *)arena_zalloc((arena), (count), sizeof(type)))
+
+#endif

@@ -1,0 +1,59 @@
+/* str.h - what one does with a limen_str, and the buffer that one writes into. */
+#ifndef CORE_STR_H
+#define CORE_STR_H
+
+#include "limen/base.h"
+
+#include <string.h>
+
+struct arena;
+
+static inline limen_str str_make(const char *ptr, size_t len) { return (limen_str){ ptr, len }; }
+/* Of a NUL-terminated string that is our own (an argument, an environment variable); NULL gives the empty string. */
+limen_str str_of(const char *text);
+
+bool str_equal(limen_str a, limen_str b);
+bool str_equal_nocase(limen_str a, limen_str b);    /* ASCII case only */
+int str_compare(limen_str a, limen_str b);          /* bytewise, as qsort wants it */
+bool str_starts(limen_str s, limen_str prefix);
+bool str_ends(limen_str s, limen_str suffix);
+/* Index of the first `c` / `needle` at or after `from`, or SIZE_MAX. */
+size_t str_find_char(limen_str s, char c, size_t from);
+size_t str_find(limen_str s, limen_str needle, size_t from);
+/* `from` and `to` are clamped to the length. */
+limen_str str_slice(limen_str s, size_t from, size_t to);
+limen_str str_trim(limen_str s);                    /* spaces, tabs, CR, LF at both ends */
+/* Splits at the first `c`: what stands before it is returned and `*rest` moves behind it (empty when there is none). */
+limen_str str_cut(limen_str *rest, char c);
+/* True when all of `s` is one decimal number that fits; "-5" is fine, "+5", "", "05" and " 5" are not. */
+bool str_to_int64(limen_str s, int64_t *ret_value) LIMEN_MUST_CHECK;
+/* True when `s` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+bool str_is_utf8(limen_str s);
+/* Number of code points of well-formed UTF-8. */
+size_t str_code_points(limen_str s);
+/* Equal in time that depends on the lengths only: for tokens and hashes. */
+bool str_equal_secret(limen_str a, limen_str b);
+
+/* A buffer that grows in an arena. A failed append sets `failed` and makes all later ones do nothing, so that the writer
+ * looks once, at the end. */
+struct buf {
+    char *ptr;
+    size_t len, cap;
+    struct arena *arena;
+    bool failed;
+};
+
+void buf_init(struct buf *buf, struct arena *arena, size_t first_bytes);
+/* Over fixed memory that belongs to the caller; an append past the end fails. */
+void buf_init_fixed(struct buf *buf, char *memory, size_t bytes);
+/* Room for `bytes` more at the end; NULL when failed. The caller adds what it wrote to `len`. */
+char *buf_reserve(struct buf *buf, size_t bytes);
+void buf_add(struct buf *buf, limen_str s);
+void buf_add_char(struct buf *buf, char c);
+void buf_add_int(struct buf *buf, int64_t value);
+void buf_add_hex(struct buf *buf, const uint8_t *bytes, size_t count); /* lower case */
+void buf_printf(struct buf *buf, const char *format, ...) LIMEN_PRINTF(2, 3);
+#define BUF_ADD(buf, literal) buf_add((buf), LIMEN_STR(literal))
+static inline limen_str buf_str(const struct buf *buf) { return (limen_str){ buf->ptr, buf->len }; }
+
+#endif

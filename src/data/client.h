@@ -1,0 +1,91 @@
+/* client.h - the worker's end: asks the data role, and hears the answer in the loop.
+ *
+ * Requests of one loop turn leave together at its end. A call holds a slot; what the slot has shown (a session) is who it is. When
+ * the data role dies, every request under way ends with DATA_GONE, and new ones do until the supervisor hands over a new socket. */
+#ifndef DATA_CLIENT_H
+#define DATA_CLIENT_H
+
+#include "data/principal.h"
+#include "data/wire.h"
+
+struct arena;
+struct data_client;
+struct loop;
+
+enum data_outcome {
+    DATA_OK,
+    DATA_NONE,       /* no such session; wrong password; key not found */
+    DATA_TAKEN,      /* sign-up: the email has an account */
+    DATA_REFUSED,    /* by a :must or by the database: `refused_by` */
+    DATA_REPLAY,     /* `status`, `reply` */
+    DATA_KEY_REUSED, /* 422 */
+    DATA_FORBIDDEN,  /* the statement's scope is not the principal's: our bug or a hostile worker */
+    DATA_BUSY,       /* 503 */
+    DATA_TIMEOUT,    /* 504; nothing was committed */
+    DATA_UNKNOWN,    /* a batch that may or may not have been committed */
+    DATA_GONE,       /* the data role went away before it answered; a batch: unknown as well */
+    DATA_ERROR       /* 500 */
+};
+
+/* One question; embedded in the call, one at a time. Owned by the caller until on_reply or data_cancel. */
+struct data_request {
+    /* ---- in ---- */
+    uint32_t slot;
+    uint16_t operation;
+    int64_t timeout_us;              /* from now */
+    struct arena *arena;             /* results */
+    const limen_row_shape *row;      /* reads */
+    void (*on_reply)(struct data_request *request);
+    void *context;
+    /* ---- out ---- */
+    enum data_outcome outcome;
+    struct principal principal;      /* session, sign-up, sign-in */
+    char token[TOKEN_TEXT_BYTES];    /* sign-up, sign-in: the cookie's value */
+    void *rows;                      /* of row->bytes each, in the arena */
+    size_t row_count;
+    uint32_t refused_by;             /* index in the batch */
+    int status;                      /* replay */
+    limen_str reply;
+    limen_str returned;              /* batch: rows of its :returning in wire form, in order */
+    /* ---- the client's own ---- */
+    uint32_t sequence;
+    size_t row_capacity;
+};
+
+struct data_client *data_client_new(struct loop *loop);
+void data_client_free(struct data_client *client);
+/* Takes a connected socket (and closes the one before). */
+bool data_client_attach(struct data_client *client, int fd) LIMEN_MUST_CHECK;
+bool data_client_is_attached(const struct data_client *client);
+/* Called whenever a new socket has been attached and its credit has come. May be NULL. */
+void data_client_on_attach(struct data_client *client, void (*on_attach)(void *context), void *context);
+
+/* A slot for a call; false when the credit is used up (503). */
+bool data_slot_take(struct data_client *client, uint32_t *ret_slot) LIMEN_MUST_CHECK;
+/* Ends the call's part: cancels a request under way (on_reply will not be called) and tells the data role to forget. */
+void data_slot_release(struct data_client *client, uint32_t slot);
+
+/* Each starts one request; on_reply comes later, from the loop, never from inside these. */
+void data_session(struct data_client *client, struct data_request *request, limen_str token_text);
+void data_sign_up(struct data_client *client, struct data_request *request, limen_str email, limen_str password, uint32_t scheme);
+void data_sign_in(struct data_client *client, struct data_request *request, limen_str email, limen_str password);
+void data_sign_out(struct data_client *client, struct data_request *request, limen_str token_text);
+void data_read(struct data_client *client, struct data_request *request, uint16_t statement, const limen_value *params, size_t count);
+
+/* A call's queue, encoded as it grows. */
+struct data_batch {
+    struct buf items;
+    uint32_t count;
+};
+void data_batch_init(struct data_batch *batch, struct arena *arena);
+void data_batch_add(struct data_batch *batch, uint16_t statement, const limen_value *params, size_t count);
+struct data_key {
+    limen_str key;
+    uint8_t fingerprint[32];
+};
+/* `key` is NULL for an unkeyed call; `status` and `reply` are what is stored with the key. */
+void data_commit(struct data_client *client, struct data_request *request, const struct data_batch *batch,
+                 const struct data_key *key, int status, limen_str reply);
+void data_key_find(struct data_client *client, struct data_request *request, const struct data_key *key);
+
+#endif

@@ -1,0 +1,64 @@
+/* queries.h - queries.sql: named statements with typed prototypes.
+ *
+ *   -- name: take_stock(item_id text, quantity int) :must  else 409 "not enough in stock"
+ *   -- returns: total int, note text?          types of result columns that are expressions (others come from the table)
+ *   -- scope: admin                            lifts the owner's filter; the principal must hold this role
+ *   -- slow
+ *   -- on: sqlite | postgresql                 the statement below is this back end's variant
+ *   UPDATE …;
+ *
+ * A statement's text ends at its `;`. `:name` must be a declared parameter, `:caller` or `:now`; schema-qualified names (main., temp.) and
+ * names that start with limen_ are refused. Read at start and by the tools. */
+#ifndef DATA_QUERIES_H
+#define DATA_QUERIES_H
+
+#include "contract/doc.h" /* diags */
+#include "limen/limen.h"
+
+enum statement_kind { STATEMENT_ONE, STATEMENT_MANY, STATEMENT_EXEC, STATEMENT_MUST, STATEMENT_RETURNING };
+
+struct statement_param {
+    limen_str name;
+    enum limen_type type;
+    bool is_nullable, is_list; /* lists are of text or int, never nullable */
+};
+
+struct statement_column {
+    limen_str name;
+    enum limen_type type;
+    bool is_nullable;
+    uint32_t line; /* of the `-- returns:` that typed it; 0: typed by the table */
+};
+
+struct statement {
+    uint16_t number; /* in the order of the file */
+    limen_str name;
+    enum statement_kind kind;
+    struct statement_param *params;
+    uint32_t param_count;
+    int else_status;     /* :must: the reply when no row changed */
+    limen_str else_text;
+    limen_str scope;     /* "": the caller's rows; "admin"…: a role; "system": never for a worker */
+    bool is_slow;
+    limen_str sql;       /* for the chosen back end, as written */
+    uint32_t line;
+    /* Filled in by store_describe (typed by `-- returns:` or by the table); in the order of the SELECT. */
+    struct statement_column *columns;
+    uint32_t column_count;
+    /* From `-- returns:`. */
+    struct statement_column *declared;
+    uint32_t declared_count;
+};
+
+struct query_set {
+    limen_str file;
+    struct statement *statements;
+    uint32_t count;
+};
+
+/* Parses queries.sql; `backend` is "sqlite" or "postgresql" and picks the variants. False after adding to `diags`. */
+bool queries_parse(limen_str text, limen_str file, limen_str backend, struct arena *arena, struct query_set *ret_set,
+                   struct diags *diags) LIMEN_MUST_CHECK;
+const struct statement *queries_find(const struct query_set *set, limen_str name);
+
+#endif

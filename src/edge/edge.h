@@ -1,0 +1,92 @@
+/* edge.h - the listener: connections in, requests up, replies out.
+ *
+ * An exchange is one request and its reply. The edge hands it up when its head is complete, reads the body only when asked,
+ * and writes all replies of a loop turn with one call. Connections are indexed by descriptor; an idle one holds no buffer. */
+#ifndef EDGE_EDGE_H
+#define EDGE_EDGE_H
+
+#include "edge/http1.h"
+
+#include <sys/socket.h>
+
+struct arena;
+struct edge;
+struct exchange;
+struct loop;
+
+/* The peer, as 16 bytes: IPv4 is mapped (::ffff:a.b.c.d). */
+struct edge_address {
+    uint8_t bytes[16];
+    uint16_t port;
+};
+/* As text into 46 bytes. */
+limen_str edge_address_text(const struct edge_address *address, char *ret_text);
+
+enum body_outcome {
+    BODY_OK,
+    BODY_TOO_LARGE, /* 413 */
+    BODY_MALFORMED, /* 400: bad chunked coding */
+    BODY_TIMEOUT,   /* 408 */
+    BODY_NO_MEMORY  /* 503 */
+};
+
+/* What the layers above do with exchanges. */
+struct edge_hooks {
+    /* A head is complete. The hook, or something it starts, must call exchange_reply in the end, unless on_gone comes first. */
+    void (*on_request)(void *context, struct exchange *exchange);
+    /* The client has left (or a write timed out) before exchange_reply; the exchange must not be touched afterwards. */
+    void (*on_gone)(void *context, struct exchange *exchange);
+    /* A connection was refused at parse level with this status before any request was handed up (for counters). May be NULL. */
+    void (*on_refused)(void *context, int status);
+    void *context;
+    /* The problem+json body of a refusal that the edge itself makes is written by the edge: {"type":"about:blank","title":…,"status":…,"detail":…}. */
+};
+
+struct http_header_out {
+    limen_str name, value; /* a CR, LF or NUL in a value makes the edge drop the field and log: never sent */
+};
+
+enum reply_flavour { REPLY_API, REPLY_PAGE }; /* which set of security headers */
+
+struct http_reply {
+    int status;
+    enum reply_flavour flavour;
+    limen_str content_type;                 /* empty: none */
+    limen_str body;
+    bool body_is_static;                    /* lives for ever: sent without a copy */
+    bool has_length;                        /* HEAD, 304: `length` is what Content-Length says though no body follows */
+    uint64_t length;
+    const struct http_header_out *headers;  /* further fields */
+    uint32_t header_count;
+    bool close;                             /* Connection: close, and close after it (with linger when a body is unread) */
+    bool is_cacheable;                      /* false: Cache-Control: no-store is added */
+};
+
+/* The listening sockets are the caller's (bound and listening); all workers share them (EPOLLEXCLUSIVE). */
+struct edge *edge_new(struct loop *loop, const struct edge_hooks *hooks);
+void edge_free(struct edge *edge);
+bool edge_listen(struct edge *edge, int fd) LIMEN_MUST_CHECK;
+/* SIGTERM: accept nothing more, close idle connections, say Connection: close on the rest. */
+void edge_drain(struct edge *edge);
+/* Open connections; 0 after a drain means that all is done. */
+size_t edge_connection_count(const struct edge *edge);
+/* A proxy whose X-Forwarded-For is believed (its right-most address that is no trusted proxy is the client). */
+bool edge_trust_proxy(struct edge *edge, limen_str cidr) LIMEN_MUST_CHECK;
+
+/* ---- one exchange ---------------------------------------------------------------------------------------------- */
+const struct http_request *exchange_request(const struct exchange *exchange);
+const struct edge_address *exchange_peer(const struct exchange *exchange); /* the client, behind trusted proxies */
+/* A pointer for the layer above; NULL at first. */
+void exchange_set_user(struct exchange *exchange, void *user);
+void *exchange_user(const struct exchange *exchange);
+/* Reads the whole body (at most `ceiling` bytes), sends 100 Continue first where it is expected, then calls `on_body` - at once, from
+ * inside this function, when all of it is there already. The slice points into the connection's buffer or the arena and is
+ * valid until exchange_reply. Called at most once, and only when framing is not FRAMING_NONE. */
+void exchange_read_body(struct exchange *exchange, size_t ceiling, struct arena *arena,
+                        void (*on_body)(void *context, struct exchange *exchange, enum body_outcome outcome, limen_str body),
+                        void *context);
+/* Ends the exchange: the reply is copied into the connection's output (but a static body is not copied), sent at the end of the
+ * turn. The exchange and the request's slices are invalid afterwards. Adds Date, Content-Length, the security headers, Connection. */
+void exchange_reply(struct exchange *exchange, const struct http_reply *reply);
+
+#endif
