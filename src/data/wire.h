@@ -36,6 +36,9 @@ struct wire_frame {
 
 /* Takes one frame from the front of `bytes`. Returns its whole length, 0 when incomplete, or SIZE_MAX when malformed or past LIMIT_FRAME_BYTES. */
 size_t wire_take(limen_str bytes, struct wire_frame *ret_frame) LIMEN_MUST_CHECK;
+/* How many bytes the frame at the front of `bytes` takes in all, as far as can be told; for the size of a buffer. Never more than
+ * LIMIT_FRAME_BYTES. */
+size_t wire_wanted(limen_str bytes);
 /* Starts a frame at the end of `out` and returns its offset; wire_end writes the length. */
 size_t wire_begin(struct buf *out, enum wire_type type, uint16_t operation, uint32_t slot, uint32_t sequence);
 void wire_end(struct buf *out, size_t begin);
@@ -58,8 +61,13 @@ void wire_put_i64(struct buf *out, int64_t value);
 void wire_put_f64(struct buf *out, double value);
 void wire_put_str(struct buf *out, limen_str value);
 
-/* Parameters, self-describing: type, null and list flags, value. Lists are allocated in the arena. */
+/* Parameters, self-describing: type, null and list flags, value. Past LIMIT_STATEMENT_PARAMS or LIMIT_LIST_ITEMS, and for a list of
+ * anything but text or int, `out` fails. */
 void wire_put_values(struct buf *out, const limen_value *values, size_t count);
+/* The exact number of bytes that wire_put_values writes; SIZE_MAX when it would fail. */
+size_t wire_values_bytes(const limen_value *values, size_t count) LIMEN_MUST_CHECK;
+/* Strings are slices of the payload; the array and lists are allocated in the arena. False when malformed (then reader->failed)
+ * or out of memory. */
 bool wire_get_values(struct wire_reader *reader, struct arena *arena, limen_value **ret_values, uint32_t *ret_count) LIMEN_MUST_CHECK;
 
 /* Rows. A row is its columns one after another: u8 is_null, then i64 | f64 | str by the column's type. The store writes, the worker
@@ -68,7 +76,8 @@ void wire_put_null(struct buf *out);
 void wire_put_column_int(struct buf *out, int64_t value); /* INT, BOOL, TIME */
 void wire_put_column_float(struct buf *out, double value);
 void wire_put_column_text(struct buf *out, limen_str value); /* TEXT, BYTES, JSON */
-/* Reads one row into `ret_row` (of shape->bytes, zeroed first); strings are copied to the arena. */
+/* Reads one row into `ret_row` (of shape->bytes, zeroed first); strings are copied to the arena. False when malformed (then
+ * reader->failed) or past the arena's ceiling. */
 bool wire_get_row(struct wire_reader *reader, const limen_row_shape *shape, struct arena *arena, void *ret_row) LIMEN_MUST_CHECK;
 
 #endif
