@@ -10,6 +10,17 @@
 
 #include <stdarg.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_IS_POISONED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_IS_POISONED 1
+#endif
+#endif
+#ifndef ARENA_IS_POISONED
+#define ARENA_IS_POISONED 0
+#endif
+
 struct arena_pool;
 struct arena_block;
 
@@ -18,21 +29,34 @@ struct arena_pool *arena_pool_new(size_t max_blocks);
 /* Frees the pool and its free blocks; accepts NULL. Every arena of the pool must have been released. */
 void arena_pool_free(struct arena_pool *pool);
 
-/* Invariant: `next <= end`, both inside `blocks` or both NULL. */
+/* Invariant: `next <= end`, both multiples of 16 and inside one of `blocks`, or both NULL. */
 struct arena {
     struct arena_pool *pool;    /* NULL: blocks come from malloc (start-up code) */
-    struct arena_block *blocks; /* newest first */
+    struct arena_block *blocks;
     char *next, *end;
     size_t total_bytes;         /* of all blocks */
-    size_t ceiling_bytes;       /* past it arena_alloc answers NULL */
+    size_t ceiling_bytes;       /* of whole blocks (LIMIT_ARENA_BLOCK_BYTES); past it arena_alloc answers NULL */
 };
 
 void arena_init(struct arena *arena, struct arena_pool *pool, size_t ceiling_bytes);
 /* Gives all memory back. The arena may be used again. */
 void arena_release(struct arena *arena);
 
+/* What arena_alloc does when the present block is too small, and always under AddressSanitizer. */
+void *arena_alloc_slowly(struct arena *arena, size_t bytes) LIMEN_MUST_CHECK;
+
 /* `bytes` of memory, aligned to 16; not zeroed. NULL past the ceiling or when memory is out. 0 bytes give a valid pointer. */
-void *arena_alloc(struct arena *arena, size_t bytes) LIMEN_MUST_CHECK;
+LIMEN_MUST_CHECK static inline void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    size_t left = (size_t)(arena->end - arena->next);
+    if (ARENA_IS_POISONED || bytes - 1 >= left) /* 0 wraps round and goes the slow way */
+        return arena_alloc_slowly(arena, bytes);
+    void *piece = arena->next;
+    arena->next += (bytes + 15) & ~(size_t)15; /* `left` is a multiple of 16, so this fits */
+    return piece;
+}
+/* Makes the newest piece longer where it stands. False, and nothing changes, when it is not the newest or room is short. */
+bool arena_extend(struct arena *arena, const void *piece, size_t old_bytes, size_t new_bytes) LIMEN_MUST_CHECK;
 /* The same for `count` items of `bytes` each, zeroed; NULL on overflow. */
 void *arena_zalloc(struct arena *arena, size_t count, size_t bytes) LIMEN_MUST_CHECK;
 /* A copy that lives in the arena, followed by a NUL that is not counted. ptr is NULL (and len 0) when memory is out. */

@@ -21,10 +21,12 @@ void clock_refresh(struct clock *clock);
 int64_t clock_mono_us(void);
 limen_time clock_wall_us(void);
 
-/* RFC 3339 with `Z` and as many fraction digits as are needed: 0, 3 or 6. */
+/* RFC 3339 with `Z` and as many fraction digits as are needed: 0, 3 or 6. Fails the buffer outside the years 0000..9999,
+ * which the format cannot show. */
 void clock_write_rfc3339(struct buf *buf, limen_time time);
 /* RFC 3339 date-time, any offset; a leap second (:60) is accepted only where UTC could have one, and becomes the next
- * second. Digits past microseconds are cut off. False when `text` is not one. */
+ * second. Digits past microseconds are cut off. False when `text` is not one, or when in UTC it falls outside
+ * the years 0000..9999. */
 bool clock_parse_rfc3339(limen_str text, limen_time *ret_time) LIMEN_MUST_CHECK;
 
 #endif

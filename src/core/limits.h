@@ -71,4 +71,8 @@
 #define LIMIT_HEARTBEAT_US 2000000                      /* a worker that is silent this long is killed and named */
 #define LIMIT_DRAIN_US 10000000                         /* after SIGTERM; what is left then is cut off */
 
+/* ---- loop and log ---------------------------------------------------------------------------------------------- */
+#define LIMIT_EVENTS_PER_TURN 256                       /* the rest comes with the next turn */
+#define LIMIT_LOG_LINE_BYTES 4096U                      /* PIPE_BUF, so that lines do not mix; a longer one is cut and says so */
+
 #endif

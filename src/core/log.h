@@ -27,7 +27,8 @@ static inline struct log_field log_int(const char *name, int64_t number)
 }
 struct log_field log_text(const char *name, const char *text); /* of our own NUL-terminated text; NULL is "" */
 
-/* Called once a process, before the first line. `role` is "worker", "data", …; it must live for ever. */
+/* Called once a process, before the first line. `role` is "worker", "data", …; it must live for ever; a negative `number`
+ * is not shown. Colour needs a terminal and no NO_COLOR in the environment. */
 void log_init(enum log_format format, enum log_level least, const char *role, int number);
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 

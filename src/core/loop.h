@@ -16,10 +16,10 @@ struct loop;
 struct loop_source {
     int fd;
     uint32_t want;  /* EPOLLIN | EPOLLOUT | EPOLLRDHUP, as last asked for */
-    uint32_t armed; /* what the kernel was told */
-    bool is_added, is_dirty;
+    uint32_t armed; /* what the kernel was told; 0: the kernel does not know the descriptor */
+    bool is_added, is_exclusive;
     void (*on_ready)(struct loop_source *source, uint32_t events);
-    struct loop_source *next_dirty;
+    struct loop_source *next_dirty, **dirty_link; /* dirty_link: the pointer that points here; NULL: not dirty */
 };
 
 /* One running timeout; embed it. Zeroed means not running. */
@@ -45,7 +45,8 @@ const struct clock *loop_clock(const struct loop *loop);
 /* Starts to watch `source->fd`. `exclusive` sets EPOLLEXCLUSIVE (listening sockets). False when the kernel refuses. */
 bool loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t want, bool exclusive,
               void (*on_ready)(struct loop_source *source, uint32_t events)) LIMEN_MUST_CHECK;
-/* Changes what is wanted; the kernel hears of it at the end of the turn. */
+/* Changes what is wanted; the kernel hears of it at the end of the turn. A source that wants 0 hears of nothing, not even
+ * EPOLLHUP and EPOLLERR, which any other may get unasked. When the kernel refuses, the source gets EPOLLERR. */
 void loop_want(struct loop *loop, struct loop_source *source, uint32_t want);
 /* Stops watching; call it before close(2). Events already fetched in this turn are not delivered any more. */
 void loop_remove(struct loop *loop, struct loop_source *source);
@@ -53,7 +54,8 @@ void loop_remove(struct loop *loop, struct loop_source *source);
 /* The list of timeouts that last `duration_us`: found or made; a loop has a few dozen at the most. NULL when memory is
  * out. Lives as long as the loop. */
 struct loop_timer_list *loop_timers(struct loop *loop, int64_t duration_us);
-/* Starts, or starts again from now. */
+/* Starts, or starts again from now (this turn's time). A timer comes due up to a millisecond late, never early; one that
+ * is started by an on_due waits for the next turn at least. */
 void loop_timer_start(struct loop_timer_list *list, struct loop_timer *timer,
                       void (*on_due)(struct loop_timer *timer));
 void loop_timer_stop(struct loop_timer *timer); /* also when not running */
@@ -61,8 +63,8 @@ void loop_timer_stop(struct loop_timer *timer); /* also when not running */
 /* Runs `task` at the end of this turn, once however often it is asked for. Tasks asked for by tasks run in the same turn. */
 void loop_at_end(struct loop *loop, struct loop_task *task);
 
-/* Turns until loop_stop. `on_turn` (may be NULL) is called at the start of each turn: the heartbeat. The loop wakes at
- * least every `max_wait_us`. */
+/* Turns until loop_stop, which may have been called before. A turn: `on_turn`, wait, the time, events, timers, tasks.
+ * `on_turn` (may be NULL) is the heartbeat. The loop wakes at least every `max_wait_us`. */
 void loop_run(struct loop *loop, int64_t max_wait_us, void (*on_turn)(void *context), void *context);
 void loop_stop(struct loop *loop);
 /* One turn, for tests and for draining; waits at most `max_wait_us`. */

@@ -12,7 +12,10 @@ static inline limen_str str_make(const char *ptr, size_t len) { return (limen_st
 /* Of a NUL-terminated string that is our own (an argument, an environment variable); NULL gives the empty string. */
 limen_str str_of(const char *text);
 
-bool str_equal(limen_str a, limen_str b);
+static inline bool str_equal(limen_str a, limen_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 bool str_equal_nocase(limen_str a, limen_str b);    /* ASCII case only */
 int str_compare(limen_str a, limen_str b);          /* bytewise, as qsort wants it */
 bool str_starts(limen_str s, limen_str prefix);
@@ -25,10 +28,12 @@ limen_str str_slice(limen_str s, size_t from, size_t to);
 limen_str str_trim(limen_str s);                    /* spaces, tabs, CR, LF at both ends */
 /* Splits at the first `c`: what stands before it is returned and `*rest` moves behind it (empty when there is none). */
 limen_str str_cut(limen_str *rest, char c);
-/* True when all of `s` is one decimal number that fits; "-5" is fine, "+5", "", "05" and " 5" are not. */
+/* True when all of `s` is one decimal number that fits; "-5" is fine, "+5", "", "05", "-0" and " 5" are not. */
 bool str_to_int64(limen_str s, int64_t *ret_value) LIMEN_MUST_CHECK;
 /* True when `s` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(limen_str s);
+/* Bytes of the well-formed UTF-8 sequence that `s` begins with, 1 to 4; 0 when it begins with none. */
+size_t str_utf8_step(limen_str s);
 /* Number of code points of well-formed UTF-8. */
 size_t str_code_points(limen_str s);
 /* Equal in time that depends on the lengths only: for tokens and hashes. */
@@ -43,13 +48,36 @@ struct buf {
     bool failed;
 };
 
+/* `first_bytes` may be 0: memory is then taken with the first append. */
 void buf_init(struct buf *buf, struct arena *arena, size_t first_bytes);
 /* Over fixed memory that belongs to the caller; an append past the end fails. */
 void buf_init_fixed(struct buf *buf, char *memory, size_t bytes);
+/* Makes room for `bytes` more, moving the text when it must. False when failed. */
+bool buf_grow(struct buf *buf, size_t bytes);
+
 /* Room for `bytes` more at the end; NULL when failed. The caller adds what it wrote to `len`. */
-char *buf_reserve(struct buf *buf, size_t bytes);
-void buf_add(struct buf *buf, limen_str s);
-void buf_add_char(struct buf *buf, char c);
+static inline char *buf_reserve(struct buf *buf, size_t bytes)
+{
+    if ((buf->failed || bytes > buf->cap - buf->len || buf->ptr == NULL) && !buf_grow(buf, bytes))
+        return NULL;
+    return buf->ptr + buf->len;
+}
+static inline void buf_add(struct buf *buf, limen_str s)
+{
+    char *room = buf_reserve(buf, s.len);
+    if (room == NULL || s.len == 0)
+        return;
+    memcpy(room, s.ptr, s.len);
+    buf->len += s.len;
+}
+static inline void buf_add_char(struct buf *buf, char c)
+{
+    char *room = buf_reserve(buf, 1);
+    if (room == NULL)
+        return;
+    *room = c;
+    buf->len++;
+}
 void buf_add_int(struct buf *buf, int64_t value);
 void buf_add_hex(struct buf *buf, const uint8_t *bytes, size_t count); /* lower case */
 void buf_printf(struct buf *buf, const char *format, ...) LIMEN_PRINTF(2, 3);
