@@ -88,8 +88,6 @@ fiber_entry:
         .cfi_endproc
         .size   fiber_entry, . - fiber_entry
 
-        .section .note.GNU-stack, "", %progbits
-
 #if defined(__ARM_FEATURE_BTI_DEFAULT)
         .section .note.gnu.property, "a", %note
         .p2align 3
@@ -99,3 +97,6 @@ fiber_entry:
 #endif
 
 #endif
+
+/* Also on the other machine, or the linker takes this file to want an executable stack. */
+        .section .note.GNU-stack, "", %progbits

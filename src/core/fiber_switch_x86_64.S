@@ -86,8 +86,6 @@ fiber_entry:
         .cfi_endproc
         .size   fiber_entry, . - fiber_entry
 
-        .section .note.GNU-stack, "", @progbits
-
 /* Good for indirect branch tracking; not for shadow stacks, which this switch does not know. */
 #if defined(__CET__) && (__CET__ & 1)
         .section .note.gnu.property, "a", @note
@@ -98,3 +96,6 @@ fiber_entry:
 #endif
 
 #endif
+
+/* Also on the other machine, or the linker takes this file to want an executable stack. */
+        .section .note.GNU-stack, "", %progbits
