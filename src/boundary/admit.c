@@ -1,0 +1,383 @@
+/* admit.c - the boundary, in the order in which a request meets it.
+ *
+ * Each step either lets the request pass or records a refusal and says false. A step costs more than the one before it: what
+ * can be refused cheaply is refused first. */
+#include "boundary/admit.h"
+
+#include "boundary/auth.h"
+#include "boundary/input.h"
+#include "core/clock.h"
+#include "core/str.h"
+
+#include <stdio.h>
+
+/* ---- refusing --------------------------------------------------------------------------------------------------------- */
+
+bool admission_refuse(struct admission *admission, enum refusal refusal, int status, const char *detail)
+{
+    admission->refusal = refusal;
+    admission->problem.status = status;
+    admission->problem.detail = str_of(detail);
+    return false;
+}
+
+static bool refuse_with_faults(struct admission *admission, enum refusal refusal)
+{
+    admission->problem.faults = &admission->faults;
+    return admission_refuse(admission, refusal, 422, "the request does not satisfy the contract");
+}
+
+void admission_add_header(struct admission *admission, limen_str name, limen_str value)
+{
+    if (admission->header_count < ADMISSION_HEADERS)
+        admission->headers[admission->header_count++] = (struct http_header_out){ name, value };
+}
+
+int64_t admission_time_left(const struct admission *admission)
+{
+    int64_t due_us = admission->started_us + admission->operation->timeout_us;
+    int64_t left = due_us - admission->boundary->clock->mono_us;
+    return left > 0 ? left : 0;
+}
+
+bool admission_take_slot(struct admission *admission)
+{
+    if (!admission->has_slot) {
+        admission->has_slot = data_slot_take(admission->boundary->data, &admission->request.slot);
+        admission->request.operation = (uint16_t)admission->operation->index;
+    }
+    return admission->has_slot;
+}
+
+/* ---- limits ----------------------------------------------------------------------------------------------------------- */
+
+/* IPv6 clients own a /64 at least, so the rest of the address says nothing. */
+static limen_str address_key(const struct edge_address *peer)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    bool is_ipv4 = memcmp(peer->bytes, mapped, sizeof(mapped)) == 0;
+    return str_make((const char *)peer->bytes, is_ipv4 ? 16 : 8);
+}
+
+static bool refuse_too_often(struct admission *admission, enum refusal refusal)
+{
+    const struct limit_state *state = &admission->limit_state;
+    int len = snprintf(admission->retry_text, sizeof(admission->retry_text), "%u", state->retry_s);
+    admission_add_header(admission, LIMEN_STR("Retry-After"), str_make(admission->retry_text, (size_t)len));
+    admission->problem.type = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+    admission->problem.policy = state->limit->name;
+    return admission_refuse(admission, refusal, 429, "too many requests; come back after the time that Retry-After names");
+}
+
+static bool count_against(struct admission *admission, const struct rate_limit *limit, limen_str caller)
+{
+    const struct boundary *boundary = admission->boundary;
+    struct limit_state state;
+    bool may_pass = limit_take(boundary->limits, limit, boundary->limit_scale, caller, boundary->clock->mono_us, &state);
+    /* The fields speak of the limit that is nearest to its end. */
+    if (!may_pass || !admission->has_limit_state || state.remaining < admission->limit_state.remaining) {
+        admission->limit_state = state;
+        admission->has_limit_state = true;
+    }
+    return may_pass;
+}
+
+static bool address_is_within_limit(struct admission *admission)
+{
+    limen_str caller = address_key(exchange_peer(admission->exchange));
+    return count_against(admission, &admission->boundary->contract->address_limit, caller)
+        || refuse_too_often(admission, REFUSAL_ADDRESS_LIMIT);
+}
+
+static bool caller_is_within_limits(struct admission *admission)
+{
+    const struct operation *operation = admission->operation;
+    admission->has_limit_state = false; /* from here on the operation's own limits are of interest */
+    for (uint32_t i = 0; i < operation->limit_count; i++) {
+        const struct rate_limit *limit = &operation->limits[i];
+        bool by_principal = limit->per == LIMIT_PER_CALLER && admission->principal.id_len > 0;
+        limen_str caller = by_principal ? principal_id(&admission->principal) : address_key(exchange_peer(admission->exchange));
+        if (!count_against(admission, limit, caller))
+            return refuse_too_often(admission, REFUSAL_LIMIT);
+    }
+    return true;
+}
+
+static void add_limit_fields(struct admission *admission)
+{
+    if (!admission->has_limit_state)
+        return;
+    admission_add_header(admission, LIMEN_STR("RateLimit-Policy"),
+                         limit_write_policy(&admission->limit_state, admission->policy_text));
+    admission_add_header(admission, LIMEN_STR("RateLimit"), limit_write_state(&admission->limit_state, admission->state_text));
+}
+
+/* ---- which operation, and whose request ------------------------------------------------------------------------------- */
+
+static bool refuse_method(struct admission *admission, limen_str allow)
+{
+    admission_add_header(admission, LIMEN_STR("Allow"), allow);
+    return admission_refuse(admission, REFUSAL_NO_METHOD, 405, "this path has no such method");
+}
+
+/* What is no operation but has an answer all the same: OPTIONS, the contract itself, the app's page. */
+static bool is_answered_here(struct admission *admission, enum route_outcome route, limen_str allow)
+{
+    const struct http_request *request = exchange_request(admission->exchange);
+    bool is_read = request->method == METHOD_GET || request->method == METHOD_HEAD;
+    struct http_reply reply = { .flavour = REPLY_API };
+    struct http_header_out allow_field = { LIMEN_STR("Allow"), allow };
+    if (request->method == METHOD_OPTIONS && (route == ROUTE_NO_METHOD || str_equal(request->path, LIMEN_STR("*")))) {
+        if (route != ROUTE_NO_METHOD)
+            allow_field.value = LIMEN_STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        reply.status = 204;
+        reply.headers = &allow_field;
+        reply.header_count = 1;
+    } else if (is_read && str_equal(request->path, LIMEN_STR("/openapi.json"))) {
+        reply.status = 200;
+        reply.content_type = LIMEN_STR("application/json");
+        reply.body = admission->boundary->contract->json;
+        reply.body_is_static = true;
+        reply.is_cacheable = true;
+    } else {
+        return route == ROUTE_NO_PATH && admission->boundary->files != NULL
+            && static_files_reply(admission->boundary->files, admission->exchange, admission->arena);
+    }
+    exchange_reply(admission->exchange, &reply);
+    return true;
+}
+
+static bool operation_is_found(struct admission *admission, bool *ret_is_answered)
+{
+    const struct http_request *request = exchange_request(admission->exchange);
+    limen_str allow = { 0 };
+    enum route_outcome route = router_find(admission->boundary->router, request->method, request->path,
+                                           &admission->path_params, &admission->operation, &allow);
+    if (route == ROUTE_FOUND)
+        return true;
+    *ret_is_answered = is_answered_here(admission, route, allow);
+    if (*ret_is_answered)
+        return false;
+    if (route == ROUTE_NO_METHOD)
+        return refuse_method(admission, allow);
+    return admission_refuse(admission, REFUSAL_NO_PATH, 404, "there is nothing at this path");
+}
+
+static bool is_not_cross_site(struct admission *admission)
+{
+    const struct http_request *request = exchange_request(admission->exchange);
+    if (method_is_safe(request->method) || http_field_get(request, HEADER_COOKIE) == NULL || !auth_is_cross_site(request))
+        return true;
+    return admission_refuse(admission, REFUSAL_CROSS_SITE, 403, "a page of another site may not do this with your cookies");
+}
+
+static bool refuse_credential(struct admission *admission, const char *detail)
+{
+    admission_add_header(admission, LIMEN_STR("WWW-Authenticate"), LIMEN_STR("Session realm=\"limen\""));
+    return admission_refuse(admission, REFUSAL_CREDENTIAL, 401, detail);
+}
+
+static bool refuse_overload(struct admission *admission, enum refusal refusal)
+{
+    admission_add_header(admission, LIMEN_STR("Retry-After"), LIMEN_STR("1"));
+    return admission_refuse(admission, refusal, 503, "the server cannot answer right now; nothing was done");
+}
+
+/* Shows the session's token to the data role and waits for whose it is. */
+static bool session_is_known(struct admission *admission)
+{
+    struct data_request *request = &admission->request;
+    if (!admission_take_slot(admission))
+        return refuse_overload(admission, REFUSAL_OVERLOAD);
+    request->timeout_us = admission_time_left(admission);
+    data_session(admission->boundary->data, request, admission->token);
+    admission->wait(admission->call);
+    if (request->outcome == DATA_NONE)
+        return refuse_credential(admission, "the session is unknown or has ended; sign in");
+    if (request->outcome != DATA_OK)
+        return refuse_overload(admission, request->outcome == DATA_BUSY ? REFUSAL_OVERLOAD : REFUSAL_DATA);
+    admission->principal = request->principal;
+    return true;
+}
+
+static bool credential_is_shown(struct admission *admission)
+{
+    const struct operation *operation = admission->operation;
+    if (operation->is_public)
+        return true;
+    const struct http_request *request = exchange_request(admission->exchange);
+    const struct security_scheme *scheme = &admission->boundary->contract->schemes[operation->requirements[0].scheme];
+    switch (auth_cookie(request, scheme->cookie, &admission->token)) {
+    case COOKIE_FOUND:
+        return session_is_known(admission);
+    case COOKIE_AMBIGUOUS:
+        return refuse_credential(admission, "the session cookie was sent twice");
+    case COOKIE_ABSENT:
+        break;
+    }
+    return refuse_credential(admission, "this operation needs a session; sign in");
+}
+
+static bool role_is_held(struct admission *admission)
+{
+    return admission->operation->is_public || auth_is_allowed(admission->operation, admission->principal.roles)
+        || admission_refuse(admission, REFUSAL_ROLE, 403, "your account may not do this");
+}
+
+/* ---- what it sends ---------------------------------------------------------------------------------------------------- */
+
+static bool parameters_are_valid(struct admission *admission)
+{
+    const struct bound_operation *bound = &admission->boundary->operations[admission->operation->index];
+    admission->handler = bound->handler;
+    admission->input = arena_zalloc(admission->arena, 1, bound->handler->input->bytes);
+    if (admission->input == NULL)
+        return refuse_overload(admission, REFUSAL_OVERLOAD);
+    return input_bind_parameters(admission, bound) || refuse_with_faults(admission, REFUSAL_PARAMETER);
+}
+
+static void on_body(void *context, struct exchange *exchange, enum body_outcome outcome, limen_str body)
+{
+    struct admission *admission = context;
+    (void)exchange;
+    admission->body_outcome = outcome;
+    admission->body = body;
+    admission->body_is_there = true;
+    if (admission->is_waiting_for_body)
+        admission->wake(admission->call);
+}
+
+static bool refuse_body(struct admission *admission)
+{
+    admission->must_close = true;
+    switch (admission->body_outcome) {
+    case BODY_TOO_LARGE:
+        return admission_refuse(admission, REFUSAL_BODY_SIZE, 413, "the body is larger than this operation reads");
+    case BODY_TIMEOUT:
+        return admission_refuse(admission, REFUSAL_HTTP, 408, "the body did not arrive in time");
+    case BODY_NO_MEMORY:
+        return refuse_overload(admission, REFUSAL_OVERLOAD);
+    case BODY_MALFORMED:
+    case BODY_OK:
+        break;
+    }
+    return admission_refuse(admission, REFUSAL_HTTP, 400, "the body's chunked coding is malformed");
+}
+
+static bool body_is_read(struct admission *admission)
+{
+    exchange_read_body(admission->exchange, admission->operation->body_ceiling, admission->arena, on_body, admission);
+    if (!admission->body_is_there) {
+        admission->is_waiting_for_body = true;
+        admission->wait(admission->call);
+    }
+    return admission->body_outcome == BODY_OK || refuse_body(admission);
+}
+
+/* "application/json", perhaps with a charset of utf-8: the media type decides which parser reads the bytes. */
+static bool media_type_is(limen_str value, limen_str wanted)
+{
+    limen_str rest = value;
+    if (!str_equal_nocase(str_trim(str_cut(&rest, ';')), wanted))
+        return false;
+    rest = str_trim(rest);
+    return rest.len == 0 || str_equal_nocase(rest, LIMEN_STR("charset=utf-8"))
+        || str_equal_nocase(rest, LIMEN_STR("charset=\"utf-8\""));
+}
+
+static bool body_is_announced_well(struct admission *admission)
+{
+    const struct http_request *request = exchange_request(admission->exchange);
+    const struct operation *operation = admission->operation;
+    const struct http_field *type = http_field_get(request, HEADER_CONTENT_TYPE);
+    if (http_field_get(request, HEADER_CONTENT_ENCODING) != NULL)
+        return admission_refuse(admission, REFUSAL_MEDIA_TYPE, 415, "send the body without a Content-Encoding");
+    if (type == NULL || !media_type_is(type->value, operation->body_media_type)) {
+        admission_add_header(admission, LIMEN_STR("Accept"), operation->body_media_type);
+        return admission_refuse(admission, REFUSAL_MEDIA_TYPE, 415, "this operation reads application/json only");
+    }
+    if (request->framing == FRAMING_LENGTH && request->content_length > operation->body_ceiling) {
+        admission->body_outcome = BODY_TOO_LARGE;
+        return refuse_body(admission);
+    }
+    return true;
+}
+
+static bool refuse_json(struct admission *admission, enum json_outcome outcome, const struct json_error *error)
+{
+    if (outcome == JSON_NO_MEMORY)
+        return refuse_overload(admission, REFUSAL_OVERLOAD);
+    admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "");
+    admission->problem.detail = arena_printf(admission->arena, "the body is not JSON that we read: %s (at byte %zu)", error->what, error->at);
+    return false;
+}
+
+static bool json_is_valid(struct admission *admission)
+{
+    const struct operation *operation = admission->operation;
+    struct json_doc doc;
+    struct json_error error;
+    enum json_outcome outcome = json_parse(admission->body, admission->arena, &doc, &error);
+    if (outcome != JSON_OK)
+        return refuse_json(admission, outcome, &error);
+    if (!schema_validate(operation->body, &doc, 0, SCHEMA_REQUEST, &admission->faults))
+        return refuse_with_faults(admission, REFUSAL_BODY_SCHEMA);
+    if (!input_bind_body(admission, &admission->boundary->operations[operation->index], &doc))
+        return admission_refuse(admission, REFUSAL_OVERLOAD, 500, "the server could not take this body in");
+    return true;
+}
+
+static bool body_is_valid(struct admission *admission)
+{
+    const struct http_request *request = exchange_request(admission->exchange);
+    const struct operation *operation = admission->operation;
+    bool has_body = request->framing == FRAMING_CHUNKED || (request->framing == FRAMING_LENGTH && request->content_length > 0);
+    if (!operation->has_body) {
+        if (!has_body)
+            return true;
+        admission->must_close = true;
+        return admission_refuse(admission, REFUSAL_BODY_SIZE, 413, "this operation takes no body");
+    }
+    if (!has_body)
+        return !operation->body_required
+            || admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "this operation needs a body");
+    return body_is_announced_well(admission) && body_is_read(admission) && json_is_valid(admission);
+}
+
+static bool key_is_well_formed(struct admission *admission)
+{
+    const struct http_request *request = exchange_request(admission->exchange);
+    if (!admission->operation->needs_key)
+        return true;
+    switch (idempotency_key(request, admission->key_memory, &admission->key.key)) {
+    case KEY_OK:
+        fingerprint_take(admission->boundary->fingerprint, request, admission->body, admission->key.fingerprint);
+        return true;
+    case KEY_MISSING:
+        return admission_refuse(admission, REFUSAL_KEY, 400, "this operation needs an Idempotency-Key field");
+    case KEY_MALFORMED:
+        break;
+    }
+    return admission_refuse(admission, REFUSAL_KEY, 400, "the Idempotency-Key is not 1 to 255 printable characters, sent once");
+}
+
+/* ---- the boundary ----------------------------------------------------------------------------------------------------- */
+
+enum admit_verdict admit(struct admission *admission)
+{
+    bool is_answered = false;
+    faults_init(&admission->faults, admission->arena);
+    bool is_admitted = address_is_within_limit(admission)       /* 429 */
+        && operation_is_found(admission, &is_answered)          /* 404, 405 */
+        && is_not_cross_site(admission)                         /* 403 */
+        && credential_is_shown(admission)                       /* 401 */
+        && role_is_held(admission)                              /* 403 */
+        && caller_is_within_limits(admission)                   /* 429 */
+        && parameters_are_valid(admission)                      /* 422 */
+        && body_is_valid(admission)                             /* 400, 413, 415, 422 */
+        && key_is_well_formed(admission);                       /* 400 */
+    if (is_answered)
+        return ADMIT_ANSWERED;
+    add_limit_fields(admission);
+    return is_admitted ? ADMIT_OK : ADMIT_REFUSED;
+}

@@ -1,0 +1,170 @@
+/* limit.c - GCRA in shared memory.
+ *
+ * The table is set-associative: a keyed hash picks two buckets of eight entries, so that nobody outside can aim at a
+ * bucket. An entry is claimed by a compare-and-swap of its tag, and counted by one of its arrival time; no worker ever holds
+ * a lock that its death could keep. When all sixteen entries belong to callers who are being limited, a newcomer waits. */
+#include "boundary/limit.h"
+
+#include "core/str.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#define WAYS 8U
+#define BUCKETS (LIMIT_GCRA_ENTRIES / WAYS)
+#define TAG_FREE 0U
+#define TAG_CLAIMED 1U /* being written; real tags are larger */
+
+struct limit_entry {
+    _Atomic uint64_t tag;
+    _Atomic int64_t arrival_us;  /* theoretical arrival time */
+    _Atomic int64_t full_us;     /* window - interval: with more debt than this the caller is being limited */
+};
+
+struct limit_table {
+    struct hash_key key;
+    struct limit_entry entries[BUCKETS][WAYS];
+};
+
+size_t limit_table_bytes(void)
+{
+    return sizeof(struct limit_table);
+}
+
+void limit_table_init(void *memory)
+{
+    struct limit_table *table = memory;
+    hash_key_random(&table->key);
+}
+
+static uint64_t tag_of(const struct limit_table *table, const struct rate_limit *limit, limen_str caller)
+{
+    char bytes[4 + 256];
+    size_t len = caller.len < 256 ? caller.len : 256;
+    memcpy(bytes, &limit->policy, 4);
+    memcpy(bytes + 4, caller.ptr, len);
+    uint64_t hash = hash_bytes(&table->key, bytes, len + 4);
+    return hash > TAG_CLAIMED ? hash : hash + 2;
+}
+
+static struct limit_entry *bucket_of(struct limit_table *table, uint64_t tag, int choice)
+{
+    return table->entries[(choice == 0 ? tag : tag >> 32) % BUCKETS];
+}
+
+static struct limit_entry *find_entry(struct limit_table *table, uint64_t tag)
+{
+    for (int choice = 0; choice < 2; choice++) {
+        struct limit_entry *bucket = bucket_of(table, tag, choice);
+        for (uint32_t way = 0; way < WAYS; way++) {
+            if (atomic_load_explicit(&bucket[way].tag, memory_order_acquire) == tag)
+                return &bucket[way];
+        }
+    }
+    return NULL;
+}
+
+/* The entry that is missed least: a free one, else the one whose owner has been away the longest and is not limited. */
+static struct limit_entry *find_victim(struct limit_table *table, uint64_t tag, int64_t now_us, uint64_t *ret_tag)
+{
+    struct limit_entry *best = NULL;
+    int64_t best_arrival = INT64_MAX;
+    for (int choice = 0; choice < 2; choice++) {
+        struct limit_entry *bucket = bucket_of(table, tag, choice);
+        for (uint32_t way = 0; way < WAYS; way++) {
+            struct limit_entry *entry = &bucket[way];
+            uint64_t old = atomic_load_explicit(&entry->tag, memory_order_acquire);
+            int64_t arrival = old == TAG_FREE ? INT64_MIN : atomic_load_explicit(&entry->arrival_us, memory_order_relaxed);
+            bool is_limited = old != TAG_FREE
+                && arrival - now_us > atomic_load_explicit(&entry->full_us, memory_order_relaxed);
+            if (old == TAG_CLAIMED || is_limited || arrival >= best_arrival)
+                continue;
+            best = entry;
+            best_arrival = arrival;
+            *ret_tag = old;
+        }
+    }
+    return best;
+}
+
+/* An entry for this tag, NULL when every candidate is being limited. */
+static struct limit_entry *take_entry(struct limit_table *table, uint64_t tag, int64_t full_us, int64_t now_us)
+{
+    for (int attempt = 0; attempt < 8; attempt++) {
+        struct limit_entry *entry = find_entry(table, tag);
+        if (entry != NULL)
+            return entry;
+        uint64_t old;
+        entry = find_victim(table, tag, now_us, &old);
+        if (entry == NULL)
+            return NULL;
+        if (!atomic_compare_exchange_strong(&entry->tag, &old, TAG_CLAIMED))
+            continue;
+        atomic_store_explicit(&entry->arrival_us, now_us, memory_order_relaxed);
+        atomic_store_explicit(&entry->full_us, full_us, memory_order_relaxed);
+        atomic_store_explicit(&entry->tag, tag, memory_order_release);
+        return entry;
+    }
+    return NULL;
+}
+
+static uint32_t seconds_up(int64_t us)
+{
+    return us <= 0 ? 0 : (uint32_t)((us + 999999) / 1000000);
+}
+
+static void describe(struct limit_state *state, int64_t debt_us, int64_t interval_us)
+{
+    int64_t room = state->limit->window_us - debt_us;
+    state->remaining = room <= 0 ? 0 : (uint32_t)(room / interval_us);
+    state->reset_s = seconds_up(debt_us);
+}
+
+bool limit_take(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
+                struct limit_state *ret_state)
+{
+    struct limit_table *table = memory;
+    uint64_t quota = (uint64_t)limit->quota * scale;
+    if (quota > UINT32_MAX)
+        quota = UINT32_MAX;
+    int64_t interval_us = limit->window_us / (int64_t)quota;
+    if (interval_us < 1)
+        interval_us = 1;
+    int64_t full_us = limit->window_us - interval_us;
+    *ret_state = (struct limit_state){ .limit = limit, .quota = (uint32_t)quota, .retry_s = 1, .reset_s = 1 };
+    struct limit_entry *entry = take_entry(table, tag_of(table, limit, caller), full_us, now_us);
+    if (entry == NULL)
+        return false;
+
+    int64_t arrival = atomic_load_explicit(&entry->arrival_us, memory_order_relaxed);
+    for (;;) {
+        int64_t start = arrival > now_us ? arrival : now_us;
+        if (start - now_us > full_us) {
+            describe(ret_state, start - now_us, interval_us);
+            ret_state->retry_s = seconds_up(start - now_us - full_us);
+            ret_state->reset_s = ret_state->retry_s; /* Retry-After is not earlier than RateLimit's t */
+            return false;
+        }
+        if (atomic_compare_exchange_weak_explicit(&entry->arrival_us, &arrival, start + interval_us,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+            describe(ret_state, start + interval_us - now_us, interval_us);
+            return true;
+        }
+    }
+}
+
+#define FIELD_BYTES 128U
+
+limen_str limit_write_policy(const struct limit_state *state, char *memory)
+{
+    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";q=%u;w=%u", (int)(state->limit->name.len < 64 ? state->limit->name.len : 64),
+                       state->limit->name.ptr, state->quota, seconds_up(state->limit->window_us));
+    return str_make(memory, (size_t)len);
+}
+
+limen_str limit_write_state(const struct limit_state *state, char *memory)
+{
+    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";r=%u;t=%u", (int)(state->limit->name.len < 64 ? state->limit->name.len : 64),
+                       state->limit->name.ptr, state->remaining, state->reset_s);
+    return str_make(memory, (size_t)len);
+}
