@@ -58,6 +58,12 @@
 #define LIMIT_WRITE_QUEUE 8192U                         /* batches waiting for the writer; past it: 503 */
 #define LIMIT_HASHES_AT_ONCE 2U                         /* argon2 threads */
 #define LIMIT_HASH_QUEUE 64U                            /* sign-ins waiting; past it: 503 */
+#define LIMIT_PIPE_BYTES (8U * 1024 * 1024)             /* unsent between worker and data; past it: 503, or nothing more is read */
+#define LIMIT_WORKER_RESULTS_BYTES (64U * 1024 * 1024)  /* results that wait for one worker to read them; past it: 503 */
+#define LIMIT_TASK_ARENA_BYTES (24U * 1024 * 1024)      /* one request in the data role, with its rows; past it: 500 */
+#define LIMIT_TASKS_KEPT 256U                           /* requests of the data role kept for reuse, with their memory */
+#define LIMIT_DATA_TIMEOUT_US 60000000                  /* a worker's request is given no more than this */
+#define LIMIT_PASSWORD_BYTES 1024U                      /* past it a sign-in fails, a sign-up is an error */
 
 /* ---- limits, sessions, keys ------------------------------------------------------------------------------------ */
 #define LIMIT_GCRA_ENTRIES (1U << 16)                   /* entries of the shared limit table */

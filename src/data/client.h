@@ -12,22 +12,8 @@ struct arena;
 struct data_client;
 struct loop;
 
-enum data_outcome {
-    DATA_OK,
-    DATA_NONE,       /* no such session; wrong password; key not found */
-    DATA_TAKEN,      /* sign-up: the email has an account */
-    DATA_REFUSED,    /* by a :must or by the database: `refused_by` */
-    DATA_REPLAY,     /* `status`, `reply` */
-    DATA_KEY_REUSED, /* 422 */
-    DATA_FORBIDDEN,  /* the statement's scope is not the principal's: our bug or a hostile worker */
-    DATA_BUSY,       /* 503 */
-    DATA_TIMEOUT,    /* 504; nothing was committed */
-    DATA_UNKNOWN,    /* a batch that may or may not have been committed */
-    DATA_GONE,       /* the data role went away before it answered; a batch: unknown as well */
-    DATA_ERROR       /* 500 */
-};
-
-/* One question; embedded in the call, one at a time. Owned by the caller until on_reply or data_cancel. */
+/* One question; embedded in the call, one at a time. Owned by the caller; the client forgets it at on_reply, data_cancel or
+ * data_slot_release, whichever comes first. */
 struct data_request {
     /* ---- in ---- */
     uint32_t slot;
@@ -62,6 +48,8 @@ void data_client_on_attach(struct data_client *client, void (*on_attach)(void *c
 
 /* A slot for a call; false when the credit is used up (503). */
 bool data_slot_take(struct data_client *client, uint32_t *ret_slot) LIMEN_MUST_CHECK;
+/* Forgets the request under way, if any: on_reply will not be called. A batch may be committed all the same. The slot stays. */
+void data_cancel(struct data_client *client, uint32_t slot);
 /* Ends the call's part: cancels a request under way (on_reply will not be called) and tells the data role to forget. */
 void data_slot_release(struct data_client *client, uint32_t slot);
 

@@ -75,7 +75,7 @@ void wire_end(struct buf *out, size_t begin)
 
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
 /* Copies `bytes` from the cursor, or zeros once the reader has failed. */
-static void get_bytes(struct wire_reader *reader, void *ret, size_t bytes)
+void wire_get_bytes(struct wire_reader *reader, void *ret, size_t bytes)
 {
     if (reader->failed || (size_t)(reader->end - reader->at) < bytes) {
         reader->failed = true;
@@ -89,35 +89,35 @@ static void get_bytes(struct wire_reader *reader, void *ret, size_t bytes)
 uint8_t wire_get_u8(struct wire_reader *reader)
 {
     uint8_t value;
-    get_bytes(reader, &value, sizeof(value));
+    wire_get_bytes(reader, &value, sizeof(value));
     return value;
 }
 
 uint16_t wire_get_u16(struct wire_reader *reader)
 {
     uint16_t value;
-    get_bytes(reader, &value, sizeof(value));
+    wire_get_bytes(reader, &value, sizeof(value));
     return value;
 }
 
 uint32_t wire_get_u32(struct wire_reader *reader)
 {
     uint32_t value;
-    get_bytes(reader, &value, sizeof(value));
+    wire_get_bytes(reader, &value, sizeof(value));
     return value;
 }
 
 int64_t wire_get_i64(struct wire_reader *reader)
 {
     int64_t value;
-    get_bytes(reader, &value, sizeof(value));
+    wire_get_bytes(reader, &value, sizeof(value));
     return value;
 }
 
 double wire_get_f64(struct wire_reader *reader)
 {
     double value;
-    get_bytes(reader, &value, sizeof(value));
+    wire_get_bytes(reader, &value, sizeof(value));
     return value;
 }
 
@@ -134,7 +134,7 @@ limen_str wire_get_str(struct wire_reader *reader)
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
-static void put_bytes(struct buf *out, const void *value, size_t bytes)
+void wire_put_bytes(struct buf *out, const void *value, size_t bytes)
 {
     char *at = buf_reserve(out, bytes);
     if (at == NULL)
@@ -145,27 +145,27 @@ static void put_bytes(struct buf *out, const void *value, size_t bytes)
 
 void wire_put_u8(struct buf *out, uint8_t value)
 {
-    put_bytes(out, &value, sizeof(value));
+    wire_put_bytes(out, &value, sizeof(value));
 }
 
 void wire_put_u16(struct buf *out, uint16_t value)
 {
-    put_bytes(out, &value, sizeof(value));
+    wire_put_bytes(out, &value, sizeof(value));
 }
 
 void wire_put_u32(struct buf *out, uint32_t value)
 {
-    put_bytes(out, &value, sizeof(value));
+    wire_put_bytes(out, &value, sizeof(value));
 }
 
 void wire_put_i64(struct buf *out, int64_t value)
 {
-    put_bytes(out, &value, sizeof(value));
+    wire_put_bytes(out, &value, sizeof(value));
 }
 
 void wire_put_f64(struct buf *out, double value)
 {
-    put_bytes(out, &value, sizeof(value));
+    wire_put_bytes(out, &value, sizeof(value));
 }
 
 void wire_put_str(struct buf *out, limen_str value)
@@ -176,7 +176,7 @@ void wire_put_str(struct buf *out, limen_str value)
     }
     wire_put_u32(out, (uint32_t)value.len);
     if (value.len > 0)
-        put_bytes(out, value.ptr, value.len);
+        wire_put_bytes(out, value.ptr, value.len);
 }
 
 /* ---- parameters ---------------------------------------------------------------------------------------------------- */

@@ -26,6 +26,38 @@ enum wire_type {
     WIRE_JOB, WIRE_NOTIFY /* later: data asks a worker to run a handler; something has changed */
 };
 
+/* How a request ended, as the worker sees it. */
+enum data_outcome {
+    DATA_OK,
+    DATA_NONE,       /* no such session; wrong password; key not found */
+    DATA_TAKEN,      /* sign-up: the email has an account */
+    DATA_REFUSED,    /* by a :must or by the database: `refused_by` */
+    DATA_REPLAY,     /* `status`, `reply` */
+    DATA_KEY_REUSED, /* 422 */
+    DATA_FORBIDDEN,  /* the statement's scope is not the principal's: our bug or a hostile worker */
+    DATA_BUSY,       /* 503 */
+    DATA_TIMEOUT,    /* 504; nothing was committed */
+    DATA_UNKNOWN,    /* a batch that may or may not have been committed */
+    DATA_GONE,       /* the data role went away before it answered; a batch: unknown as well. Never on the wire */
+    DATA_ERROR       /* 500 */
+};
+
+/* Payloads. Every request begins with u32 timeout in microseconds; a fingerprint is bare bytes.
+ *   CALL      u16 statement, values                          KEY_FIND  str key, 32 bytes fingerprint
+ *   BATCH     u8 has_key [str key, 32 bytes fingerprint, u32 status, str reply], u32 count, count times (u16 statement, values)
+ *   SESSION, SIGN_OUT  str token     SIGN_UP  u32 scheme, str email, str password     SIGN_IN  str email, str password
+ *   CANCEL, RELEASE    nothing at all     CREDIT  u32 slots     ROWS  u32 rows, the rows
+ *   DONE      u8 outcome, u8 parts, and the parts that it names, in the order of their bits: */
+enum wire_part {
+    WIRE_PART_PRINCIPAL = 1, /* str id, str email, u32 roles */
+    WIRE_PART_TOKEN = 2,     /* str */
+    WIRE_PART_REFUSED = 4,   /* u32 index in the batch */
+    WIRE_PART_REPLY = 8,     /* u32 status, str */
+    WIRE_PART_RETURNED = 16  /* str: rows of the batch's :returning */
+};
+#define WIRE_PARTS 31U
+#define WIRE_FINGERPRINT_BYTES 32U
+
 struct wire_frame {
     uint8_t type;
     uint16_t operation; /* index in the contract */
@@ -54,12 +86,14 @@ uint32_t wire_get_u32(struct wire_reader *reader);
 int64_t wire_get_i64(struct wire_reader *reader);
 double wire_get_f64(struct wire_reader *reader);
 limen_str wire_get_str(struct wire_reader *reader); /* u32 length, bytes: a slice */
+void wire_get_bytes(struct wire_reader *reader, void *ret, size_t bytes);
 void wire_put_u8(struct buf *out, uint8_t value);
 void wire_put_u16(struct buf *out, uint16_t value);
 void wire_put_u32(struct buf *out, uint32_t value);
 void wire_put_i64(struct buf *out, int64_t value);
 void wire_put_f64(struct buf *out, double value);
 void wire_put_str(struct buf *out, limen_str value);
+void wire_put_bytes(struct buf *out, const void *value, size_t bytes);
 
 /* Parameters, self-describing: type, null and list flags, value. Past LIMIT_STATEMENT_PARAMS or LIMIT_LIST_ITEMS, and for a list of
  * anything but text or int, `out` fails. */
