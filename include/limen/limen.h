@@ -40,7 +40,7 @@ typedef struct limen_principal {
     const limen_str *roles;
     size_t role_count;
 } limen_principal;
-const limen_principal *limen_caller(const limen_call *call);
+const limen_principal *limen_caller(limen_call *call);
 
 /* Runs `undo(context)` when the call ends, however it ends (also when abandoned): for what does not belong to the call's
  * memory, such as a FILE or a lock. Runs in reverse order. It must not use the call. */
@@ -100,6 +100,8 @@ typedef struct limen_statement {
     uint16_t number; /* in the order of queries.sql */
     const char *name;
     const limen_row_shape *row; /* NULL for :exec and :must */
+    int else_status;            /* :must - the reply when no row changed; 0 otherwise */
+    const char *else_text;
 } limen_statement;
 
 /* :one - true and one row in `ret_row`, or false: there is none. */

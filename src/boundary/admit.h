@@ -40,8 +40,7 @@ bool boundary_bind(struct boundary *boundary, struct arena *arena, struct diags 
 enum admit_verdict {
     ADMIT_OK,       /* `operation`, `input`, `principal` … are there: run the handler */
     ADMIT_REFUSED,  /* `problem`, `refusal` and the fields tell what to answer */
-    ADMIT_ANSWERED, /* a file, the contract, OPTIONS: the exchange has its reply */
-    ADMIT_REPLY     /* `reply_status` without a body, with `allow` (OPTIONS) */
+    ADMIT_ANSWERED  /* a file, the contract, OPTIONS: the exchange has its reply */
 };
 
 #define ADMISSION_HEADERS 8U

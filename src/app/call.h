@@ -1,0 +1,67 @@
+/* call.h - one request from admission to reply, as the app layer's own files see it.
+ *
+ * A call owns an arena (it lies in its own first block), a fiber and, once it has asked the data role something, a slot. It
+ * ends in exactly one of three ways: its fiber returns, it is abandoned from inside (call_end), or from outside (the client
+ * left, the deadline passed). */
+#ifndef APP_CALL_H
+#define APP_CALL_H
+
+#include "app/app.h"
+#include "limen/limen.h"
+
+struct call_undo {
+    void (*undo)(void *context);
+    void *context;
+    struct call_undo *next;
+};
+
+struct limen_call {
+    struct app *app;
+    struct arena arena;
+    struct fiber *fiber;
+    struct admission admission;
+    limen_time now;
+    limen_principal caller;
+    bool has_caller;
+
+    struct data_batch batch;
+    const limen_statement *queued[LIMIT_BATCH_STATEMENTS]; /* by place in the batch */
+    void *returning[LIMIT_BATCH_STATEMENTS];               /* where a :returning row goes, or NULL */
+    bool is_committed;                                     /* by limen_commit */
+    bool is_batch_sent;                                    /* from here on an end is "outcome unknown" */
+
+    bool has_signed_up;
+    char cookie_text[TOKEN_TEXT_BYTES];                    /* of a new session */
+    bool sets_cookie, clears_cookie;
+
+    bool is_running;                                       /* on its fiber, right now */
+    bool is_over;                                          /* call_end was called: the fiber will not be resumed */
+    limen_reply over_reply;
+    bool is_waiting_for_data;
+    struct limen_call *next_waiting;
+    struct loop_timer deadline;
+    struct call_undo *undos;
+};
+
+/* Suspends the fiber until the call is woken. */
+void call_wait(void *call);
+/* Resumes it, from the loop. */
+void call_wake(void *call);
+/* Inside the fiber: ends the call with this reply; the handler is not returned to. */
+LIMEN_NORETURN void call_end(struct limen_call *call, limen_reply reply);
+/* The same for what is not the handler's fault: 503 or 504 or 500, by what the data role said. */
+LIMEN_NORETURN void call_abandon(struct limen_call *call, enum data_outcome outcome);
+/* A reply made by the library: problem+json. Falls back to an empty body when memory is out. */
+limen_reply call_problem(struct limen_call *call, int status, const char *type, limen_str detail);
+
+/* Commits the batch with key and reply where the operation has one; returns the reply to send (its own, or a stored one). */
+limen_reply call_commit(struct limen_call *call, limen_reply reply);
+/* A refusal of a keyed call: when an earlier attempt was committed, its reply. */
+limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal);
+
+/* Sends the reply and counts it. */
+void call_send(struct limen_call *call, limen_reply reply);
+/* Sends what admission refused. */
+void call_send_refusal(struct limen_call *call);
+
+#endif

@@ -1,0 +1,156 @@
+/* commit.c - how a call's queue becomes a transaction, and what its outcome means for the reply.
+ *
+ * A keyed batch may be sent as often as needed: its key decides. So when the data role goes away, the call waits for the next
+ * one, shows its session again and sends the same batch. An unkeyed batch is sent once, and an unknown outcome is told. */
+#include "app/call.h"
+
+#include "core/log.h"
+#include "core/str.h"
+
+static const struct data_key *key_of(const struct limen_call *call)
+{
+    return call->admission.operation->needs_key ? &call->admission.key : NULL;
+}
+
+static void prepare(struct limen_call *call)
+{
+    call->admission.request.timeout_us = admission_time_left(&call->admission);
+}
+
+/* Waits until there is a data role again, and makes it know the session. */
+static void come_back(struct limen_call *call)
+{
+    struct app *app = call->app;
+    struct data_request *request = &call->admission.request;
+    do {
+        if (!data_client_is_attached(app->boundary->data)) {
+            call->is_waiting_for_data = true;
+            call->next_waiting = app->waiting;
+            app->waiting = call;
+            call_wait(call);
+        }
+        prepare(call);
+        data_session(app->boundary->data, request, call->admission.token);
+        call_wait(call);
+    } while (request->outcome == DATA_GONE);
+    if (request->outcome != DATA_OK)
+        call_abandon(call, DATA_UNKNOWN);
+}
+
+/* Asks until there is an answer, as often as the data role goes away in between. */
+static void commit_keyed(struct limen_call *call, limen_reply reply)
+{
+    struct data_request *request = &call->admission.request;
+    for (;;) {
+        prepare(call);
+        data_commit(call->app->boundary->data, request, &call->batch, key_of(call), reply.status, reply.body);
+        call->is_batch_sent = true;
+        call_wait(call);
+        if (request->outcome != DATA_GONE && request->outcome != DATA_UNKNOWN)
+            return;
+        come_back(call);
+    }
+}
+
+static void commit_once(struct limen_call *call, limen_reply reply)
+{
+    prepare(call);
+    data_commit(call->app->boundary->data, &call->admission.request, &call->batch, NULL, reply.status, (limen_str){ 0 });
+    call->is_batch_sent = true;
+    call_wait(call);
+}
+
+/* The reply that the statement which changed nothing has named. */
+static limen_reply refused_reply(struct limen_call *call)
+{
+    uint32_t at = call->admission.request.refused_by;
+    const limen_statement *statement = at < call->batch.count ? call->queued[at] : NULL;
+    if (statement == NULL || statement->else_status == 0)
+        call_abandon(call, DATA_ERROR);
+    return limen_reply_problem(call, statement->else_status, statement->else_text);
+}
+
+limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal)
+{
+    struct data_request *request = &call->admission.request;
+    if (!admission_take_slot(&call->admission))
+        call_abandon(call, DATA_BUSY);
+    prepare(call);
+    data_key_find(call->app->boundary->data, request, key_of(call));
+    call_wait(call);
+    switch (request->outcome) {
+    case DATA_NONE:
+        return refusal;
+    case DATA_REPLAY:
+        return (limen_reply){ .status = request->status, .body = request->reply };
+    case DATA_KEY_REUSED:
+        return call_problem(call, 422, NULL, LIMEN_STR("this Idempotency-Key has been used for another request"));
+    default:
+        call_abandon(call, request->outcome);
+    }
+}
+
+/* Rows of the :returning statements, in their order, into the structs that the handler holds. */
+static void fill_returning(struct limen_call *call)
+{
+    limen_str returned = call->admission.request.returned;
+    struct wire_reader reader = { .at = returned.ptr, .end = returned.ptr + returned.len };
+    for (uint32_t i = 0; i < call->batch.count; i++) {
+        if (call->returning[i] == NULL)
+            continue;
+        if (!wire_get_row(&reader, call->queued[i]->row, &call->arena, call->returning[i]))
+            call_abandon(call, DATA_ERROR);
+    }
+}
+
+static limen_reply after_commit(struct limen_call *call, limen_reply reply)
+{
+    struct data_request *request = &call->admission.request;
+    switch (request->outcome) {
+    case DATA_OK:
+        fill_returning(call);
+        return reply;
+    case DATA_REPLAY:
+        return (limen_reply){ .status = request->status, .body = request->reply };
+    case DATA_REFUSED:
+        reply = refused_reply(call);
+        return key_of(call) == NULL ? reply : call_lookup_key(call, reply);
+    case DATA_KEY_REUSED:
+        return call_problem(call, 422, NULL, LIMEN_STR("this Idempotency-Key has been used for another request"));
+    case DATA_TAKEN:
+        return limen_reply_problem(call, 409, "this email has an account already");
+    default:
+        call_abandon(call, request->outcome);
+    }
+}
+
+limen_reply call_commit(struct limen_call *call, limen_reply reply)
+{
+    bool has_work = call->batch.count > 0 || call->has_signed_up || key_of(call) != NULL;
+    if (!has_work || call->is_committed)
+        return reply;
+    if (call->batch.items.failed)
+        call_abandon(call, DATA_BUSY);
+    if (!admission_take_slot(&call->admission))
+        call_abandon(call, DATA_BUSY);
+    if (key_of(call) != NULL)
+        commit_keyed(call, reply);
+    else
+        commit_once(call, reply);
+    return after_commit(call, reply);
+}
+
+void limen_commit(limen_call *call)
+{
+    if (key_of(call) != NULL) {
+        LOG_ERROR("limen_commit in a keyed operation: its reply is part of the transaction",
+                  log_str("operation", call->admission.operation->id));
+        call_abandon(call, DATA_ERROR);
+    }
+    limen_reply none = { .status = 200 };
+    limen_reply reply = call_commit(call, none);
+    call->is_committed = true;
+    call->is_batch_sent = false; /* its outcome is known */
+    if (reply.status != none.status || reply.body.len > 0)
+        call_end(call, reply);
+}

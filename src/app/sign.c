@@ -1,0 +1,87 @@
+/* sign.c - signing up, in and out. Passwords pass through here on their way to the data role and nowhere else. */
+#include "app/call.h"
+
+#include "core/str.h"
+
+/* The roles of a mask, as names, in the call's memory. */
+static void set_caller(struct limen_call *call)
+{
+    const struct contract *contract = call->app->boundary->contract;
+    const struct principal *principal = &call->admission.principal;
+    limen_str *roles = LIMEN_NEW_ARRAY(call, limen_str, LIMIT_ROLES);
+    size_t count = 0;
+    for (uint32_t i = 0; i < contract->role_count; i++) {
+        if ((principal->roles >> i & 1U) != 0)
+            roles[count++] = contract->roles[i];
+    }
+    call->caller = (limen_principal){
+        .id = principal_id(principal),
+        .email = principal_email(principal),
+        .roles = roles,
+        .role_count = count,
+    };
+    call->has_caller = true;
+}
+
+const limen_principal *limen_caller(limen_call *call)
+{
+    if (!call->has_caller)
+        set_caller(call);
+    return &call->caller;
+}
+
+static void become(struct limen_call *call)
+{
+    const struct data_request *request = &call->admission.request;
+    call->admission.principal = request->principal;
+    call->has_caller = false;
+    memcpy(call->cookie_text, request->token, TOKEN_TEXT_BYTES);
+    call->sets_cookie = true;
+}
+
+/* Readies the call's one request. */
+static struct data_request *start(struct limen_call *call)
+{
+    if (!admission_take_slot(&call->admission))
+        call_abandon(call, DATA_BUSY);
+    call->admission.request.timeout_us = admission_time_left(&call->admission);
+    return &call->admission.request;
+}
+
+bool limen_sign_up(limen_call *call, limen_str email, limen_str password, limen_str *ret_account_id)
+{
+    struct data_request *request = start(call);
+    data_sign_up(call->app->boundary->data, request, email, password, /* scheme= */ 0);
+    call_wait(call);
+    if (request->outcome == DATA_TAKEN)
+        return false;
+    if (request->outcome != DATA_OK)
+        call_abandon(call, request->outcome);
+    become(call);
+    call->has_signed_up = true;
+    *ret_account_id = limen_caller(call)->id;
+    return true;
+}
+
+bool limen_sign_in(limen_call *call, limen_str email, limen_str password)
+{
+    struct data_request *request = start(call);
+    data_sign_in(call->app->boundary->data, request, email, password);
+    call_wait(call);
+    if (request->outcome == DATA_NONE)
+        return false;
+    if (request->outcome != DATA_OK)
+        call_abandon(call, request->outcome);
+    become(call);
+    return true;
+}
+
+void limen_sign_out(limen_call *call)
+{
+    struct data_request *request = start(call);
+    data_sign_out(call->app->boundary->data, request, call->admission.token);
+    call_wait(call);
+    if (request->outcome != DATA_OK && request->outcome != DATA_NONE)
+        call_abandon(call, request->outcome);
+    call->clears_cookie = true;
+}

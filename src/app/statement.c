@@ -1,0 +1,69 @@
+/* statement.c - reads answer, writes queue. */
+#include "app/call.h"
+
+#include "core/log.h"
+#include "core/str.h"
+
+static void ask(struct limen_call *call, const limen_statement *statement, const limen_value *params, size_t count)
+{
+    struct data_request *request = &call->admission.request;
+    if (call->batch.count > 0 && !call->is_committed) {
+        LOG_ERROR("a read after a queued write: read first, then queue, or say limen_commit",
+                  log_str("operation", call->admission.operation->id), log_text("statement", statement->name));
+        call_abandon(call, DATA_ERROR);
+    }
+    if (!admission_take_slot(&call->admission))
+        call_abandon(call, DATA_BUSY);
+    request->timeout_us = admission_time_left(&call->admission);
+    request->row = statement->row;
+    data_read(call->app->boundary->data, request, statement->number, params, count);
+    call_wait(call);
+    if (request->outcome != DATA_OK && request->outcome != DATA_NONE)
+        call_abandon(call, request->outcome);
+}
+
+bool limen_query_one(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void *ret_row)
+{
+    ask(call, statement, params, count);
+    const struct data_request *request = &call->admission.request;
+    if (request->outcome == DATA_NONE || request->row_count == 0)
+        return false;
+    memcpy(ret_row, request->rows, statement->row->bytes);
+    return true;
+}
+
+size_t limen_query_many(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void **ret_rows)
+{
+    ask(call, statement, params, count);
+    *ret_rows = call->admission.request.rows;
+    return call->admission.request.row_count;
+}
+
+static void queue(struct limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void *row)
+{
+    if (call->is_committed || call->batch.count == LIMIT_BATCH_STATEMENTS) {
+        LOG_ERROR(call->is_committed ? "a write after limen_commit" : "a call queued more statements than a batch holds",
+                  log_str("operation", call->admission.operation->id), log_text("statement", statement->name));
+        call_abandon(call, DATA_ERROR);
+    }
+    call->queued[call->batch.count] = statement;
+    call->returning[call->batch.count] = row;
+    data_batch_add(&call->batch, statement->number, params, count);
+}
+
+void limen_queue(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count)
+{
+    queue(call, statement, params, count, /* row= */ NULL);
+}
+
+void *limen_queue_returning(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count)
+{
+    if (call->admission.operation->needs_key) {
+        LOG_ERROR("a :returning statement in a keyed operation: its reply is stored before the row is known",
+                  log_str("operation", call->admission.operation->id), log_text("statement", statement->name));
+        call_abandon(call, DATA_ERROR);
+    }
+    void *row = limen_alloc(call, statement->row->bytes);
+    queue(call, statement, params, count, row);
+    return row;
+}
