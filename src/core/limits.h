@@ -34,6 +34,11 @@
 #define LIMIT_SCHEMA_DEPTH 128U                         /* $ref and applicators nested while validating: a fault */
 #define LIMIT_SCHEMA_FAULTS 32U                         /* faults that one reply lists */
 #define LIMIT_PATTERN_STEPS 100000U                     /* PCRE2 match limit: fails closed */
+#define LIMIT_PATTERN_STACK_BYTES (256U * 1024)         /* of the JIT; past it a pattern gives up: fails closed */
+#define LIMIT_PATTERN_HEAP_KIB 4096U                    /* of the interpreter: fails closed */
+#define LIMIT_SCHEMA_STEPS (4U * 1024 * 1024)           /* schemas visited in one validation: a fault */
+#define LIMIT_SCHEMA_SCRATCH_BYTES (6U * 1024 * 1024)   /* for uniqueItems and unevaluated…, reserved at start: a fault */
+#define LIMIT_SCHEMA_TRACKED_NAMES 1024U                /* declared or required members of one object: refused at start */
 
 /* ---- contract -------------------------------------------------------------------------------------------------- */
 #define LIMIT_CONTRACT_BYTES (4U * 1024 * 1024)

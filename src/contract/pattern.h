@@ -1,0 +1,30 @@
+/* pattern.h - `pattern` of JSON Schema: regular expressions of ECMA-262 (with its 'u' flag), run by PCRE2 with bounded work.
+ *
+ * What is not ECMA-262 is refused when the contract is read, so that a pattern means the same here and in a client. */
+#ifndef CONTRACT_PATTERN_H
+#define CONTRACT_PATTERN_H
+
+#include "limen/base.h"
+
+struct arena;
+struct pattern;
+/* What all patterns of one process share: limits, the JIT's own stack, memory for matches. Used by one thread at a time. */
+struct pattern_engine;
+
+struct pattern_engine *pattern_engine_new(void); /* NULL when memory is out */
+void pattern_engine_free(struct pattern_engine *engine); /* frees the patterns too; accepts NULL */
+
+/* Not anchored, as JSON Schema has it. NULL when `source` is no regular expression: `ret_why` then says so in a clause that lives
+ * in the arena. */
+struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *arena, limen_str source, limen_str *ret_why);
+
+enum pattern_outcome { PATTERN_MATCHES, PATTERN_DIFFERS, PATTERN_GAVE_UP /* past LIMIT_PATTERN_STEPS */ };
+/* `text` must be UTF-8. */
+enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text) LIMEN_MUST_CHECK;
+limen_str pattern_source(const struct pattern *pattern);
+
+/* Writes the same expression in PCRE2's syntax; NULL on success, else what is wrong in one clause. */
+struct buf;
+const char *pattern_translate(limen_str source, struct buf *out);
+
+#endif
