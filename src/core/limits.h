@@ -27,6 +27,10 @@
 #define LIMIT_TIMEOUT_IDLE_US 60000000                  /* between two requests: close */
 #define LIMIT_TIMEOUT_WRITE_US 30000000                 /* without any progress: close */
 #define LIMIT_TIMEOUT_LINGER_US 2000000
+#define LIMIT_LINGER_BYTES (8U * 1024 * 1024)           /* that a refused client may still send; past it the socket is closed */
+#define LIMIT_TRUSTED_PROXIES 32U                       /* ranges; more are refused at start */
+#define LIMIT_EDGE_POOLED_BLOCKS 1024U                  /* free 16 KiB blocks kept; more are given back to malloc */
+#define LIMIT_ACCEPT_BACKOFF_US 100000                  /* after the process ran out of descriptors */
 
 /* ---- JSON and schemas ------------------------------------------------------------------------------------------ */
 #define LIMIT_JSON_DEPTH 64U                            /* 400 */

@@ -27,7 +27,7 @@ enum body_outcome {
     BODY_TOO_LARGE, /* 413 */
     BODY_MALFORMED, /* 400: bad chunked coding */
     BODY_TIMEOUT,   /* 408 */
-    BODY_NO_MEMORY  /* 503 */
+    BODY_NO_MEMORY  /* 503: the arena is used up */
 };
 
 /* What the layers above do with exchanges. */
@@ -62,15 +62,27 @@ struct http_reply {
     bool is_cacheable;                      /* false: Cache-Control: no-store is added */
 };
 
-/* The listening sockets are the caller's (bound and listening); all workers share them (EPOLLEXCLUSIVE). */
+/* What tests shorten; the server uses the ceilings of core/limits.h. */
+struct edge_options {
+    int64_t head_us, body_us, idle_us, write_us, linger_us;
+    uint32_t max_connections, max_per_address;
+};
+struct edge_options edge_default_options(void);
+
+/* NULL when memory is out. `hooks` are copied; `options` NULL: the defaults. */
 struct edge *edge_new(struct loop *loop, const struct edge_hooks *hooks);
+struct edge *edge_new_with(struct loop *loop, const struct edge_hooks *hooks, const struct edge_options *options);
+/* Closes what is open (on_gone for exchanges in flight). Called between turns of the loop, before loop_free. */
 void edge_free(struct edge *edge);
+/* The listening sockets are the caller's (bound, listening, non-blocking); all workers share them (EPOLLEXCLUSIVE). The
+ * caller closes them after edge_free or edge_drain. */
 bool edge_listen(struct edge *edge, int fd) LIMEN_MUST_CHECK;
 /* SIGTERM: accept nothing more, close idle connections, say Connection: close on the rest. */
 void edge_drain(struct edge *edge);
-/* Open connections; 0 after a drain means that all is done. */
+/* Open connections, lingering ones too; 0 after a drain means that all is done. */
 size_t edge_connection_count(const struct edge *edge);
-/* A proxy whose X-Forwarded-For is believed (its right-most address that is no trusted proxy is the client). */
+/* A proxy whose X-Forwarded-For is believed (its right-most address that is no trusted proxy is the client). `cidr` is an address or
+ * address/bits. False: malformed, or too many. */
 bool edge_trust_proxy(struct edge *edge, limen_str cidr) LIMEN_MUST_CHECK;
 
 /* ---- one exchange ---------------------------------------------------------------------------------------------- */
@@ -79,7 +91,8 @@ const struct edge_address *exchange_peer(const struct exchange *exchange); /* th
 /* A pointer for the layer above; NULL at first. */
 void exchange_set_user(struct exchange *exchange, void *user);
 void *exchange_user(const struct exchange *exchange);
-/* Reads the whole body (at most `ceiling` bytes), sends 100 Continue first where it is expected, then calls `on_body` - at once, from
+/* After any outcome but BODY_OK the exchange must be ended with a refusal (413, 400, 408, 503); the connection closes after it where
+ * the rest of the body cannot be read over. Reads the whole body (at most `ceiling` bytes), sends 100 Continue first where it is expected, then calls `on_body` - at once, from
  * inside this function, when all of it is there already. The slice points into the connection's buffer or the arena and is
  * valid until exchange_reply. Called at most once, and only when framing is not FRAMING_NONE. */
 void exchange_read_body(struct exchange *exchange, size_t ceiling, struct arena *arena,

@@ -64,12 +64,15 @@ limen_str http_field_find(const struct http_request *request, limen_str name, ui
 /* Decodes a chunked body in pieces, in place: what is decoded is moved to the front. Zeroed before the first use. */
 struct http1_chunks {
     uint8_t state;
+    uint8_t name_bytes; /* of the trailer's name, so far; more than fit in `name` are counted only */
     uint64_t left;      /* of the chunk */
+    uint64_t content;   /* bytes of content, so far */
     size_t overhead;    /* bytes that are not content, so far */
     size_t extension;   /* bytes of this chunk's extension */
+    char name[20];      /* lower case, to refuse trailers that would frame or route the message */
 };
-/* Consumes `*bytes` from `data`; writes `ret_content` bytes of content to the start of `data`, `ret_used` of input were used. HTTP1_OK:
- * the body has ended (what stands behind ret_used belongs to the next request). Trailers are read over, within the ceiling. */
+/* Consumes `bytes` from `data`; writes `ret_content` bytes of content to the start of `data`, `ret_used` of input were used. HTTP1_OK:
+ * the body has ended (what stands behind ret_used belongs to the next request). Trailers are read over, within the ceiling; after HTTP1_MORE all of `bytes` was used. */
 enum http1_outcome http1_dechunk(struct http1_chunks *chunks, char *data, size_t bytes, size_t *ret_used, size_t *ret_content,
                                  const char **ret_why) LIMEN_MUST_CHECK;
 
