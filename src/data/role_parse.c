@@ -1,0 +1,238 @@
+/* role_parse.c - a worker's frame becomes a task of the store, or is refused.
+ *
+ * This is the data role's boundary: statement, kind, parameters, scope and lengths are checked here and nowhere behind. What only our
+ * own bug or a worker that was taken over can send is a breach and ends the connection; what a client could bring about is an
+ * outcome of the request. */
+#include "data/role_internal.h"
+
+#define BREACH_MALFORMED "malformed payload"
+
+/* ---- who may run what ------------------------------------------------------------------------------------------------ */
+/* True when every way to be admitted to the operation demands the role. */
+static bool operation_demands(const struct operation *operation, uint32_t role_bit)
+{
+    if (operation->is_public || operation->requirement_count == 0)
+        return false;
+    for (uint32_t i = 0; i < operation->requirement_count; i++)
+        if ((operation->requirements[i].roles & role_bit) == 0)
+            return false;
+    return true;
+}
+
+static bool scope_allows(const struct role_request *request, uint16_t statement)
+{
+    const struct data_role *role = request->role;
+    uint32_t scope = role->scopes[statement];
+    if (scope == ROLE_SCOPE_NONE)
+        return true;
+    if (scope == ROLE_SCOPE_SYSTEM)
+        return false;
+    const struct principal *principal = &request->task.principal;
+    return principal->id_len > 0 && (principal->roles & scope) != 0 &&
+           operation_demands(&role->contract->operations[request->operation], scope);
+}
+
+/* ---- statements ------------------------------------------------------------------------------------------------------ */
+static const char *check_params(const struct statement *statement, const limen_value *params, uint32_t count)
+{
+    if (count != statement->param_count)
+        return "wrong number of parameters";
+    for (uint32_t i = 0; i < count; i++) {
+        const struct statement_param *param = &statement->params[i];
+        if (params[i].type != (uint8_t)param->type || params[i].is_list != param->is_list)
+            return "parameter of another type";
+        if (params[i].is_null && !param->is_nullable)
+            return "null for a parameter that is not nullable";
+    }
+    return NULL;
+}
+
+/* Reads number and parameters of one statement. */
+static const char *read_statement(struct role_request *request, struct wire_reader *reader, bool is_read,
+                                  struct store_item *ret_item, enum data_outcome *ret_outcome)
+{
+    uint16_t number = wire_get_u16(reader);
+    if (reader->failed)
+        return BREACH_MALFORMED;
+    if (number >= request->role->queries->count)
+        return "unknown statement";
+    const struct statement *statement = &request->role->queries->statements[number];
+    if ((statement->kind == STATEMENT_ONE || statement->kind == STATEMENT_MANY) != is_read)
+        return "statement of another kind";
+    limen_value *params;
+    if (!wire_get_values(reader, &request->arena, &params, &ret_item->param_count)) {
+        *ret_outcome = DATA_BUSY;
+        return reader->failed ? BREACH_MALFORMED : NULL;
+    }
+    ret_item->statement = statement;
+    ret_item->params = params;
+    if (!scope_allows(request, number))
+        *ret_outcome = DATA_FORBIDDEN;
+    return check_params(statement, params, ret_item->param_count);
+}
+
+static const char *parse_call(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
+{
+    struct store_item item = { 0 };
+    const char *breach = read_statement(request, reader, /* is_read= */ true, &item, ret_outcome);
+    request->task.kind = STORE_READ;
+    request->task.statement = item.statement;
+    request->task.params = item.params;
+    request->task.param_count = item.param_count;
+    return breach;
+}
+
+static void read_key(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
+{
+    struct store_task *task = &request->task;
+    task->has_key = true;
+    task->key = wire_get_str(reader);
+    wire_get_bytes(reader, task->fingerprint, sizeof(task->fingerprint));
+    if (task->key.len == 0 || task->key.len > LIMIT_IDEMPOTENCY_KEY_BYTES)
+        *ret_outcome = DATA_ERROR;
+    if (task->principal.id_len == 0) /* strangers would share keys */
+        *ret_outcome = DATA_FORBIDDEN;
+}
+
+/* The sign-up that this batch commits; copied, because the slot may be released before the store has done. */
+static bool adopt_sign_up(struct role_request *request, const struct role_slot *slot)
+{
+    struct store_sign_up *sign_up = ARENA_NEW(&request->arena, struct store_sign_up);
+    if (sign_up == NULL)
+        return false;
+    sign_up->email = arena_copy(&request->arena, str_make(slot->sign_up.email, slot->sign_up.email_len));
+    sign_up->password_hash = arena_copy(&request->arena, str_of(slot->sign_up.hash));
+    memcpy(sign_up->token_hash, slot->sign_up.token_hash, sizeof(sign_up->token_hash));
+    request->task.sign_up = sign_up;
+    return sign_up->email.ptr != NULL && sign_up->password_hash.ptr != NULL;
+}
+
+static const char *read_items(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
+{
+    uint32_t count = wire_get_u32(reader);
+    if (reader->failed || count > LIMIT_BATCH_STATEMENTS)
+        return "too many statements";
+    struct store_item *items = ARENA_NEW_ARRAY(&request->arena, struct store_item, count);
+    if (items == NULL) {
+        *ret_outcome = DATA_BUSY;
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        enum data_outcome outcome = DATA_OK;
+        const char *breach = read_statement(request, reader, /* is_read= */ false, &items[i], &outcome);
+        if (breach != NULL)
+            return breach;
+        if (outcome != DATA_OK)
+            *ret_outcome = outcome;
+        if (outcome == DATA_BUSY) /* what follows cannot be read */
+            break;
+        if (items[i].statement->kind == STATEMENT_RETURNING && request->task.has_key)
+            return "a keyed batch returns rows";
+    }
+    request->task.items = items;
+    request->task.item_count = count;
+    return NULL;
+}
+
+static const char *parse_batch(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
+                               enum data_outcome *ret_outcome)
+{
+    request->task.kind = STORE_BATCH;
+    uint8_t has_key = wire_get_u8(reader);
+    if (has_key > 1)
+        return BREACH_MALFORMED;
+    if (has_key) {
+        read_key(request, reader, ret_outcome);
+        uint32_t status = wire_get_u32(reader);
+        request->task.reply = wire_get_str(reader);
+        if (status < 100 || status > 599)
+            return "a reply's status out of range";
+        request->task.status = (int)status;
+    }
+    if (slot->has_sign_up && !adopt_sign_up(request, slot))
+        *ret_outcome = DATA_BUSY;
+    return read_items(request, reader, ret_outcome);
+}
+
+/* ---- credentials ------------------------------------------------------------------------------------------------------ */
+static const char *parse_token(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
+{
+    request->task.kind = request->type == WIRE_SESSION ? STORE_SESSION_FIND : STORE_SESSION_END;
+    if (!token_read(wire_get_str(reader), request->task.token_hash))
+        *ret_outcome = DATA_NONE;
+    return NULL;
+}
+
+/* Email addresses are compared without case, in ASCII; the payload is our own copy. */
+static void lower_case(limen_str text)
+{
+    char *at = (char *)(uintptr_t)text.ptr;
+    for (size_t i = 0; i < text.len; i++)
+        if (at[i] >= 'A' && at[i] <= 'Z')
+            at[i] = (char)(at[i] + ('a' - 'A'));
+}
+
+static const char *parse_credential(struct role_request *request, struct wire_reader *reader,
+                                    enum data_outcome *ret_outcome)
+{
+    bool is_sign_up = request->type == WIRE_SIGN_UP;
+    if (is_sign_up) {
+        request->scheme = wire_get_u32(reader);
+        if (request->scheme >= request->role->contract->scheme_count)
+            return "unknown security scheme";
+    }
+    request->task.kind = STORE_CREDENTIAL_FIND;
+    request->task.email = wire_get_str(reader);
+    request->password = wire_get_str(reader);
+    if (reader->failed)
+        return BREACH_MALFORMED;
+    lower_case(request->task.email);
+    if (request->task.email.len == 0 || request->task.email.len > PRINCIPAL_EMAIL_BYTES ||
+        request->password.len == 0 || request->password.len > LIMIT_PASSWORD_BYTES)
+        *ret_outcome = is_sign_up ? DATA_ERROR : DATA_NONE;
+    return NULL;
+}
+
+/* ---- the frame -------------------------------------------------------------------------------------------------------- */
+static const char *parse_payload(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
+                                 enum data_outcome *ret_outcome)
+{
+    switch (request->type) {
+    case WIRE_CALL:
+        return parse_call(request, reader, ret_outcome);
+    case WIRE_BATCH:
+        return parse_batch(request, slot, reader, ret_outcome);
+    case WIRE_KEY_FIND:
+        request->task.kind = STORE_KEY_FIND;
+        read_key(request, reader, ret_outcome);
+        return NULL;
+    case WIRE_SESSION:
+    case WIRE_SIGN_OUT:
+        return parse_token(request, reader, ret_outcome);
+    case WIRE_SIGN_UP:
+    case WIRE_SIGN_IN:
+        return parse_credential(request, reader, ret_outcome);
+    default:
+        return "unknown type of frame";
+    }
+}
+
+const char *role_parse(struct role_request *request, const struct role_slot *slot, enum data_outcome *ret_outcome)
+{
+    *ret_outcome = DATA_OK;
+    struct wire_reader reader = { request->payload, request->payload + request->payload_bytes, false };
+    const struct clock *now = loop_clock(request->role->loop);
+    uint32_t timeout_us = wire_get_u32(&reader);
+    if (timeout_us > LIMIT_DATA_TIMEOUT_US)
+        timeout_us = LIMIT_DATA_TIMEOUT_US;
+    request->task.now = now->wall_us;
+    request->task.deadline_us = now->mono_us + timeout_us;
+    if (request->operation >= request->role->contract->operation_count)
+        return "unknown operation";
+    const char *breach = parse_payload(request, slot, &reader, ret_outcome);
+    if (breach != NULL)
+        return breach;
+    if (reader.failed)
+        return BREACH_MALFORMED;
+    return reader.at != reader.end && *ret_outcome != DATA_BUSY ? "bytes behind the payload" : NULL;
+}

@@ -1,0 +1,329 @@
+/* role_request.c - a request's way through the store and the hash pool, to its answer.
+ *
+ * Most go to the store once. A sign-in goes three times: credential, then argon2 (an unknown email is verified too, against a hash of a
+ * password that nobody knows, so that both take the same time), then the new session. A sign-up only prepares: what it makes is
+ * committed with the slot's next batch. */
+#include "data/role_internal.h"
+
+#include "core/id.h"
+#include "core/log.h"
+
+#include <stdlib.h>
+
+#define KEPT_BLOCKS 2 /* of 16 KiB, for each request kept */
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+static struct role_request *request_take(struct data_role *role)
+{
+    struct role_request *request = role->spare;
+    struct arena_pool *pool;
+    if (request != NULL) {
+        role->spare = request->next_live;
+        role->spare_count--;
+        pool = request->pool;
+    } else {
+        request = malloc(sizeof(*request));
+        pool = request == NULL ? NULL : arena_pool_new(KEPT_BLOCKS);
+        if (pool == NULL) {
+            free(request);
+            return NULL;
+        }
+    }
+    memset(request, 0, sizeof(*request));
+    request->pool = pool;
+    request->role = role;
+    arena_init(&request->arena, pool, LIMIT_TASK_ARENA_BYTES);
+    return request;
+}
+
+static void on_task_done(struct store_task *task);
+static void on_hash_done(struct hash_job *job);
+
+struct role_request *role_request_new(struct role_worker *worker, const struct wire_frame *frame)
+{
+    struct data_role *role = worker->role;
+    struct role_request *request = request_take(role);
+    if (request == NULL)
+        return NULL;
+    request->worker = worker;
+    worker->request_count++;
+    request->next_live = role->live;
+    if (role->live != NULL)
+        role->live->prev_live = request;
+    role->live = request;
+
+    request->type = frame->type;
+    request->operation = frame->operation;
+    request->slot = frame->slot;
+    request->sequence = frame->sequence;
+    request->task.arena = &request->arena;
+    request->task.on_done = on_task_done;
+    request->task.context = request;
+    request->hash.on_done = on_hash_done;
+    request->payload = arena_alloc(&request->arena, frame->payload.len);
+    if (request->payload == NULL) {
+        role_request_free(request);
+        return NULL;
+    }
+    request->payload_bytes = frame->payload.len;
+    memcpy(request->payload, frame->payload.ptr, frame->payload.len);
+    return request;
+}
+
+void role_request_free(struct role_request *request)
+{
+    struct data_role *role = request->role;
+    if (request->worker != NULL)
+        request->worker->request_count--;
+    if (request->prev_live != NULL)
+        request->prev_live->next_live = request->next_live;
+    else
+        role->live = request->next_live;
+    if (request->next_live != NULL)
+        request->next_live->prev_live = request->prev_live;
+
+    if (request->type == WIRE_SESSION || request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP ||
+        request->type == WIRE_SIGN_OUT)
+        explicit_bzero(request->payload, request->payload_bytes);
+    if (request->has_token)
+        explicit_bzero(request->token, sizeof(request->token));
+    arena_release(&request->arena);
+    if (role->is_closing || role->spare_count >= LIMIT_TASKS_KEPT) {
+        arena_pool_free(request->pool);
+        free(request);
+        return;
+    }
+    request->next_live = role->spare;
+    role->spare = request;
+    role->spare_count++;
+}
+
+void role_request_drop(struct role_request *request)
+{
+    request->is_dropped = true;
+    switch (request->place) {
+    case ROLE_PLACE_AWAY: /* comes back by itself */
+        __atomic_store_n(&request->task.is_cancelled, true, __ATOMIC_RELAXED);
+        __atomic_store_n(&request->hash.is_cancelled, true, __ATOMIC_RELAXED);
+        break;
+    case ROLE_PLACE_RING:
+        role_ring_remove(request->worker, request);
+        role_request_free(request);
+        break;
+    case ROLE_PLACE_NONE:
+        role_request_free(request);
+        break;
+    }
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+static void submit(struct role_request *request, enum store_task_kind kind)
+{
+    request->task.kind = kind;
+    request->task.outcome = STORE_OK;
+    request->task.next = NULL;
+    request->place = ROLE_PLACE_AWAY;
+    store_submit(request->role->store, &request->task); /* the request may be gone when this returns */
+}
+
+void role_request_start(struct role_request *request)
+{
+    struct store_task *task = &request->task;
+    if (task->kind == STORE_BATCH && task->item_count == 0 && !task->has_key && task->sign_up == NULL)
+        role_request_answer(request, DATA_OK); /* nothing to commit */
+    else
+        submit(request, task->kind);
+}
+
+void role_request_answer(struct role_request *request, enum data_outcome outcome)
+{
+    struct role_worker *worker = request->worker;
+    size_t bytes = request->task.rows.len + request->task.reply.len;
+    request->outcome = outcome;
+    request->rows_at = 0;
+    if (request->type != WIRE_CALL || outcome != DATA_OK)
+        request->rows_at = request->task.rows.len;
+    if (worker->held_bytes + bytes > LIMIT_WORKER_RESULTS_BYTES && request->type == WIRE_CALL) {
+        request->outcome = DATA_BUSY;
+        request->rows_at = request->task.rows.len = 0;
+        request->task.rows.ptr = NULL;
+        bytes = 0;
+        arena_release(&request->arena);
+        request->payload_bytes = 0;
+    }
+    request->held_bytes = bytes;
+    worker->held_bytes += bytes;
+    role_ring_push(worker, request);
+    loop_at_end(request->role->loop, &worker->at_end);
+}
+
+static enum data_outcome outcome_of(enum store_outcome outcome)
+{
+    switch (outcome) {
+    case STORE_OK: return DATA_OK;
+    case STORE_NONE: return DATA_NONE;
+    case STORE_TAKEN: return DATA_TAKEN;
+    case STORE_REFUSED: return DATA_REFUSED;
+    case STORE_REPLAY: return DATA_REPLAY;
+    case STORE_KEY_REUSED: return DATA_KEY_REUSED;
+    case STORE_BUSY: return DATA_BUSY;
+    case STORE_TIMEOUT: return DATA_TIMEOUT;
+    case STORE_UNKNOWN: return DATA_UNKNOWN;
+    case STORE_ERROR: return DATA_ERROR;
+    }
+    return DATA_ERROR;
+}
+
+static struct role_slot *slot_of(const struct role_request *request)
+{
+    return request->worker->slots[request->slot];
+}
+
+/* The hash work that this sign-in or sign-up asks for. */
+static void hash_next(struct role_request *request, const char *encoded)
+{
+    struct hash_job *job = &request->hash;
+    job->is_verify = encoded != NULL;
+    if (encoded != NULL)
+        memcpy(job->encoded, encoded, HASH_TEXT_BYTES);
+    job->password = (char *)(uintptr_t)request->password.ptr; /* in the payload, which is ours */
+    job->password_bytes = request->password.len;
+    job->deadline_us = request->task.deadline_us;
+    request->place = ROLE_PLACE_AWAY;
+    if (!request->role->is_closing && hash_pool_submit(request->role->hashes, job))
+        return;
+    request->place = ROLE_PLACE_NONE;
+    role_request_answer(request, DATA_BUSY);
+}
+
+static void sign_in_found(struct role_request *request)
+{
+    struct store_task *task = &request->task;
+    char encoded[HASH_TEXT_BYTES] = { 0 };
+    request->is_unknown = task->outcome == STORE_NONE;
+    if (request->is_unknown) {
+        hash_next(request, request->role->dummy_hash);
+        return;
+    }
+    if (task->outcome != STORE_OK || task->password_hash.len >= sizeof(encoded)) {
+        role_request_answer(request, task->outcome == STORE_OK ? DATA_ERROR : outcome_of(task->outcome));
+        return;
+    }
+    memcpy(encoded, task->password_hash.ptr, task->password_hash.len);
+    hash_next(request, encoded);
+}
+
+static void sign_up_found(struct role_request *request)
+{
+    enum store_outcome outcome = request->task.outcome;
+    if (outcome == STORE_NONE)
+        hash_next(request, NULL);
+    else
+        role_request_answer(request, outcome == STORE_OK ? DATA_TAKEN : outcome_of(outcome));
+}
+
+static void start_session(struct role_request *request)
+{
+    token_make(request->token, request->task.token_hash);
+    request->has_token = true;
+    submit(request, STORE_SESSION_START);
+}
+
+static void sign_in_hashed(struct role_request *request)
+{
+    const struct hash_job *job = &request->hash;
+    if (request->is_unknown || job->outcome == HASH_WRONG) {
+        role_request_answer(request, job->outcome == HASH_LATE ? DATA_TIMEOUT : DATA_NONE);
+    } else if (job->outcome != HASH_OK) {
+        role_request_answer(request, job->outcome == HASH_LATE ? DATA_TIMEOUT : DATA_ERROR);
+    } else if (job->is_rehashed) {
+        request->task.password_hash = str_of(job->encoded);
+        submit(request, STORE_CREDENTIAL_REHASH);
+    } else {
+        start_session(request);
+    }
+}
+
+/* The slot becomes the account that its next batch will make. */
+static void sign_up_hashed(struct role_request *request)
+{
+    if (request->hash.outcome != HASH_OK) {
+        role_request_answer(request, request->hash.outcome == HASH_LATE ? DATA_TIMEOUT : DATA_ERROR);
+        return;
+    }
+    struct role_slot *slot = slot_of(request);
+    struct role_sign_up *sign_up = &slot->sign_up;
+    struct principal *principal = &request->task.principal;
+    limen_str email = request->task.email;
+    char id[ID_BYTES];
+    memset(principal, 0, sizeof(*principal));
+    principal->id_len = (uint8_t)id_new(id, LIMEN_STR("acc"), request->task.now).len;
+    memcpy(principal->id, id, principal->id_len);
+    principal->email_len = sign_up->email_len = (uint8_t)email.len;
+    memcpy(principal->email, email.ptr, email.len);
+    memcpy(sign_up->email, email.ptr, email.len);
+    principal->roles = request->role->contract->schemes[request->scheme].sign_up_roles;
+    memcpy(sign_up->hash, request->hash.encoded, sizeof(sign_up->hash));
+    token_make(request->token, sign_up->token_hash);
+    request->has_token = true;
+    slot->has_sign_up = true;
+    slot->principal = *principal;
+    role_request_answer(request, DATA_OK);
+}
+
+/* A batch that carried a sign-up and was not committed leaves the slot to nobody. */
+static void batch_done(struct role_request *request)
+{
+    if (request->task.sign_up != NULL && request->task.outcome != STORE_OK)
+        memset(&slot_of(request)->principal, 0, sizeof(struct principal));
+    role_request_answer(request, outcome_of(request->task.outcome));
+}
+
+static void on_task_done(struct store_task *task)
+{
+    struct role_request *request = task->context;
+    request->place = ROLE_PLACE_NONE;
+    if (request->is_dropped) {
+        struct role_worker *worker = request->worker;
+        role_request_free(request);
+        if (worker != NULL && worker->is_paused)
+            loop_at_end(worker->role->loop, &worker->at_end);
+        return;
+    }
+    switch (task->kind) {
+    case STORE_BATCH:
+        batch_done(request);
+        return;
+    case STORE_CREDENTIAL_FIND:
+        if (request->type == WIRE_SIGN_UP)
+            sign_up_found(request);
+        else
+            sign_in_found(request);
+        return;
+    case STORE_CREDENTIAL_REHASH: /* a failure here is no reason to turn anybody away */
+        start_session(request);
+        return;
+    case STORE_SESSION_FIND:
+    case STORE_SESSION_START:
+        if (task->outcome == STORE_OK)
+            slot_of(request)->principal = task->principal;
+        break;
+    case STORE_READ:
+    case STORE_KEY_FIND:
+    case STORE_SESSION_END:
+        break;
+    }
+    role_request_answer(request, outcome_of(task->outcome));
+}
+
+static void on_hash_done(struct hash_job *job)
+{
+    struct role_request *request = (struct role_request *)((char *)job - offsetof(struct role_request, hash));
+    request->place = ROLE_PLACE_NONE;
+    if (request->is_dropped)
+        role_request_free(request);
+    else if (request->type == WIRE_SIGN_UP)
+        sign_up_hashed(request);
+    else
+        sign_in_hashed(request);
+}
