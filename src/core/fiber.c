@@ -171,7 +171,7 @@ static void fill_frame(struct first_frame *frame, struct fiber *fiber)
 #elif defined(__aarch64__)
 struct first_frame {
     uintptr_t x19_to_x28[10], x29, x30;
-    uint64_t d8_to_d15[8];
+    uint64_t d8_to_d15[8], fpcr, unused;
 };
 static void fill_frame(struct first_frame *frame, struct fiber *fiber)
 {

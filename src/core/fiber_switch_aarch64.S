@@ -1,7 +1,7 @@
 /* fiber_switch_aarch64.S - the switch from one stack to another, AAPCS64.
  *
- * Keeps what a callee must keep: x19 to x30 and the low halves of v8 to v15, on the stack that is left. `struct first_frame`
- * in fiber.c has the same layout. */
+ * Keeps what a callee must keep: x19 to x30, the low halves of v8 to v15 and the floating-point control register, on the
+ * stack that is left. `struct first_frame` in fiber.c has the same layout. */
 #if defined(__aarch64__)
 
         .text
@@ -14,8 +14,8 @@
 fiber_switch:
         .cfi_startproc
         hint    #34                     /* bti c */
-        sub     sp, sp, #160
-        .cfi_def_cfa_offset 160
+        sub     sp, sp, #176
+        .cfi_def_cfa_offset 176
         stp     x19, x20, [sp, #0]
         stp     x21, x22, [sp, #16]
         stp     x23, x24, [sp, #32]
@@ -26,18 +26,20 @@ fiber_switch:
         stp     d10, d11, [sp, #112]
         stp     d12, d13, [sp, #128]
         stp     d14, d15, [sp, #144]
-        .cfi_offset x19, -160
-        .cfi_offset x20, -152
-        .cfi_offset x21, -144
-        .cfi_offset x22, -136
-        .cfi_offset x23, -128
-        .cfi_offset x24, -120
-        .cfi_offset x25, -112
-        .cfi_offset x26, -104
-        .cfi_offset x27, -96
-        .cfi_offset x28, -88
-        .cfi_offset x29, -80
-        .cfi_offset x30, -72
+        mrs     x10, fpcr
+        str     x10, [sp, #160]
+        .cfi_offset x19, -176
+        .cfi_offset x20, -168
+        .cfi_offset x21, -160
+        .cfi_offset x22, -152
+        .cfi_offset x23, -144
+        .cfi_offset x24, -136
+        .cfi_offset x25, -128
+        .cfi_offset x26, -120
+        .cfi_offset x27, -112
+        .cfi_offset x28, -104
+        .cfi_offset x29, -96
+        .cfi_offset x30, -88
 
         mov     x9, sp
         str     x9, [x0]
@@ -53,7 +55,12 @@ fiber_switch:
         ldp     d10, d11, [sp, #112]
         ldp     d12, d13, [sp, #128]
         ldp     d14, d15, [sp, #144]
-        add     sp, sp, #160
+        ldr     x11, [sp, #160]
+        cmp     x10, x11                /* writing it is slow, and rarely needed */
+        b.eq    1f
+        msr     fpcr, x11
+1:
+        add     sp, sp, #176
         .cfi_def_cfa_offset 0
         .cfi_restore x19
         .cfi_restore x20
