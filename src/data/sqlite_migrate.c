@@ -1,0 +1,197 @@
+/* sqlite_migrate.c - applies migrations, forward only, each in one transaction with the note that it was applied.
+ *
+ * What was applied is known by name and checksum; a file that has changed since is refused, because nobody can tell what the database
+ * has of it. */
+#include "data/sqlite_db.h"
+
+#include "core/arena.h"
+#include "core/clock.h"
+
+static const char LIMEN_TABLES[] =
+    "CREATE TABLE IF NOT EXISTS limen_migrations (name TEXT PRIMARY KEY, checksum BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS limen_credentials (account_id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, password_hash TEXT NOT NULL,"
+    " roles TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS limen_sessions (token_hash BLOB PRIMARY KEY, account_id TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    " seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS limen_sessions_seen ON limen_sessions (seen_at);"
+    "CREATE TABLE IF NOT EXISTS limen_keys (principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, status INTEGER NOT NULL,"
+    " reply BLOB NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (principal, key)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS limen_keys_created ON limen_keys (created_at);";
+
+const char *sqlite_path(limen_str url, struct arena *arena, struct diags *diags)
+{
+    limen_str scheme = LIMEN_STR("sqlite:");
+    limen_str path = str_starts(url, scheme) ? arena_copy(arena, str_slice(url, scheme.len, url.len)) : LIMEN_STR("");
+    if (path.len > 0 && memchr(path.ptr, '\0', path.len) == NULL)
+        return path.ptr;
+    diags_add_at(diags, LIMEN_STR("--database"), 0, 0, LIMEN_STR("write sqlite:var/app.db"), "'%.*s' is not a database that this version knows",
+                 LIMEN_STR_ARG(url));
+    return NULL;
+}
+
+static bool fault(const struct db *db, struct diags *diags, limen_str file, limen_str mend)
+{
+    diags_add_at(diags, file, 0, 0, mend, "%s", db->denied);
+    return false;
+}
+
+/* ---- what has been applied ------------------------------------------------------------------------------------------------ */
+
+static const struct migration *find_migration(const struct migration_set *set, limen_str name)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (str_equal(set->items[i].name, name))
+            return &set->items[i];
+    }
+    return NULL;
+}
+
+static bool has_notes(struct db *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool found = db_prepare_own(db, "SELECT 1 FROM sqlite_schema WHERE name = 'limen_migrations'", &stmt) && db_step_own(db, stmt) == SQLITE_ROW;
+    sqlite3_finalize(stmt);
+    return found;
+}
+
+bool sqlite_pending(struct db *db, const struct migration_set *set, uint32_t *ret_pending, struct diags *diags)
+{
+    sqlite3_stmt *stmt = NULL;
+    *ret_pending = set->count;
+    if (!has_notes(db))
+        return true;
+    if (!db_prepare_own(db, "SELECT name, checksum FROM limen_migrations ORDER BY name", &stmt))
+        return fault(db, diags, LIMEN_STR("limen_migrations"), LIMEN_STR(""));
+    bool good = true;
+    uint32_t applied = 0;
+    int code;
+    while ((code = db_step_own(db, stmt)) == SQLITE_ROW) {
+        limen_str name = db_text(stmt, 0);
+        const struct migration *migration = find_migration(set, name);
+        bool is_same = migration != NULL && sqlite3_column_bytes(stmt, 1) == MIGRATION_CHECKSUM_BYTES &&
+                       memcmp(sqlite3_column_blob(stmt, 1), migration->checksum, MIGRATION_CHECKSUM_BYTES) == 0;
+        bool is_in_order = migration == NULL || migration == &set->items[applied];
+        applied++;
+        if (is_same && is_in_order)
+            continue;
+        good = false;
+        limen_str file = arena_copy(diags->arena, name);
+        if (migration == NULL)
+            diags_add_at(diags, file, 0, 0, LIMEN_STR("start the version of the app that has this file"), "the database has applied a migration that is not here");
+        else if (!is_same)
+            diags_add_at(diags, file, 1, 1, LIMEN_STR("restore the file as it was, and put the change into a new one"), "this migration has changed after it was applied");
+        else
+            diags_add_at(diags, set->items[applied - 1].name, 1, 1, LIMEN_STR("give it a number behind the last applied one"), "this migration stands before one that has been applied");
+        break;
+    }
+    sqlite3_finalize(stmt);
+    *ret_pending = set->count - (applied < set->count ? applied : set->count);
+    return good && (code == SQLITE_ROW || code == SQLITE_DONE);
+}
+
+/* ---- applying --------------------------------------------------------------------------------------------------------------- */
+
+static bool note_applied(struct db *db, const struct migration *migration)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (!db_prepare_own(db, "INSERT INTO limen_migrations (name, checksum, applied_at) VALUES (?1, ?2, ?3)", &stmt))
+        return false;
+    db_bind_text(stmt, 1, migration->name);
+    db_bind_blob(stmt, 2, migration->checksum, MIGRATION_CHECKSUM_BYTES);
+    (void)sqlite3_bind_int64(stmt, 3, clock_wall_us());
+    bool good = db_step_own(db, stmt) == SQLITE_DONE;
+    sqlite3_finalize(stmt);
+    return good;
+}
+
+static bool run_statement(struct db *db, const struct migration *migration, const struct migration_statement *statement, struct diags *diags)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = sqlite3_prepare_v2(db->handle, statement->sql.ptr, (int)statement->sql.len, &stmt, NULL);
+    while (code == SQLITE_OK || code == SQLITE_ROW)
+        code = sqlite3_step(stmt);
+    bool good = code == SQLITE_DONE;
+    if (!good)
+        diags_add_at(diags, migration->name, statement->line, statement->column, LIMEN_STR(""), "%s", sqlite3_errmsg(db->handle));
+    sqlite3_finalize(stmt);
+    return good;
+}
+
+static bool apply_one(struct db *db, const struct migration *migration, struct diags *diags)
+{
+    if (!db_run(db, "BEGIN IMMEDIATE"))
+        return fault(db, diags, migration->name, LIMEN_STR(""));
+    bool good = true;
+    for (uint32_t i = 0; i < migration->count && good; i++)
+        good = run_statement(db, migration, &migration->statements[i], diags);
+    if (good && (!note_applied(db, migration) || !db_run(db, "COMMIT")))
+        good = fault(db, diags, migration->name, LIMEN_STR(""));
+    if (!good)
+        db_rollback(db);
+    return good;
+}
+
+bool sqlite_apply(struct db *db, const struct migration_set *set, struct arena *arena, struct diags *diags)
+{
+    (void)arena;
+    uint32_t pending = 0;
+    if (!sqlite_pending(db, set, &pending, diags))
+        return false;
+    if (!db_run(db, LIMEN_TABLES))
+        return fault(db, diags, LIMEN_STR("limen_migrations"), LIMEN_STR("check that the folder can be written"));
+    for (uint32_t i = set->count - pending; i < set->count; i++) {
+        if (!apply_one(db, &set->items[i], diags))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the triggers that stay in the file ------------------------------------------------------------------------------------- */
+
+bool sqlite_triggers_are_there(struct db *db, const struct guards *guards)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (!db_prepare_own(db, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'limen\\_decided\\_%' ESCAPE '\\'", &stmt))
+        return false;
+    uint32_t same = 0, others = 0;
+    while (db_step_own(db, stmt) == SQLITE_ROW) {
+        bool is_same = false;
+        for (uint32_t i = 0; i < guards->trigger_count; i++)
+            is_same |= str_equal(guards->triggers[i].name, db_text(stmt, 0)) && str_equal(guards->triggers[i].sql, db_text(stmt, 1));
+        same += is_same;
+        others += !is_same;
+    }
+    sqlite3_finalize(stmt);
+    return same == guards->trigger_count && others == 0;
+}
+
+/* Names of triggers that are there now; they are dropped afterwards, for a schema must not change under a running query. */
+static bool drop_triggers(struct db *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (!db_prepare_own(db, "SELECT 'DROP TRIGGER \"' || name || '\"' FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'limen\\_decided\\_%' ESCAPE '\\' LIMIT 1", &stmt))
+        return false;
+    bool good = true;
+    char sql[512];
+    while (good && db_step_own(db, stmt) == SQLITE_ROW) {
+        sqlite3_snprintf(sizeof sql, sql, "%s", sqlite3_column_text(stmt, 0));
+        db_reset_own(db, stmt);
+        good = db_run(db, sql);
+    }
+    sqlite3_finalize(stmt);
+    return good;
+}
+
+bool sqlite_sync_triggers(struct db *db, const struct guards *guards, struct diags *diags)
+{
+    if (sqlite_triggers_are_there(db, guards))
+        return true;
+    bool good = db_run(db, "BEGIN IMMEDIATE") && drop_triggers(db);
+    for (uint32_t i = 0; i < guards->trigger_count && good; i++)
+        good = db_run(db, guards->triggers[i].sql.ptr);
+    if (good && db_run(db, "COMMIT"))
+        return true;
+    diags_add_at(diags, LIMEN_STR("migrations"), 0, 0, LIMEN_STR(""), "the triggers of `-- decided-by:` cannot be made: %s", db->denied);
+    db_rollback(db);
+    return false;
+}
