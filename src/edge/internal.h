@@ -24,6 +24,7 @@ enum connection_state {
     CONNECTION_IDLE,    /* no byte of a next request is here */
     CONNECTION_HEAD,    /* a part of a head is here */
     CONNECTION_BODY,    /* an exchange waits for its body */
+    CONNECTION_SERVING, /* within a run, after a new exchange */
     CONNECTION_BUSY,    /* an exchange is with the layers above */
     CONNECTION_DISCARD, /* the rest of a body that nobody wanted is read over */
     CONNECTION_WRITING, /* the socket is full: nothing is read before all is sent */
@@ -154,7 +155,7 @@ void connection_open(struct edge *edge, int fd, const struct edge_address *peer)
 void connection_close(struct connection *connection);
 /* The exchange was replied to or waits for its body: go on, now or at the end of the turn. */
 void connection_wake(struct connection *connection);
-/* The slots for accepting have changed: pauses or resumes the listeners (edge.c). */
+/* The number of connections has changed: pauses or resumes the listeners (edge.c). */
 void edge_balance(struct edge *edge);
 
 /* ---- bodies (body.c) ------------------------------------------------------------------------------------------------ */
@@ -164,7 +165,6 @@ bool body_receive(struct connection *connection) LIMEN_MUST_CHECK;
 void body_fail(struct exchange *exchange, enum body_outcome outcome);
 
 /* ---- output (output.c, reply.c) ------------------------------------------------------------------------------------- */
-enum { RECEIVED_NOTHING = -1, RECEIVED_END = 0 };
 /* `bytes` of contiguous room at the end of the output; NULL when memory is out (the connection is then broken) or `bytes` are more
  * than a block holds. What was written is told by output_commit. */
 char *output_reserve(struct connection *connection, size_t bytes);
