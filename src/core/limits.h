@@ -83,7 +83,7 @@
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 #define LIMIT_WORKERS 256U
 #define LIMIT_LISTENERS 16U
-#define LIMIT_HEARTBEAT_US 2000000                      /* a worker that is silent this long is killed and named */
+#define LIMIT_HEARTBEAT_US 3000000                      /* a worker that is silent this long is killed and named */
 #define LIMIT_DRAIN_US 10000000                         /* after SIGTERM; what is left then is cut off */
 
 /* ---- loop and log ---------------------------------------------------------------------------------------------- */

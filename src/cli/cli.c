@@ -1,0 +1,22 @@
+/* cli.c - printing what is wrong, the same way in every command. */
+#include "cli/cli.h"
+
+#include "core/arena.h"
+#include "core/str.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+int cli_print_diags(const struct diags *errors, const struct diags *warnings)
+{
+    struct arena arena;
+    struct buf text;
+    bool has_colour = isatty(STDERR_FILENO) == 1;
+    arena_init(&arena, NULL, SIZE_MAX);
+    buf_init(&text, &arena, 4096);
+    diags_write(warnings, &text, "warning", has_colour);
+    diags_write(errors, &text, "error", has_colour);
+    fwrite(text.ptr, 1, text.len, stderr);
+    arena_release(&arena);
+    return errors->count > 0 ? 1 : 0;
+}

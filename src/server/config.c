@@ -1,0 +1,285 @@
+/* config.c - one table of settings, and the three places where they may stand. */
+#include "server/config.h"
+
+#include "contract/doc.h"
+#include "core/arena.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONFIG_FILE_BYTES (256U * 1024)
+
+enum setting_kind { SETTING_TEXT, SETTING_LIST, SETTING_NUMBER, SETTING_SWITCH };
+
+struct setting {
+    const char *flag, *environment;
+    enum setting_kind kind;
+    size_t offset;
+    const char *value;   /* how --help names it; NULL for a switch */
+    const char *initial; /* the default */
+    int64_t least, most; /* NUMBER */
+    const char *choices; /* TEXT: "a|b|c", or NULL */
+    const char *help;
+};
+
+#define FIELD(member) offsetof(struct config, member)
+static const struct setting settings[] = {
+    { "listen", "LIMEN_LISTEN", SETTING_LIST, FIELD(listen), "HOST:PORT", "127.0.0.1:8080", 0, 0, NULL,
+      "where clients connect; may be given more than once" },
+    { "operator", "LIMEN_OPERATOR", SETTING_TEXT, FIELD(operator), "HOST:PORT", "127.0.0.1:8081", 0, 0, NULL,
+      "/healthz, /readyz and /metrics; `off` for none" },
+    { "workers", "LIMEN_WORKERS", SETTING_NUMBER, FIELD(workers), "N", "0", 0, LIMIT_WORKERS, NULL,
+      "worker processes; 0: as many as cores that the process may use" },
+    { "database", "LIMEN_DATABASE", SETTING_TEXT, FIELD(database), "URL", "sqlite:var/%s.db", 0, 0, NULL,
+      "where the state is" },
+    { "migrate", "LIMEN_MIGRATE", SETTING_TEXT, FIELD(migrate), "MODE", "auto", 0, 0, "auto|wait|off",
+      "pending migrations: apply, wait until another applies them, or refuse to start" },
+    { "trusted-proxy", "LIMEN_TRUSTED_PROXY", SETTING_LIST, FIELD(trusted_proxies), "CIDR", "", 0, 0, NULL,
+      "a proxy whose X-Forwarded-For is believed; may be given more than once" },
+    { "limit-scale", "LIMEN_LIMIT_SCALE", SETTING_NUMBER, FIELD(limit_scale), "N", "1", 1, 1000000, NULL,
+      "multiplies every quota: for load tests only" },
+    { "drain", "LIMEN_DRAIN", SETTING_NUMBER, FIELD(drain_s), "SECONDS", "10", 1, 600, NULL,
+      "after SIGTERM, how long calls under way may take" },
+    { "log-format", "LIMEN_LOG_FORMAT", SETTING_TEXT, FIELD(log_format), "FORMAT", "auto", 0, 0, "auto|json|text",
+      "auto: text on a terminal, else JSON lines" },
+    { "log-level", "LIMEN_LOG_LEVEL", SETTING_TEXT, FIELD(log_level), "LEVEL", "info", 0, 0, "debug|info|warn|error",
+      "the least important lines that are written" },
+    { "check-replies", "LIMEN_CHECK_REPLIES", SETTING_SWITCH, FIELD(checks_replies), NULL, "", 0, 0, NULL,
+      "hold every reply against its schema: for tests" },
+    { "help", NULL, SETTING_SWITCH, FIELD(wants_help), NULL, "", 0, 0, NULL, "this page" },
+};
+#define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
+
+/* ---- setting one ------------------------------------------------------------------------------------------------------ */
+
+static bool complain(const struct setting *setting, const char *source, limen_str value, const char *wanted)
+{
+    fprintf(stderr, "%s%s: '%.*s' is not right: %s\n", source, setting->flag, LIMEN_STR_ARG(value), wanted);
+    return false;
+}
+
+static bool is_choice(const char *choices, limen_str value)
+{
+    limen_str rest = str_of(choices);
+    while (rest.len > 0) {
+        if (str_equal(str_cut(&rest, '|'), value))
+            return true;
+    }
+    return false;
+}
+
+static bool set_number(const struct setting *setting, const char *source, limen_str value, int64_t *target)
+{
+    char wanted[80];
+    if (str_to_int64(value, target) && *target >= setting->least && *target <= setting->most)
+        return true;
+    snprintf(wanted, sizeof(wanted), "give a whole number from %lld to %lld", (long long)setting->least, (long long)setting->most);
+    return complain(setting, source, value, wanted);
+}
+
+static bool set_switch(const struct setting *setting, const char *source, limen_str value, bool *target)
+{
+    *target = str_equal(value, LIMEN_STR("true")) || str_equal(value, LIMEN_STR("1"));
+    return *target || str_equal(value, LIMEN_STR("false")) || str_equal(value, LIMEN_STR("0"))
+        || complain(setting, source, value, "give true or false");
+}
+
+/* Sets one value, or adds it to a list. */
+static bool set(const struct setting *setting, const char *source, limen_str value, struct config *config)
+{
+    void *target = (char *)config + setting->offset;
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        if (setting->choices != NULL && !is_choice(setting->choices, value))
+            return complain(setting, source, value, setting->choices);
+        *(limen_str *)target = value;
+        return value.len > 0 || complain(setting, source, value, "it may not be empty");
+    case SETTING_LIST: {
+        struct config_list *list = target;
+        if (list->count == LIMIT_LISTENERS)
+            return complain(setting, source, value, "there are too many");
+        list->items[list->count++] = value;
+        return true;
+    }
+    case SETTING_NUMBER:
+        return set_number(setting, source, value, target);
+    case SETTING_SWITCH:
+        return set_switch(setting, source, value, target);
+    }
+    return false;
+}
+
+/* A list in one text: commas between. */
+static bool set_all(const struct setting *setting, const char *source, limen_str value, struct config *config)
+{
+    if (setting->kind != SETTING_LIST)
+        return set(setting, source, value, config);
+    while (value.len > 0) {
+        if (!set(setting, source, str_trim(str_cut(&value, ',')), config))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the three sources ------------------------------------------------------------------------------------------------ */
+
+static const struct setting *find(limen_str flag)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (str_equal(str_of(settings[i].flag), flag))
+            return &settings[i];
+    }
+    return NULL;
+}
+
+/* Takes `--flag value` or `--flag=value` at argv[*at]. */
+static bool read_flag(int argc, char **argv, int *at, bool *is_set, struct config *config)
+{
+    limen_str rest = str_of(argv[*at]);
+    if (!str_starts(rest, LIMEN_STR("--"))) {
+        fprintf(stderr, "'%s' is no flag; see --help\n", argv[*at]);
+        return false;
+    }
+    rest = str_slice(rest, 2, rest.len);
+    bool has_value = str_find_char(rest, '=', 0) != SIZE_MAX;
+    limen_str name = str_cut(&rest, '=');
+    const struct setting *setting = find(name);
+    if (setting == NULL) {
+        fprintf(stderr, "there is no flag --%.*s; see --help\n", LIMEN_STR_ARG(name));
+        return false;
+    }
+    if (!has_value && setting->kind == SETTING_SWITCH)
+        rest = LIMEN_STR("true");
+    else if (!has_value && *at + 1 < argc)
+        rest = str_of(argv[++*at]);
+    else if (!has_value)
+        return complain(setting, "--", rest, "a value is missing");
+    is_set[setting - settings] = true;
+    return set(setting, "--", rest, config);
+}
+
+static bool read_environment(bool *is_set, struct config *config)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const char *value = settings[i].environment == NULL ? NULL : getenv(settings[i].environment);
+        if (value == NULL || is_set[i])
+            continue;
+        is_set[i] = true;
+        if (!set_all(&settings[i], "environment: ", str_of(value), config))
+            return false;
+    }
+    return true;
+}
+
+static bool set_node(const struct setting *setting, const struct doc_node *node, struct config *config)
+{
+    if (node->kind == DOC_ARRAY && setting->kind == SETTING_LIST) {
+        for (size_t i = 0; i < node->count; i++) {
+            if (!set(setting, "limen.yaml: ", node->items[i]->text, config))
+                return false;
+        }
+        return true;
+    }
+    limen_str value = node->kind == DOC_BOOL ? (node->boolean ? LIMEN_STR("true") : LIMEN_STR("false")) : node->text;
+    return set_all(setting, "limen.yaml: ", value, config);
+}
+
+static bool read_nodes(const struct doc *doc, bool *is_set, struct config *config)
+{
+    for (size_t i = 0; i < doc->root->count; i++) {
+        const struct doc_node *node = doc->root->items[i];
+        const struct setting *setting = find(node->key);
+        if (setting == NULL || setting->environment == NULL) {
+            fprintf(stderr, "limen.yaml:%u:%u: there is no setting '%.*s'; see --help\n", node->key_line, node->key_column,
+                    LIMEN_STR_ARG(node->key));
+            return false;
+        }
+        size_t at = (size_t)(setting - settings);
+        if (is_set[at])
+            continue;
+        is_set[at] = true;
+        if (!set_node(setting, node, config))
+            return false;
+    }
+    return true;
+}
+
+static bool read_file(bool *is_set, struct arena *arena, struct config *config)
+{
+    int fd = open("limen.yaml", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return true;
+    char *memory = arena_alloc(arena, CONFIG_FILE_BYTES);
+    ssize_t bytes = memory == NULL ? -1 : read(fd, memory, CONFIG_FILE_BYTES);
+    close(fd);
+    struct doc doc;
+    struct diags diags;
+    struct buf text;
+    diags_init(&diags, arena);
+    if (bytes < 0)
+        return false;
+    if (doc_parse(str_make(memory, (size_t)bytes), LIMEN_STR("limen.yaml"), arena, &doc, &diags))
+        return read_nodes(&doc, is_set, config);
+    buf_init(&text, arena, 1024);
+    diags_write(&diags, &text, "error", /* colour= */ false);
+    fwrite(text.ptr, 1, text.len, stderr);
+    return false;
+}
+
+static bool fill_defaults(const bool *is_set, limen_str app_name, struct arena *arena, struct config *config)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        limen_str value = str_of(settings[i].initial);
+        if (is_set[i] || value.len == 0)
+            continue;
+        size_t hole = str_find(value, LIMEN_STR("%s"), 0);
+        if (hole != SIZE_MAX)
+            value = arena_printf(arena, "%.*s%.*s%.*s", (int)hole, value.ptr, LIMEN_STR_ARG(app_name),
+                                 LIMEN_STR_ARG(str_slice(value, hole + 2, value.len)));
+        if (!set_all(&settings[i], "default: ", value, config))
+            return false;
+    }
+    return true;
+}
+
+enum config_outcome config_read(int argc, char **argv, limen_str app_name, struct arena *arena, struct config *ret_config)
+{
+    bool is_set[SETTING_COUNT] = { false };
+    *ret_config = (struct config){ 0 };
+    for (int at = 1; at < argc; at++) {
+        if (!read_flag(argc, argv, &at, is_set, ret_config))
+            return CONFIG_WRONG;
+    }
+    if (ret_config->wants_help)
+        return CONFIG_HELP;
+    bool ok = read_environment(is_set, ret_config) && read_file(is_set, arena, ret_config)
+        && fill_defaults(is_set, app_name, arena, ret_config);
+    return ok ? CONFIG_OK : CONFIG_WRONG;
+}
+
+void config_write_help(limen_str app_name, struct buf *out)
+{
+    buf_printf(out, "usage: %.*s run [FLAG…]\n\nStarts the server. Each setting is a flag, a variable of the environment, or a line of limen.yaml\n"
+                    "(`limit-scale: 10`); a flag wins over the environment, and that over the file.\n\n",
+               LIMEN_STR_ARG(app_name));
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *setting = &settings[i];
+        char flag[64];
+        snprintf(flag, sizeof(flag), "--%s%s%s", setting->flag, setting->value == NULL ? "" : " ", setting->value == NULL ? "" : setting->value);
+        buf_printf(out, "  %-26s %s", flag, setting->help);
+        if (setting->choices != NULL)
+            buf_printf(out, " (%s)", setting->choices);
+        buf_printf(out, "\n  %-26s ", "");
+        if (setting->environment != NULL)
+            buf_printf(out, "%s", setting->environment);
+        if (setting->initial[0] != '\0' && strstr(setting->initial, "%s") != NULL)
+            buf_printf(out, "; default sqlite:var/%.*s.db", LIMEN_STR_ARG(app_name));
+        else if (setting->initial[0] != '\0')
+            buf_printf(out, "; default %s", setting->initial);
+        BUF_ADD(out, "\n");
+    }
+    BUF_ADD(out, "\nSIGTERM drains and ends with 0. Exit codes: 0 ended as asked, 1 start refused, 2 wrong usage.\n");
+}

@@ -1,0 +1,25 @@
+/* control.h - what supervisor and roles say to each other: one small message, perhaps with a descriptor (SCM_RIGHTS). */
+#ifndef SERVER_CONTROL_H
+#define SERVER_CONTROL_H
+
+#include "limen/base.h"
+
+enum control_type {
+    CONTROL_READY = 1, /* role -> supervisor: it works */
+    CONTROL_REFUSED,   /* data -> supervisor: the store cannot be opened; what is wrong was printed */
+    CONTROL_DATA,      /* supervisor -> worker: a socket to the data role; supervisor -> data: one to worker `number` */
+};
+
+struct control_message {
+    uint32_t type;
+    uint32_t number;
+};
+
+/* A connected pair of SOCK_SEQPACKET sockets, close-on-exec. */
+bool control_pair(int ret_fds[2]) LIMEN_MUST_CHECK;
+/* `fd` may be -1: none. */
+bool control_send(int socket, struct control_message message, int fd);
+/* 1: a message (`*ret_fd` is -1 when it had no descriptor), 0: nothing there, -1: the peer has gone. */
+int control_receive(int socket, struct control_message *ret_message, int *ret_fd);
+
+#endif

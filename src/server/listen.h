@@ -1,0 +1,13 @@
+/* listen.h - addresses to listen on, and the cores to use. */
+#ifndef SERVER_LISTEN_H
+#define SERVER_LISTEN_H
+
+#include "limen/base.h"
+
+/* Binds a stream socket to "HOST:PORT" or "[IPV6]:PORT"; it does not listen yet, so nobody can connect. -1 after a line on standard error
+ * that names the cause. `ret_is_loopback` tells whether only this machine can reach it. */
+int listen_bind(limen_str address, bool *ret_is_loopback) LIMEN_MUST_CHECK;
+/* Cores that this process may use: affinity and the cgroup's quota counted; at least 1. */
+uint32_t cores_available(void);
+
+#endif

@@ -1,0 +1,90 @@
+/* role_data.c - the data role's process: opens the store, then serves the workers that the supervisor introduces. */
+#include "server/role.h"
+
+#include "core/log.h"
+#include "core/str.h"
+#include "data/role.h"
+#include "server/control.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define DATA_WAIT_US 500000
+
+struct data_process {
+    struct role *role;
+    struct data_role *data;
+};
+
+static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
+{
+    struct data_process *process = role->context;
+    if (type == CONTROL_DATA && fd >= 0 && data_role_add_worker(process->data, number, fd))
+        return;
+    if (fd >= 0)
+        close(fd);
+}
+
+static void on_drain(struct role *role)
+{
+    (void)role; /* on_turn ends the loop once nothing is under way */
+}
+
+static void on_turn(void *context)
+{
+    struct data_process *process = context;
+    if (process->role->is_draining && data_role_is_idle(process->data))
+        loop_stop(process->role->loop);
+}
+
+/* The one moment at which the generated password can be read. */
+static void on_first_account(limen_str email, limen_str password)
+{
+    printf("admin email: %.*s\nadmin password: %.*s (shown once)\n", LIMEN_STR_ARG(email), LIMEN_STR_ARG(password));
+    fflush(stdout);
+}
+
+static void print_refusal(const struct diags *errors, struct arena *arena)
+{
+    struct buf text;
+    buf_init(&text, arena, 1024);
+    diags_write(errors, &text, "error", isatty(STDERR_FILENO) == 1);
+    fwrite(text.ptr, 1, text.len, stderr);
+}
+
+int data_main(struct role *role)
+{
+    struct data_process process = { .role = role };
+    struct query_set queries;
+    struct diags errors;
+    role->context = &process;
+    role->on_control = on_control;
+    role->on_drain = on_drain;
+    diags_init(&errors, &role->arena);
+    limen_str migrate = role_setting("LIMEN_MIGRATE", "auto");
+    struct data_role_config config = {
+        .store = {
+            .url = role_setting("LIMEN_DATABASE", ""),
+            .contract = &role->contract,
+            .queries = &queries,
+            .migrations = role->app->migrations,
+            .migration_count = role->app->migration_count,
+            .migrate = str_equal(migrate, LIMEN_STR("wait")) ? STORE_MIGRATE_WAIT
+                : str_equal(migrate, LIMEN_STR("off"))       ? STORE_MIGRATE_OFF
+                                                             : STORE_MIGRATE_AUTO,
+        },
+        .hash_threads = LIMIT_HASHES_AT_ONCE,
+        .on_first_account = on_first_account,
+    };
+    if (queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries, &errors))
+        process.data = data_role_new(role->loop, &config, &role->arena, &errors);
+    if (process.data == NULL) {
+        print_refusal(&errors, &role->arena);
+        role_say(role, CONTROL_REFUSED);
+        return 1;
+    }
+    role_say(role, CONTROL_READY);
+    loop_run(role->loop, DATA_WAIT_US, on_turn, &process);
+    data_role_free(process.data);
+    return 0;
+}

@@ -1,0 +1,172 @@
+/* role_operator.c - /healthz, /readyz and /metrics, from counters in shared memory. It knows no client and no data. */
+#include "server/role.h"
+
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/edge.h"
+#include "server/control.h"
+
+#define OPERATOR_WAIT_US 500000
+#define METRICS_BYTES (256U * 1024)
+
+struct operator {
+    struct role *role;
+    struct edge *edge;
+    struct arena_pool *arenas;
+};
+
+static bool is_ready(const struct board *board)
+{
+    bool has_worker = false;
+    for (uint32_t i = 0; i < board->worker_count; i++)
+        has_worker = has_worker || atomic_load_explicit(&board->rows[i].is_ready, memory_order_relaxed) != 0;
+    return has_worker && atomic_load_explicit(&board->data_ready, memory_order_relaxed) != 0;
+}
+
+/* ---- /metrics: Prometheus' text format -------------------------------------------------------------------------------- */
+
+static void write_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static uint64_t sum(const struct board *board, size_t offset)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < board->worker_count; i++) {
+        const char *row = (const char *)&board->rows[i];
+        total += atomic_load_explicit((const _Atomic uint64_t *)(const void *)(row + offset), memory_order_relaxed);
+    }
+    return total;
+}
+
+static void write_refusals(const struct board *board, struct buf *out)
+{
+    write_head(out, "limen_refusals_total", "counter", "Requests that the boundary refused, by reason.");
+    for (uint32_t i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
+        uint64_t total = sum(board, offsetof(struct board_row, refusals) + i * sizeof(uint64_t));
+        buf_printf(out, "limen_refusals_total{reason=\"%s\"} %llu\n", refusal_name((enum refusal)i), (unsigned long long)total);
+    }
+}
+
+/* The row of an operation; 0 is what reached none. */
+static limen_str operation_label(const struct contract *contract, uint32_t row)
+{
+    return row == 0 ? LIMEN_STR("none") : contract->operations[row - 1].id;
+}
+
+static void write_replies(const struct role *role, struct buf *out)
+{
+    static const char *const classes[] = { "2xx", "3xx", "4xx", "5xx" };
+    write_head(out, "limen_replies_total", "counter", "Replies, by operation and class of status.");
+    for (uint32_t row = 0; row <= role->contract.operation_count; row++) {
+        for (uint32_t class = 0; class < BOARD_CLASSES; class++) {
+            size_t offset = offsetof(struct board_row, replies) + (row * BOARD_CLASSES + class) * sizeof(uint64_t);
+            buf_printf(out, "limen_replies_total{operation=\"%.*s\",status=\"%s\"} %llu\n",
+                       LIMEN_STR_ARG(operation_label(&role->contract, row)), classes[class],
+                       (unsigned long long)sum(role->board, offset));
+        }
+    }
+}
+
+static void write_busy(const struct role *role, struct buf *out)
+{
+    write_head(out, "limen_operation_seconds_total", "counter", "Time from head to reply, summed, by operation.");
+    for (uint32_t row = 0; row <= role->contract.operation_count; row++) {
+        uint64_t us = sum(role->board, offsetof(struct board_row, busy_us) + row * sizeof(uint64_t));
+        buf_printf(out, "limen_operation_seconds_total{operation=\"%.*s\"} %.6f\n",
+                   LIMEN_STR_ARG(operation_label(&role->contract, row)), (double)us / 1e6);
+    }
+}
+
+static void write_processes(const struct board *board, struct buf *out)
+{
+    write_head(out, "limen_connections", "gauge", "Open client connections.");
+    buf_printf(out, "limen_connections %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, connections)));
+    write_head(out, "limen_workers", "gauge", "Worker processes that answer.");
+    buf_printf(out, "limen_workers %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, is_ready)));
+    write_head(out, "limen_restarts_total", "counter", "Roles that died and were started again.");
+    buf_printf(out, "limen_restarts_total{role=\"worker\"} %u\nlimen_restarts_total{role=\"data\"} %u\n",
+               atomic_load_explicit(&board->worker_restarts, memory_order_relaxed),
+               atomic_load_explicit(&board->data_restarts, memory_order_relaxed));
+}
+
+static void reply_metrics(struct operator *operator, struct exchange *exchange)
+{
+    struct arena arena;
+    struct buf text;
+    arena_init(&arena, operator->arenas, LIMIT_CALL_ARENA_BYTES);
+    buf_init(&text, &arena, METRICS_BYTES);
+    write_processes(operator->role->board, &text);
+    write_refusals(operator->role->board, &text);
+    write_replies(operator->role, &text);
+    write_busy(operator->role, &text);
+    struct http_reply reply = {
+        .status = text.failed ? 503 : 200,
+        .content_type = LIMEN_STR("text/plain; version=0.0.4; charset=utf-8"),
+        .body = text.failed ? (limen_str){ 0 } : buf_str(&text),
+    };
+    exchange_reply(exchange, &reply);
+    arena_release(&arena);
+}
+
+/* ---- requests --------------------------------------------------------------------------------------------------------- */
+
+static void reply_text(struct exchange *exchange, int status, limen_str text)
+{
+    struct http_reply reply = { .status = status, .content_type = LIMEN_STR("text/plain; charset=utf-8"), .body = text };
+    exchange_reply(exchange, &reply);
+}
+
+static void on_request(void *context, struct exchange *exchange)
+{
+    struct operator *operator = context;
+    const struct http_request *request = exchange_request(exchange);
+    bool is_read = request->method == METHOD_GET || request->method == METHOD_HEAD;
+    if (!is_read)
+        reply_text(exchange, 405, LIMEN_STR("only GET and HEAD\n"));
+    else if (str_equal(request->path, LIMEN_STR("/healthz")))
+        reply_text(exchange, 200, LIMEN_STR("ok\n"));
+    else if (str_equal(request->path, LIMEN_STR("/readyz")))
+        reply_text(exchange, is_ready(operator->role->board) ? 200 : 503,
+                   is_ready(operator->role->board) ? LIMEN_STR("ready\n") : LIMEN_STR("not ready\n"));
+    else if (str_equal(request->path, LIMEN_STR("/metrics")))
+        reply_metrics(operator, exchange);
+    else
+        reply_text(exchange, 404, LIMEN_STR("/healthz, /readyz, /metrics\n"));
+}
+
+static void on_gone(void *context, struct exchange *exchange)
+{
+    (void)context; /* every reply is made at once: there is nothing to give up */
+    (void)exchange;
+}
+
+static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
+{
+    (void)role, (void)type, (void)number, (void)fd;
+}
+
+static void on_drain(struct role *role)
+{
+    loop_stop(role->loop);
+}
+
+int operator_main(struct role *role)
+{
+    struct operator operator = { .role = role, .arenas = arena_pool_new(LIMIT_ARENA_POOLED_BLOCKS) };
+    struct edge_hooks hooks = { .on_request = on_request, .on_gone = on_gone, .context = &operator };
+    role->context = &operator;
+    role->on_control = on_control;
+    role->on_drain = on_drain;
+    operator.edge = edge_new(role->loop, &hooks);
+    if (operator.arenas == NULL || operator.edge == NULL || !edge_listen(operator.edge, ROLE_FD_LISTEN)) {
+        LOG_ERROR("the operator cannot start", log_int("listeners", role->listener_count));
+        return 1;
+    }
+    role_say(role, CONTROL_READY);
+    loop_run(role->loop, OPERATOR_WAIT_US, NULL, NULL);
+    edge_free(operator.edge);
+    arena_pool_free(operator.arenas);
+    return 0;
+}

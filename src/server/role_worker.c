@@ -1,0 +1,149 @@
+/* role_worker.c - a worker: edge, boundary and app on one loop. It holds no credential, no key and no SQL. */
+#include "server/role.h"
+
+#include "app/app.h"
+#include "boundary/idempotency.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "server/control.h"
+
+#include <unistd.h>
+
+#define WORKER_WAIT_US 500000 /* the heartbeat's pace when nothing happens */
+
+struct worker {
+    struct role *role;
+    struct board_row *board;
+    struct edge *edge;
+    struct boundary boundary;
+    struct app app;
+    bool was_ready;
+};
+
+static void on_turn(void *context)
+{
+    struct worker *worker = context;
+    bool is_ready = data_client_is_attached(worker->boundary.data) && !worker->role->is_draining;
+    atomic_store_explicit(&worker->board->beat_us, loop_clock(worker->role->loop)->mono_us, memory_order_relaxed);
+    atomic_store_explicit(&worker->board->connections, edge_connection_count(worker->edge), memory_order_relaxed);
+    atomic_store_explicit(&worker->board->is_ready, is_ready, memory_order_relaxed);
+    if (is_ready && !worker->was_ready) {
+        worker->was_ready = true;
+        role_say(worker->role, CONTROL_READY);
+    }
+    if (worker->role->is_draining && edge_connection_count(worker->edge) == 0)
+        loop_stop(worker->role->loop);
+}
+
+static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
+{
+    struct worker *worker = role->context;
+    (void)number;
+    if (type == CONTROL_DATA && fd >= 0 && data_client_attach(worker->boundary.data, fd))
+        return;
+    if (fd >= 0)
+        close(fd);
+}
+
+static void on_drain(struct role *role)
+{
+    struct worker *worker = role->context;
+    edge_drain(worker->edge);
+}
+
+static bool trust_proxies(struct worker *worker)
+{
+    limen_str rest = role_setting("LIMEN_TRUSTED_PROXY", "");
+    while (rest.len > 0) {
+        limen_str cidr = str_cut(&rest, ',');
+        if (edge_trust_proxy(worker->edge, cidr))
+            continue;
+        LOG_ERROR("a trusted proxy is no address or CIDR", log_str("value", cidr));
+        return false;
+    }
+    return true;
+}
+
+static bool make_boundary(struct worker *worker, struct shm_zone *limits)
+{
+    struct role *role = worker->role;
+    struct diags errors;
+    diags_init(&errors, &role->arena);
+    worker->boundary = (struct boundary){
+        .contract = &role->contract,
+        .app = role->app,
+        .router = router_new(&role->contract, &role->arena),
+        .data = data_client_new(role->loop),
+        .limits = limits->base,
+        .limit_scale = (uint32_t)role_number_setting("LIMEN_LIMIT_SCALE", 1),
+        .clock = loop_clock(role->loop),
+        .board = worker->board,
+        .fingerprint = fingerprint_new(),
+    };
+    if (role->app->web_count > 0)
+        worker->boundary.files = static_files_new(role->app->web, role->app->web_count);
+    bool has_files = role->app->web_count == 0 || worker->boundary.files != NULL;
+    return has_files && worker->boundary.router != NULL && worker->boundary.data != NULL
+        && worker->boundary.fingerprint != NULL && boundary_bind(&worker->boundary, &role->arena, &errors);
+}
+
+static bool make_app(struct worker *worker)
+{
+    worker->app = (struct app){
+        .boundary = &worker->boundary,
+        .loop = worker->role->loop,
+        .arenas = arena_pool_new(LIMIT_ARENA_POOLED_BLOCKS),
+        .fibers = fiber_pool_new(LIMIT_FIBER_STACK_BYTES, LIMIT_FIBERS_PER_WORKER),
+        .checks_replies = role_number_setting("LIMEN_CHECK_REPLIES", 0) == 1,
+    };
+    if (worker->app.arenas == NULL || worker->app.fibers == NULL)
+        return false;
+    struct edge_hooks hooks = {
+        .on_request = app_on_request,
+        .on_gone = app_on_gone,
+        .on_refused = app_on_refused,
+        .context = &worker->app,
+    };
+    worker->edge = edge_new(worker->role->loop, &hooks);
+    data_client_on_attach(worker->boundary.data, app_on_attach, &worker->app);
+    return worker->edge != NULL && trust_proxies(worker);
+}
+
+static bool listen_on_all(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->role->listener_count; i++) {
+        if (!edge_listen(worker->edge, (int)(ROLE_FD_LISTEN + i)))
+            return false;
+    }
+    return true;
+}
+
+static void worker_release(struct worker *worker)
+{
+    edge_free(worker->edge);
+    data_client_free(worker->boundary.data);
+    fiber_pool_free(worker->app.fibers);
+    arena_pool_free(worker->app.arenas);
+    fingerprint_free(worker->boundary.fingerprint);
+    if (worker->boundary.files != NULL)
+        static_files_free((struct static_files *)worker->boundary.files);
+}
+
+int worker_main(struct role *role)
+{
+    struct worker worker = { .role = role, .board = &role->board->rows[role->number] };
+    struct shm_zone limits;
+    role->context = &worker;
+    role->on_control = on_control;
+    role->on_drain = on_drain;
+    atomic_store_explicit(&worker.board->pid, (uint32_t)getpid(), memory_order_relaxed);
+    bool ok = shm_map(&limits, ROLE_FD_LIMITS, limit_table_bytes()) && make_boundary(&worker, &limits) && make_app(&worker)
+        && listen_on_all(&worker);
+    if (!ok) {
+        LOG_ERROR("the worker cannot start", log_int("number", role->number));
+        return 1;
+    }
+    loop_run(role->loop, WORKER_WAIT_US, on_turn, &worker);
+    worker_release(&worker);
+    return 0;
+}

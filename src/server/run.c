@@ -1,0 +1,71 @@
+/* run.c - the command `run`: settings, the same check as `limen check`, then the supervisor. */
+#include "server/server.h"
+
+#include "contract/contract.h"
+#include "core/arena.h"
+#include "core/log.h"
+#include "server/config.h"
+#include "server/supervisor.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static enum log_format format_of(limen_str name)
+{
+    if (str_equal(name, LIMEN_STR("json")))
+        return LOG_FORMAT_JSON;
+    return str_equal(name, LIMEN_STR("text")) ? LOG_FORMAT_TEXT : LOG_FORMAT_AUTO;
+}
+
+static void print(struct buf *text, FILE *file)
+{
+    fwrite(text->ptr, 1, text->len, file);
+    text->len = 0;
+}
+
+static int check_and_run(const struct limen_app *app, const struct config *config, struct arena *arena)
+{
+    struct contract contract;
+    struct diags errors, warnings;
+    struct buf text;
+    bool has_colour = isatty(STDERR_FILENO) == 1;
+    diags_init(&errors, arena);
+    diags_init(&warnings, arena);
+    buf_init(&text, arena, 4096);
+    bool ok = contract_load(app->contract.bytes, app->contract.path, arena, &contract, &errors, &warnings);
+    diags_write(&warnings, &text, "warning", has_colour);
+    diags_write(&errors, &text, "error", has_colour);
+    print(&text, stderr);
+    if (!ok) {
+        fprintf(stderr, "start refused: the contract does not say all that the boundary must know\n");
+        return 1;
+    }
+    log_init(format_of(config->log_format), LOG_LEVEL_INFO, "supervisor", 0);
+    int code = supervisor_run(app, &contract, config, arena);
+    contract_release(&contract);
+    return code;
+}
+
+int server_run(int argc, char **argv, const struct limen_app *app)
+{
+    struct arena arena;
+    struct config config;
+    struct buf text;
+    int code = 2;
+    arena_init(&arena, NULL, SIZE_MAX);
+    switch (config_read(argc, argv, app->name, &arena, &config)) {
+    case CONFIG_OK:
+        code = check_and_run(app, &config, &arena);
+        break;
+    case CONFIG_HELP:
+        buf_init(&text, &arena, 4096);
+        config_write_help(app->name, &text);
+        print(&text, stdout);
+        code = 0;
+        break;
+    case CONFIG_WRONG:
+        break;
+    }
+    arena_release(&arena);
+    return code;
+}
