@@ -167,11 +167,12 @@ static void test_poison_surrounds_each_piece(void **state)
 #if ARENA_IS_POISONED
     struct arena arena;
     arena_init(&arena, NULL, 1U << 20);
-    char *first = arena_alloc(&arena, 13), *second = arena_alloc(&arena, 16);
+    char *first = arena_alloc(&arena, 13), *second = arena_alloc(&arena, 16), *third = arena_alloc(&arena, 16);
     assert_false(__asan_address_is_poisoned(first + 12));
     assert_true(__asan_address_is_poisoned(first + 13));
     assert_true(__asan_address_is_poisoned(second - 1));
     assert_true(__asan_address_is_poisoned(second + 16));
+    assert_true(__asan_address_is_poisoned(third - 1));
     arena_release(&arena);
     assert_true(__asan_address_is_poisoned(first));
 #else

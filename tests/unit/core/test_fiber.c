@@ -110,28 +110,52 @@ static void test_registers_survive_interleaving(void **state)
     }
 }
 
+/* Depends on the rounding mode of the arithmetic unit, which fegetround does not look at on x86. */
+static double third(void)
+{
+    volatile double one = 1, three = 3, third;
+    third = one / three; /* volatile, or the compiler moves the division across a change of the mode */
+    return third;
+}
+
+struct rounding {
+    int modes[2];
+    double thirds[2];
+};
+
 static void round_down(void *argument)
 {
-    int *modes = argument;
-    modes[0] = fegetround();
+    struct rounding *seen = argument;
+    seen->modes[0] = fegetround();
+    seen->thirds[0] = third();
     fesetround(FE_DOWNWARD);
     yield();
-    modes[1] = fegetround();
+    seen->modes[1] = fegetround();
+    seen->thirds[1] = third();
 }
 
 static void test_floating_point_mode_belongs_to_the_fiber(void **state)
 {
     (void)state;
-    int modes[2];
+    struct rounding seen;
+    double nearest = third();
     fesetround(FE_UPWARD);
-    struct fiber *fiber = fiber_new(pool, round_down, modes);
+    double up = third();
+    struct fiber *fiber = fiber_new(pool, round_down, &seen);
     assert_false(fiber_resume(fiber));
-    assert_int_equal(fegetround(), FE_UPWARD);
+    int outside[2] = { fegetround(), third() > nearest };
     assert_true(fiber_resume(fiber));
-    assert_int_equal(fegetround(), FE_UPWARD);
+    int outside_after[2] = { fegetround(), third() > nearest };
     fesetround(FE_TONEAREST);
-    assert_int_equal(modes[0], FE_TONEAREST); /* a fiber begins with the default */
-    assert_int_equal(modes[1], FE_DOWNWARD);
+    assert_true(up > nearest);
+    assert_int_equal(outside[0], FE_UPWARD);
+    assert_true(outside[1]);
+    assert_int_equal(outside_after[0], FE_UPWARD);
+    assert_true(outside_after[1]);
+    assert_int_equal(seen.modes[0], FE_TONEAREST); /* a fiber begins with the default */
+    assert_false(seen.thirds[0] < nearest || seen.thirds[0] > nearest);
+    assert_int_equal(seen.modes[1], FE_DOWNWARD);
+    assert_true(seen.thirds[1] < up);
 }
 
 static void note_alignment(void *argument)

@@ -132,8 +132,9 @@ static void test_source_may_begin_by_wanting_nothing(void **state)
     close_link(&link);
 }
 
-/* Two readable links of which the first to be called does `act` to the other: no event may reach that one any more. */
-static void check_no_stale_event(void (*act)(struct link *other))
+/* Two links, readable or hung up, of which the first to be called does `act` to the other: no event may reach that one any
+ * more. */
+static void check_no_stale_event(void (*act)(struct link *other), bool is_hung_up)
 {
     struct link pair[2];
     for (int i = 0; i < 2; i++) {
@@ -141,6 +142,10 @@ static void check_no_stale_event(void (*act)(struct link *other))
         pair[i].act = act;
         pair[i].other = &pair[1 - i];
         make_readable(&pair[i]);
+        if (is_hung_up) {
+            close(pair[i].far);
+            pair[i].far = -1;
+        }
     }
     loop_turn(loop, 1000 * MS);
     assert_int_equal(pair[0].calls + pair[1].calls, 1);
@@ -161,20 +166,23 @@ static void act_replace(struct link *other)
 static void test_removed_source_gets_no_stale_event(void **state)
 {
     (void)state;
-    check_no_stale_event(act_remove);
+    check_no_stale_event(act_remove, false);
+    check_no_stale_event(act_remove, true);
 }
 
 static void test_successor_in_the_same_memory_gets_no_stale_event(void **state)
 {
     (void)state;
-    check_no_stale_event(act_replace);
+    check_no_stale_event(act_replace, false);
+    check_no_stale_event(act_replace, true);
 }
 
 static void test_event_that_is_not_wanted_any_more_is_dropped(void **state)
 {
     (void)state;
-    check_no_stale_event(act_want_nothing);
-    check_no_stale_event(act_want_something_else);
+    check_no_stale_event(act_want_nothing, false);
+    check_no_stale_event(act_want_nothing, true);
+    check_no_stale_event(act_want_something_else, false);
 }
 
 static void test_source_may_remove_itself(void **state)
