@@ -21,6 +21,7 @@
 #ifdef HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 
 /* Tops of stacks are moved apart by some cache lines; page-aligned tops would all fall into the same sets of the cache. */
@@ -79,6 +80,15 @@ static inline void forget_frames(const struct fiber *fiber)
 {
     __asan_unpoison_memory_region(fiber->stack, fiber->pool->stack_bytes);
 }
+/* What only a suspended fiber points to is no leak. */
+static inline void hold_stacks(const struct fiber_pool *pool)
+{
+    __lsan_register_root_region(pool->region, pool->region_bytes);
+}
+static inline void let_stacks_go(const struct fiber_pool *pool)
+{
+    __lsan_unregister_root_region(pool->region, pool->region_bytes);
+}
 #else
 static inline void before_switch(void **ret_fake_stack, const void *stack, size_t bytes)
 {
@@ -89,6 +99,8 @@ static inline void after_switch(void *fake_stack, const void **ret_stack, size_t
     (void)fake_stack, (void)ret_stack, (void)ret_bytes;
 }
 static inline void forget_frames(const struct fiber *fiber) { (void)fiber; }
+static inline void hold_stacks(const struct fiber_pool *pool) { (void)pool; }
+static inline void let_stacks_go(const struct fiber_pool *pool) { (void)pool; }
 #endif
 
 /* ---- pool ------------------------------------------------------------------------------------------------------- */
@@ -116,6 +128,7 @@ struct fiber_pool *fiber_pool_new(size_t stack_bytes, size_t max_fibers)
     pool->guard_bytes = page;
     pool->region = region;
     pool->region_bytes = region_bytes;
+    hold_stacks(pool);
     return pool;
 }
 
@@ -125,6 +138,7 @@ void fiber_pool_free(struct fiber_pool *pool)
         return;
     for (size_t i = 0; i < pool->used_count; i++)
         forget_frames(&pool->fibers[i]);
+    let_stacks_go(pool);
     munmap(pool->region, pool->region_bytes);
     free(pool);
 }
