@@ -4,7 +4,7 @@
 
 -- ---- items -------------------------------------------------------------------------------------------------------
 
--- name: list_items(q text?, after text?, limit int) :many
+-- name: items_page(q text?, after text?, limit int) :many
 SELECT id, name, description, price, currency, stock
 FROM items
 WHERE active = 1
@@ -15,7 +15,7 @@ WHERE active = 1
 ORDER BY id
 LIMIT :limit;
 
--- name: get_item(item_id text) :one
+-- name: item_by_id(item_id text) :one
 SELECT id, name, description, price, currency, stock FROM items WHERE id = :item_id AND active = 1;
 
 -- name: find_items(item_ids text[]) :many
@@ -45,7 +45,7 @@ WHERE (:after IS NULL OR id < :after)
 ORDER BY id DESC
 LIMIT :limit;
 
--- name: get_order(order_id text) :one
+-- name: order_by_id(order_id text) :one
 -- returns: placed_at time, total int
 SELECT id, state, currency, placed_at,
        COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total
@@ -64,12 +64,12 @@ ORDER BY order_id DESC, item_id;
 -- name: insert_account(name text) :exec
 INSERT INTO accounts (id, name, created_at) VALUES (:caller, :name, :now);
 
--- name: get_account() :one
+-- name: my_account() :one
 SELECT id, name FROM accounts WHERE id = :caller;
 
 -- ---- the shopkeeper ----------------------------------------------------------------------------------------------
 
--- name: admin_get_item(item_id text) :one
+-- name: admin_item_by_id(item_id text) :one
 -- scope: admin
 SELECT id, name, description, price, currency, stock, active FROM items WHERE id = :item_id;
 

@@ -1,6 +1,7 @@
 /* handler.c - what a handler may ask of its call: memory, time, ids, who calls. */
 #include "app/call.h"
 
+#include "core/id.h"
 #include "core/log.h"
 #include "core/str.h"
 
@@ -40,6 +41,24 @@ bool limen_str_equal(limen_str a, limen_str b)
 limen_time limen_now(const limen_call *call)
 {
     return call->now;
+}
+
+/* Random bytes for ids come in bulk: one system call for many. */
+static const uint8_t *take_random(struct app *app)
+{
+    if (app->random_left < ID_RANDOM_BYTES) {
+        if (getrandom(app->random, sizeof(app->random), 0) != (ssize_t)sizeof(app->random))
+            BUG("the kernel has no random bytes");
+        app->random_left = sizeof(app->random);
+    }
+    app->random_left -= ID_RANDOM_BYTES;
+    return app->random + app->random_left;
+}
+
+limen_str limen_new_id(limen_call *call, const char *prefix)
+{
+    char *text = limen_alloc(call, ID_BYTES);
+    return id_make(text, str_of(prefix), call->now, take_random(call->app));
 }
 
 void limen_defer(limen_call *call, void (*undo)(void *context), void *context)

@@ -1,0 +1,26 @@
+/* shop.h - what the shop's handlers share. */
+#ifndef SHOP_H
+#define SHOP_H
+
+#include "api.h"
+#include "queries.h"
+
+/* How many a page has when the client does not say. */
+#define PAGE_ITEMS 24
+
+/* Absent and present, as a statement takes it. */
+static inline limen_opt_str optional_str(bool has, limen_str value)
+{
+    return (limen_opt_str){ .has = has, .value = value };
+}
+
+/* A row of an order without its lines; both owners' and admins' statements give these columns. */
+struct order_head {
+    limen_str id, state, currency;
+    limen_time placed_at;
+    int64_t total;
+};
+/* Fills in all of an order but its lines. */
+order order_of(const struct order_head *head);
+
+#endif
