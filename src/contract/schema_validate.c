@@ -1,0 +1,235 @@
+/* schema_validate.c - the walk of a schema over a tape.
+ *
+ * A value is checked by the part of the schema that its type selects. While faults are collected the walk goes on behind each; when
+ * it is quiet it stops at the first. Depth and work have ceilings, and meeting one refuses the value, whatever `not` or `anyOf`
+ * would make of it. */
+#include "contract/schema_program.h"
+
+#include "core/limits.h"
+#include "core/str.h"
+
+#include <math.h>
+
+bool walk_give_up(struct walk *walk, const char *why)
+{
+    if (walk->gave_up == NULL)
+        walk->gave_up = why;
+    return false;
+}
+
+uint64_t *scratch_take(struct walk *walk, size_t words)
+{
+    struct scratch *scratch = &walk->set->scratch;
+    if (words > scratch->capacity - scratch->used) {
+        (void)walk_give_up(walk, "is too large to be checked");
+        return NULL;
+    }
+    uint64_t *taken = scratch->words + scratch->used;
+    scratch->used += words;
+    memset(taken, 0, words * sizeof *taken);
+    return taken;
+}
+
+enum pattern_outcome walk_pattern(struct walk *walk, const struct pattern *pattern, const struct json_value *string)
+{
+    const enum pattern_outcome outcome = pattern_match(pattern, json_text(string));
+    if (outcome == PATTERN_GAVE_UP)
+        (void)walk_give_up(walk, "takes too much work to be matched with its pattern");
+    return outcome;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------------------------- */
+static bool fits_format(const struct format *format, const struct json_value *value)
+{
+    if (format->kind == FORMAT_INTEGER) {
+        const struct json_value least = { .type = JSON_INT, .as.integer = format->least };
+        const struct json_value most = { .type = JSON_INT, .as.integer = format->most };
+        return (value->type == JSON_INT || value->is_integer) && json_compare_numbers(value, &least) >= 0 &&
+               json_compare_numbers(value, &most) <= 0;
+    }
+    return format->kind != FORMAT_FLOAT || fabs(value->type == JSON_INT ? (double)value->as.integer : value->as.number) <= format->magnitude;
+}
+
+static bool check_number(struct walk *walk, const struct number_rules *rules, const struct json_value *value)
+{
+    bool ok = true;
+    if (rules->minimum.is_set && json_compare_numbers(value, &rules->minimum.value) < 0)
+        ok = walk_fault(walk, "minimum", "must be at least %.*s", LIMEN_STR_ARG(rules->minimum.text));
+    if (rules->maximum.is_set && json_compare_numbers(value, &rules->maximum.value) > 0)
+        ok = walk_fault(walk, "maximum", "must be at most %.*s", LIMEN_STR_ARG(rules->maximum.text));
+    if (rules->above.is_set && json_compare_numbers(value, &rules->above.value) <= 0)
+        ok = walk_fault(walk, "exclusiveMinimum", "must be greater than %.*s", LIMEN_STR_ARG(rules->above.text));
+    if (rules->below.is_set && json_compare_numbers(value, &rules->below.value) >= 0)
+        ok = walk_fault(walk, "exclusiveMaximum", "must be less than %.*s", LIMEN_STR_ARG(rules->below.text));
+    if (rules->multiple.is_set &&
+        !json_is_multiple(str_slice(walk->doc->text, value->from, value->to), rules->multiple.text))
+        ok = walk_fault(walk, "multipleOf", "must be a multiple of %.*s", LIMEN_STR_ARG(rules->multiple.text));
+    if (rules->format != NULL && !fits_format(rules->format, value))
+        ok = walk_fault(walk, "format", "must be %.*s", LIMEN_STR_ARG(rules->format->noun));
+    return ok;
+}
+
+/* ---- strings --------------------------------------------------------------------------------------------------- */
+static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
+
+/* Bytes tell most of it: a code point has one to four of them. */
+static bool check_length(struct walk *walk, const struct string_rules *rules, const struct json_value *value)
+{
+    const size_t bytes = value->length;
+    if (bytes <= rules->max_length && (bytes + 3) / 4 >= rules->min_length)
+        return true;
+    const size_t points = str_code_points(json_text(value));
+    if (points < rules->min_length)
+        return walk_fault(walk, "minLength", "must have at least %zu character%s", rules->min_length, plural(rules->min_length));
+    if (points > rules->max_length)
+        return walk_fault(walk, "maxLength", "must have at most %zu character%s", rules->max_length, plural(rules->max_length));
+    return true;
+}
+
+static bool check_string(struct walk *walk, const struct string_rules *rules, const struct json_value *value)
+{
+    bool ok = check_length(walk, rules, value);
+    if (!ok && !walk_goes_on(walk))
+        return false;
+    if (rules->pattern != NULL && walk_pattern(walk, rules->pattern, value) == PATTERN_DIFFERS)
+        ok = walk_fault(walk, "pattern", "must match the pattern %.*s", LIMEN_STR_ARG(pattern_source(rules->pattern)));
+    if (rules->format != NULL && !rules->format->check(json_text(value)))
+        ok = walk_fault(walk, "format", "must be %.*s", LIMEN_STR_ARG(rules->format->noun));
+    return ok && walk->gave_up == NULL;
+}
+
+/* ---- enum, const ----------------------------------------------------------------------------------------------- */
+static bool is_enumerated(const struct walk *walk, const struct value_rules *rules, uint32_t at)
+{
+    const struct json_value *value = &walk->tape[at];
+    if (rules->has_only_strings)
+        return value->type == JSON_STRING && name_find(&rules->strings, value->as.text, value->length) != NAME_NONE;
+    for (uint32_t i = 1; i < rules->enumeration.count; i = rules->enumeration.tape[i].next) {
+        if (json_equal(&rules->enumeration, i, walk->doc, at))
+            return true;
+    }
+    return false;
+}
+
+static bool check_values(struct walk *walk, const struct value_rules *rules, uint32_t at)
+{
+    bool ok = true;
+    if (rules->has_const && !json_equal(&rules->constant, 0, walk->doc, at))
+        ok = walk_fault(walk, "const", "must be %.*s", LIMEN_STR_ARG(rules->constant.text));
+    if (rules->has_enum && !is_enumerated(walk, rules, at))
+        ok = walk_fault_values(walk, rules);
+    return ok;
+}
+
+/* ---- the walk -------------------------------------------------------------------------------------------------- */
+static bool check_use(struct walk *walk)
+{
+    return walk->use == SCHEMA_REQUEST ? walk_fault(walk, "readOnly", "is decided by the server and must not be sent")
+                                       : walk_fault(walk, "writeOnly", "must not be in a reply");
+}
+
+bool walk_rules(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks)
+{
+    const struct json_value *value = &walk->tape[at];
+    bool ok = true;
+    if ((schema->types & type_bit_of(value)) == 0)
+        return walk_fault_type(walk, schema->types);
+    if (schema->values != NULL && !check_values(walk, schema->values, at)) {
+        ok = false;
+        if (!walk_goes_on(walk))
+            return false;
+    }
+    switch (value->type) {
+    case JSON_INT: case JSON_DOUBLE:
+        ok = (schema->number == NULL || check_number(walk, schema->number, value)) && ok;
+        break;
+    case JSON_STRING:
+        ok = (schema->string == NULL || check_string(walk, schema->string, value)) && ok;
+        break;
+    case JSON_ARRAY:
+        ok = (schema->array == NULL || walk_array(walk, schema->array, at, marks)) && ok;
+        break;
+    case JSON_OBJECT:
+        ok = (schema->object == NULL || walk_object(walk, schema->object, at, marks)) && ok;
+        break;
+    default: break;
+    }
+    if (schema->logic == NULL || (!ok && !walk_goes_on(walk)))
+        return ok;
+    return walk_logic(walk, schema->logic, at, marks) && ok;
+}
+
+bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks)
+{
+    if (schema->is_always)
+        return true;
+    if (schema->is_never)
+        return walk_fault(walk, "false", "must not be here");
+    if (walk->depth == LIMIT_SCHEMA_DEPTH)
+        return walk_give_up(walk, "is nested too deep to be checked");
+    if (walk->steps-- == 0)
+        return walk_give_up(walk, "takes too much work to be checked");
+    if ((schema->refused_in >> walk->use & 1) != 0)
+        return check_use(walk);
+    const struct logic_rules *logic = schema->logic;
+    const bool has_unevaluated = logic != NULL && (logic->unevaluated_items != NULL || logic->unevaluated_properties != NULL);
+    walk->depth++;
+    const bool ok = has_unevaluated ? walk_unevaluated(walk, schema, at, marks) : walk_rules(walk, schema, at, marks);
+    walk->depth--;
+    return ok && walk->gave_up == NULL;
+}
+
+/* ---- the way in ------------------------------------------------------------------------------------------------ */
+static bool validate(struct walk *walk, const struct schema *schema, uint32_t at)
+{
+    walk->tape = walk->doc->tape;
+    walk->set = schema->set;
+    walk->steps = LIMIT_SCHEMA_STEPS;
+    walk->set->scratch.used = 0;
+    bool ok = walk_check(walk, schema, at, NULL);
+    if (walk->gave_up != NULL) {
+        walk->place = NULL;
+        ok = walk_fault(walk, "limit", "%s", walk->gave_up);
+    }
+    return ok;
+}
+
+bool schema_validate(const struct schema *schema, const struct json_doc *doc, uint32_t at, enum schema_use use, struct faults *faults)
+{
+    struct walk walk = { .doc = doc, .faults = faults, .use = use };
+    return validate(&walk, schema, at);
+}
+
+/* ---- parameters ------------------------------------------------------------------------------------------------ */
+/* Reads the text as the first of the schema's types that it can be. False: as none. */
+static bool read_param(uint8_t types, limen_str raw, struct json_value *value)
+{
+    if ((types & TYPE_NUMBER) != 0 && json_parse_number(raw, value) == JSON_OK)
+        return true;
+    if ((types & TYPE_BOOLEAN) != 0 && (str_equal(raw, LIMEN_STR("true")) || str_equal(raw, LIMEN_STR("false")))) {
+        value->type = raw.len == 4 ? JSON_TRUE : JSON_FALSE;
+        return true;
+    }
+    value->type = JSON_STRING;
+    value->length = (uint32_t)raw.len;
+    value->as.text = raw.len > 0 ? raw.ptr : "";
+    return (types & TYPE_STRING) != 0;
+}
+
+bool schema_validate_param(const struct schema *schema, limen_str raw, limen_str pointer, struct arena *arena,
+                           struct json_value *ret_value, struct faults *faults)
+{
+    (void)arena; /* the value is a slice of `raw` */
+    struct json_value value = { .next = 1 };
+    const struct json_doc doc = { .tape = &value, .count = 1, .text = raw };
+    struct walk walk = { .doc = &doc, .tape = &value, .faults = faults, .use = SCHEMA_REQUEST, .base = pointer };
+    if (raw.len >= UINT32_MAX || !str_is_utf8(raw))
+        return walk_fault(&walk, "type", "must be UTF-8");
+    value.to = (uint32_t)raw.len;
+    if (!read_param(schema->param_types, raw, &value))
+        return walk_fault_type(&walk, schema->param_types);
+    if (!validate(&walk, schema, 0))
+        return false;
+    *ret_value = value;
+    return true;
+}
