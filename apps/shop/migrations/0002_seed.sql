@@ -1,6 +1,6 @@
 -- What the shop sells when it opens, and the profile of the shopkeeper (the contract's x-first-account).
 
-INSERT INTO accounts (id, name, created_at) VALUES ('acc_admin', 'The shopkeeper', 0);
+INSERT INTO accounts (id, name, created_at) VALUES ('acc_admin', 'Shopkeeper', 0);
 
 INSERT INTO items (id, name, description, price, currency, stock) VALUES
 ('sku_apron', 'Linen apron',

@@ -107,6 +107,7 @@ async function route() {
   const found = routes.map(([pattern, page, role]) => ({ match: pattern.exec(path), page, role })).find(({ match }) => match);
   searchForm.elements.q.value = found && found.page === catalogPage ? decode(found.match[1] || '') : '';
   scrollTo(0, 0);
+  document.getElementById('toasts').replaceChildren();
   if (!found) {
     document.title = 'Not here · Lintel';
     show(main, plate({ art: 'broom', title: 'There is nothing here', text: 'The page has been swept away, or was never there.',

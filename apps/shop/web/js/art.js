@@ -6,7 +6,7 @@ const drawn = new Set(['apron', 'basket', 'bell', 'blanket', 'board', 'bowl', 'b
 const tones = ['clay', 'sage', 'sky', 'butter', 'rose', 'stone'];
 const toneOf = {
   apron: 'butter', basket: 'sage', bell: 'sky', blanket: 'clay', board: 'rose', bowl: 'stone', broom: 'sky', candles: 'rose',
-  carafe: 'stone', clock: 'clay', cups: 'sage', doormat: 'butter', hooks: 'sage', jug: 'clay', kettle: 'rose', lamp: 'sky',
+  carafe: 'stone', clock: 'clay', cups: 'sage', doormat: 'butter', hooks: 'sky', jug: 'clay', kettle: 'rose', lamp: 'sage',
   mirror: 'butter', notebook: 'stone', pencils: 'sky', planter: 'rose', stool: 'stone', teapot: 'sage', umbrella: 'butter', vase: 'clay',
 };
 const inks = ['#b4533a', '#3f6c8f', '#5f8262', '#d6a544', '#4c565c', '#c99a63'];

@@ -97,7 +97,7 @@ function itemRow(item, isActive = true) {
     h('th', { scope: 'row' }, h('span.cell-item', {}, tile(item.id, 'tile-thumb'),
       h('span', {}, isActive ? h('a', { href: `#/item/${item.id}` }, item.name) : item.name, h('span.hint.mono', {}, item.id)))),
     h('td.number', {}, money(item.price, item.currency)),
-    h(`td.number${item.stock <= 5 ? '.low' : ''}`, {}, String(item.stock)),
+    h(`td.number${item.stock <= 5 ? '.low' : ''}`, { 'data-label': 'Stock' }, String(item.stock)),
     h('td.row-actions', {},
       h('button.plain', { type: 'button', 'aria-label': `Change ${item.name}`, on: { click: async () => {
         const stored = await itemDialog(item);

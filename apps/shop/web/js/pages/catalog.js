@@ -13,7 +13,7 @@ function front() {
       h('p', {}, 'Plain objects for the house, each from somebody who makes one thing well.'),
       h('ul.hints', { 'aria-label': 'Made of' }, hints.map((hint) => h('li', {}, h('a', { href: `#/search/${hint}` }, hint))))),
     h('div.hero-art', { 'aria-hidden': 'true' },
-      ['lamp', 'vase', 'stool'].map((name) => h('img', { src: `art/${name}.svg`, alt: '', width: 200, height: 200, class: `hero-${name}` })),
+      ['mirror', 'basket', 'stool', 'vase'].map((name) => h('img', { src: `art/${name}.svg`, alt: '', width: 200, height: 200, class: `hero-${name}` })),
       h('div.hero-floor')));
 }
 
