@@ -58,6 +58,8 @@
 #define LIMIT_STATEMENT_PARAMS 32U
 #define LIMIT_LIST_ITEMS 1000U                          /* of a list parameter */
 #define LIMIT_ROWS 10000U                               /* of one :many; past it the call fails: 500 and a log line */
+#define LIMIT_ROWS_BYTES (4U * 1024 * 1024)             /* of one read, and of one batch's :returning; past it: 500 and a log line */
+#define LIMIT_TOUCH_QUEUE 512U                          /* sessions seen and not yet noted; past it a later request notes it */
 #define LIMIT_ROWS_CHUNK_BYTES (32U * 1024)             /* a rows frame leaves when it is this full */
 #define LIMIT_BATCH_STATEMENTS 256U                     /* of one call; past it the call is abandoned */
 #define LIMIT_CALLS_PER_WORKER 4096U                    /* slots; credit that data grants to one worker; past it: 503 */

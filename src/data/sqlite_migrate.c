@@ -195,3 +195,33 @@ bool sqlite_sync_triggers(struct db *db, const struct guards *guards, struct dia
     db_rollback(db);
     return false;
 }
+
+/* ---- the command ------------------------------------------------------------------------------------------------------------ */
+
+static bool apply_all(struct db *db, const struct migration_set *set, struct arena *arena, struct diags *diags)
+{
+    struct guards guards = { 0 };
+    return sqlite_apply(db, set, arena, diags) && guards_build(db->handle, set, arena, &guards, diags) &&
+           sqlite_sync_triggers(db, &guards, diags);
+}
+
+bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out, struct arena *arena,
+                   struct diags *diags)
+{
+    struct migration_set set;
+    struct db db = { 0 };
+    uint32_t pending = 0;
+    const char *path = sqlite_path(url, arena, diags);
+    if (path == NULL || !migrations_parse(migrations, count, LIMEN_STR("sqlite"), arena, &set, diags))
+        return false;
+    bool good = db_open(&db, DB_PLAIN, path, /* is_read_only= */ false);
+    if (!good)
+        diags_add_at(diags, url, 0, 0, LIMEN_STR("check the folder, and who may write there"), "%s", db.denied);
+    good = good && sqlite_pending(&db, &set, &pending, diags) && (!apply || apply_all(&db, &set, arena, diags));
+    for (uint32_t i = 0; i < set.count && good; i++) {
+        bool was_pending = i >= set.count - pending;
+        buf_printf(out, "%s %.*s\n", !was_pending ? "applied" : apply ? "applied now" : "pending", LIMEN_STR_ARG(set.items[i].name));
+    }
+    db_close(&db);
+    return good;
+}

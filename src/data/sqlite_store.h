@@ -1,0 +1,142 @@
+/* sqlite_store.h - what the loop's side, the readers and the writer share. Shared by the sqlite_*.c files only.
+ *
+ * The loop's thread puts tasks into a queue, a reader or the writer takes them, and they come back by the list of what is done and one
+ * eventfd. A task belongs to exactly one thread at a time. */
+#ifndef DATA_SQLITE_STORE_H
+#define DATA_SQLITE_STORE_H
+
+#include "core/loop.h"
+#include "data/sqlite_db.h"
+
+#include <pthread.h>
+
+struct task_list {
+    struct store_task *first, *last;
+    uint32_t count;
+};
+void task_list_push(struct task_list *list, struct store_task *task);
+struct store_task *task_list_take(struct task_list *list); /* NULL when it is empty */
+
+/* A session that was seen: written some time later. */
+struct touch {
+    uint8_t token_hash[TOKEN_HASH_BYTES];
+    limen_time seen_at;
+};
+
+struct reader {
+    struct store *store;
+    struct db scoped, unscoped;
+    struct prepared *prepared; /* by the statement's number; of the reads only */
+    pthread_t thread;
+    bool is_running;
+};
+
+/* Slow statements wait in a list of their own and never hold more than half of the readers. */
+struct read_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct task_list tasks, slow;
+    uint32_t idle, slow_running;
+    bool is_closing;
+};
+
+/* Limen's own statements of the writer. */
+enum own_statement {
+    OWN_BEGIN, OWN_COMMIT, OWN_SAVEPOINT, OWN_RELEASE, OWN_ROLLBACK_TO,
+    OWN_KEY_INSERT, OWN_KEY_FIND, OWN_CREDENTIAL_INSERT, OWN_CREDENTIAL_REHASH,
+    OWN_SESSION_INSERT, OWN_SESSION_DELETE, OWN_SESSION_TOUCH,
+    OWN_PURGE_KEYS, OWN_PURGE_SESSIONS,
+    OWN_COUNT
+};
+
+struct writer {
+    struct store *store;
+    struct db db;
+    struct prepared *prepared; /* by the statement's number; of the writes only */
+    sqlite3_stmt *own[OWN_COUNT];
+    pthread_t thread;
+    bool is_running;
+    int64_t purge_at_us;
+    /* ---- the queue ---- */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct task_list tasks;
+    struct touch touches[LIMIT_TOUCH_QUEUE];
+    uint32_t touch_count;
+    bool is_idle, is_closing;
+};
+
+/* The loop thread's own connection, for what is found by a key. */
+struct lookup {
+    struct db db;
+    sqlite3_stmt *session, *credential, *key;
+};
+
+struct store {
+    struct loop *loop;
+    const struct contract *contract;
+    const struct query_set *queries;
+    const char *path;
+    struct guards guards;
+    struct lookup lookup;
+    struct reader readers[LIMIT_DATA_READERS];
+    struct read_queue reads;
+    struct writer writer;
+    /* ---- the way back ---- */
+    int wake_fd;
+    struct loop_source wake;
+    bool is_watched;
+    struct loop_task at_end;
+    struct task_list found; /* by the lookup, in this turn; the loop's thread only */
+    pthread_mutex_t done_lock;
+    struct task_list done;
+};
+
+/* Hands a list of finished tasks to the loop; any thread. The list is empty afterwards. */
+void store_hand_back(struct store *store, struct task_list *list);
+/* The words of a refusal that is not the business's: names the statement, never a value. */
+void store_log(const struct statement *statement, const char *message, const char *detail);
+/* Puts the statement's caller, scope and deadline on the connection, and takes them off. */
+void store_enter(struct db *db, const struct store_task *task, const struct statement *statement);
+void store_leave(struct db *db);
+bool task_is_late(const struct store_task *task);
+/* A batch's statement belongs to this store's set. */
+bool store_knows(const struct store *store, const struct statement *statement);
+void roles_write(const struct contract *contract, uint32_t roles, struct buf *out);
+uint32_t roles_read(const struct contract *contract, limen_str text);
+
+/* sqlite_lookup.c */
+bool lookup_open(struct lookup *lookup, const char *path, struct diags *diags) LIMEN_MUST_CHECK;
+void lookup_close(struct lookup *lookup);
+/* Answers a SESSION_FIND, CREDENTIAL_FIND or KEY_FIND. */
+void lookup_run(struct store *store, struct store_task *task);
+
+/* sqlite_read.c */
+bool reader_open(struct reader *reader, struct store *store, const char *path, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+bool reader_start(struct reader *reader) LIMEN_MUST_CHECK;
+/* False when the queue is full. */
+bool readers_submit(struct store *store, struct store_task *task) LIMEN_MUST_CHECK;
+/* Lets the readers finish what is queued, and waits for them. */
+void readers_close(struct store *store);
+
+/* sqlite_write.c (the thread) and sqlite_batch.c (one task inside a group) */
+/* Prepares everything on `writer->db`, which is open and guarded. */
+bool writer_prepare(struct writer *writer, struct store *store, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+bool writer_start(struct writer *writer) LIMEN_MUST_CHECK;
+bool writer_submit(struct writer *writer, struct store_task *task) LIMEN_MUST_CHECK;
+void writer_touch(struct writer *writer, const uint8_t *token_hash, limen_time seen_at);
+void writer_close(struct writer *writer);
+
+/* What a task has come to, kept apart from it until the group is committed: a group may run twice. */
+struct attempt {
+    enum store_outcome outcome;
+    uint32_t refused_by;
+    int status;
+    limen_str reply;
+};
+/* Steps one of Limen's own statements to its end and resets it. Returns SQLite's code of the step. */
+int writer_own(struct writer *writer, enum own_statement which);
+/* Runs one task in a savepoint of its own. When the whole transaction is gone afterwards, sqlite3_get_autocommit tells. */
+void batch_run(struct writer *writer, struct store_task *task, struct attempt *ret_attempt);
+
+#endif
