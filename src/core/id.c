@@ -1,7 +1,7 @@
 /* id.c - ids that sort by time and cannot be guessed.
  *
- * 160 bits, big-endian, written in base 62 with digits in the order of their ASCII codes: so bytewise order of the text is the
- * order of the numbers, and that is the order of time. 62^27 is just above 2^160. */
+ * 160 bits, big-endian, written in base 62 with digits in the order of their ASCII codes: so bytewise order of the text
+ * is the order of the numbers, and that is the order of time. 62^27 is just above 2^160. */
 #include "core/id.h"
 
 #include "core/log.h"
@@ -28,7 +28,8 @@ limen_str id_make(char ret_id[ID_BYTES], limen_str prefix, limen_time wall_us, c
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     uint64_t ms = wall_us < 0 ? 0 : (uint64_t)wall_us / 1000;
-    uint32_t words[WORDS] = { (uint32_t)(ms >> 16), (uint32_t)(ms & 0xffff) << 16 | (uint32_t)random[0] << 8 | random[1] };
+    uint32_t words[WORDS] = { (uint32_t)(ms >> 16),
+                              (uint32_t)(ms & 0xffff) << 16 | (uint32_t)random[0] << 8 | random[1] };
     for (int i = 0; i < 3; i++) {
         const uint8_t *four = random + 2 + 4 * i;
         words[2 + i] = (uint32_t)four[0] << 24 | (uint32_t)four[1] << 16 | (uint32_t)four[2] << 8 | four[3];

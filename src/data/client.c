@@ -1,8 +1,9 @@
 /* client.c - the worker's end: asks the data role, and hears the answer in the loop.
  *
- * A slot is a call's place on the wire; it points at the one request under way. Whatever ends a request without an answer (no socket,
- * a full buffer, the data role's death) puts its slot on the list of the ending ones, which is worked off at the end of the turn: so
- * on_reply never runs inside a function that its caller has called, and may start requests and release slots as it likes. */
+ * A slot is a call's place on the wire; it points at the one request under way. Whatever ends a request without an
+ * answer (no socket, a full buffer, the data role's death) puts its slot on the list of the ending ones, which is
+ * worked off at the end of the turn: so on_reply never runs inside a function that its caller has called, and may start
+ * requests and release slots as it likes. */
 #include "data/client.h"
 
 #include "core/arena.h"
@@ -14,18 +15,20 @@
 #include <stdlib.h>
 
 #define NO_SLOT UINT32_MAX
-#define AGAIN_US 1000 /* a request that was started by the end of another one, without a socket, ends this much later */
+#define AGAIN_US 1000 /* a request that was started by the end of another one, without a socket, ends this much later \
+                       */
 
 struct client_slot {
     struct data_request *current; /* NULL: nothing under way. The memory is the call's: never touched after release */
     uint32_t sequence;
     uint32_t next_free, next_ending;
-    enum data_outcome local;      /* how the request ends when it is on the list of the ending ones; DATA_OK: it is not ending */
-    enum data_outcome rows;       /* not DATA_OK: the rows could not be kept */
+    enum data_outcome
+        local; /* how the request ends when it is on the list of the ending ones; DATA_OK: it is not ending */
+    enum data_outcome rows; /* not DATA_OK: the rows could not be kept */
     bool is_taken;
-    bool is_read;                 /* `current` may be sent rows */
-    bool is_ending;               /* on the list; stays true when released meanwhile */
-    bool is_known;                /* the data role may hold something for it: a release must be told */
+    bool is_read;   /* `current` may be sent rows */
+    bool is_ending; /* on the list; stays true when released meanwhile */
+    bool is_known;  /* the data role may hold something for it: a release must be told */
 };
 
 struct data_client {
@@ -37,10 +40,10 @@ struct data_client {
     struct wire_pipe pipe;
     void (*on_attach)(void *context);
     void *attach_context;
-    uint32_t credit;      /* slots that the data role grants; kept over a re-attachment */
-    bool has_credit;      /* of this connection */
+    uint32_t credit; /* slots that the data role grants; kept over a re-attachment */
+    bool has_credit; /* of this connection */
     bool is_ending_now;
-    uint32_t fresh;       /* slots from here on have never been used */
+    uint32_t fresh; /* slots from here on have never been used */
     uint32_t free_head, ending_head;
     struct client_slot slots[LIMIT_CALLS_PER_WORKER];
 };
@@ -48,7 +51,7 @@ struct data_client {
 static void client_at_end(struct loop_task *task);
 static void client_ready(struct loop_source *source, uint32_t events);
 
-/* ---- requests that end here ---------------------------------------------------------------------------------------- */
+/* ---- requests that end here -------------------------------------------------------------------------------------- */
 static void again_due(struct loop_timer *timer)
 {
     struct data_client *client = (struct data_client *)((char *)timer - offsetof(struct data_client, again));
@@ -98,7 +101,7 @@ static void run_endings(struct data_client *client)
     client->is_ending_now = false;
 }
 
-/* ---- the connection ------------------------------------------------------------------------------------------------ */
+/* ---- the connection ---------------------------------------------------------------------------------------------- */
 /* Drops the socket; every request under way ends with DATA_GONE. */
 static void detach(struct data_client *client)
 {
@@ -179,7 +182,7 @@ void data_client_on_attach(struct data_client *client, void (*on_attach)(void *c
     client->attach_context = context;
 }
 
-/* ---- what comes in -------------------------------------------------------------------------------------------------- */
+/* ---- what comes in ----------------------------------------------------------------------------------------------- */
 /* Makes room for `more` rows behind those that are there. */
 static bool grow_rows(struct data_request *request, uint32_t more)
 {
@@ -199,8 +202,8 @@ static bool grow_rows(struct data_request *request, uint32_t more)
     return true;
 }
 
-/* Decodes a chunk straight into the request's array. False when the frame is malformed; what the call's memory cannot hold ends
- * the request only. */
+/* Decodes a chunk straight into the request's array. False when the frame is malformed; what the call's memory cannot
+ * hold ends the request only. */
 static bool take_rows(struct client_slot *slot, struct data_request *request, limen_str payload)
 {
     if (!slot->is_read)
@@ -261,7 +264,8 @@ static void take_token(struct wire_reader *reader, struct data_request *request)
         memcpy(request->token, token.ptr, token.len);
 }
 
-/* Reads the parts of a DONE. False when malformed; `*ret_outcome` becomes DATA_BUSY when the call's memory cannot hold them. */
+/* Reads the parts of a DONE. False when malformed; `*ret_outcome` becomes DATA_BUSY when the call's memory cannot hold
+ * them. */
 static bool take_done(struct data_request *request, limen_str payload, enum data_outcome *ret_outcome)
 {
     struct wire_reader reader = { payload.ptr, payload.ptr + payload.len, false };
@@ -284,8 +288,8 @@ static bool take_done(struct data_request *request, limen_str payload, enum data
     if (reader.failed || reader.at != reader.end)
         return false;
     *ret_outcome = (enum data_outcome)outcome;
-    if ((parts & WIRE_PART_REPLY && !keep(request, reply, &request->reply)) ||
-        (parts & WIRE_PART_RETURNED && !keep(request, returned, &request->returned)))
+    if ((parts & WIRE_PART_REPLY && !keep(request, reply, &request->reply))
+        || (parts & WIRE_PART_RETURNED && !keep(request, returned, &request->returned)))
         *ret_outcome = DATA_BUSY;
     return true;
 }
@@ -294,7 +298,8 @@ static bool take_credit(struct data_client *client, limen_str payload)
 {
     struct wire_reader reader = { payload.ptr, payload.ptr + payload.len, false };
     uint32_t credit = wire_get_u32(&reader);
-    if (reader.failed || reader.at != reader.end || credit == 0 || credit > LIMIT_CALLS_PER_WORKER || client->has_credit)
+    if (reader.failed || reader.at != reader.end || credit == 0 || credit > LIMIT_CALLS_PER_WORKER
+        || client->has_credit)
         return false;
     client->credit = credit;
     client->has_credit = true;
@@ -350,7 +355,7 @@ static void client_ready(struct loop_source *source, uint32_t events)
         detach(client);
 }
 
-/* ---- slots ---------------------------------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
 bool data_slot_take(struct data_client *client, uint32_t *ret_slot)
 {
     uint32_t number = client->free_head;
@@ -404,7 +409,7 @@ void data_slot_release(struct data_client *client, uint32_t slot)
     it->is_known = false;
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 /* Begins a frame with `payload_bytes` behind the timeout. False: the request ends at the end of the turn. */
 static bool request_begin(struct data_client *client, struct data_request *request, enum wire_type type,
                           size_t payload_bytes, struct buf *ret_out)
@@ -511,7 +516,7 @@ void data_read(struct data_client *client, struct data_request *request, uint16_
     request_send(client, request, &out);
 }
 
-/* ---- batches -------------------------------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
 void data_batch_init(struct data_batch *batch, struct arena *arena)
 {
     buf_init(&batch->items, arena, 0);

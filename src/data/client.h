@@ -1,7 +1,8 @@
 /* client.h - the worker's end: asks the data role, and hears the answer in the loop.
  *
- * Requests of one loop turn leave together at its end. A call holds a slot; what the slot has shown (a session) is who it is. When
- * the data role dies, every request under way ends with DATA_GONE, and new ones do until the supervisor hands over a new socket. */
+ * Requests of one loop turn leave together at its end. A call holds a slot; what the slot has shown (a session) is who
+ * it is. When the data role dies, every request under way ends with DATA_GONE, and new ones do until the supervisor
+ * hands over a new socket. */
 #ifndef DATA_CLIENT_H
 #define DATA_CLIENT_H
 
@@ -12,27 +13,27 @@ struct arena;
 struct data_client;
 struct loop;
 
-/* One question; embedded in the call, one at a time. Owned by the caller; the client forgets it at on_reply, data_cancel or
- * data_slot_release, whichever comes first. */
+/* One question; embedded in the call, one at a time. Owned by the caller; the client forgets it at on_reply,
+ * data_cancel or data_slot_release, whichever comes first. */
 struct data_request {
     /* ---- in ---- */
     uint32_t slot;
     uint16_t operation;
-    int64_t timeout_us;              /* from now */
-    struct arena *arena;             /* results */
-    const limen_row_shape *row;      /* reads */
+    int64_t timeout_us;         /* from now */
+    struct arena *arena;        /* results */
+    const limen_row_shape *row; /* reads */
     void (*on_reply)(struct data_request *request);
     void *context;
     /* ---- out ---- */
     enum data_outcome outcome;
-    struct principal principal;      /* session, sign-up, sign-in */
-    char token[TOKEN_TEXT_BYTES];    /* sign-up, sign-in: the cookie's value */
-    void *rows;                      /* of row->bytes each, in the arena */
+    struct principal principal;   /* session, sign-up, sign-in */
+    char token[TOKEN_TEXT_BYTES]; /* sign-up, sign-in: the cookie's value */
+    void *rows;                   /* of row->bytes each, in the arena */
     size_t row_count;
-    uint32_t refused_by;             /* index in the batch */
-    int status;                      /* replay */
+    uint32_t refused_by; /* index in the batch */
+    int status;          /* replay */
     limen_str reply;
-    limen_str returned;              /* batch: rows of its :returning in wire form, in order */
+    limen_str returned; /* batch: rows of its :returning in wire form, in order */
     /* ---- the client's own ---- */
     uint32_t sequence;
     size_t row_capacity;
@@ -48,17 +49,20 @@ void data_client_on_attach(struct data_client *client, void (*on_attach)(void *c
 
 /* A slot for a call; false when the credit is used up (503). */
 bool data_slot_take(struct data_client *client, uint32_t *ret_slot) LIMEN_MUST_CHECK;
-/* Forgets the request under way, if any: on_reply will not be called. A batch may be committed all the same. The slot stays. */
+/* Forgets the request under way, if any: on_reply will not be called. A batch may be committed all the same. The slot
+ * stays. */
 void data_cancel(struct data_client *client, uint32_t slot);
 /* Ends the call's part: cancels a request under way (on_reply will not be called) and tells the data role to forget. */
 void data_slot_release(struct data_client *client, uint32_t slot);
 
 /* Each starts one request; on_reply comes later, from the loop, never from inside these. */
 void data_session(struct data_client *client, struct data_request *request, limen_str token_text);
-void data_sign_up(struct data_client *client, struct data_request *request, limen_str email, limen_str password, uint32_t scheme);
+void data_sign_up(struct data_client *client, struct data_request *request, limen_str email, limen_str password,
+                  uint32_t scheme);
 void data_sign_in(struct data_client *client, struct data_request *request, limen_str email, limen_str password);
 void data_sign_out(struct data_client *client, struct data_request *request, limen_str token_text);
-void data_read(struct data_client *client, struct data_request *request, uint16_t statement, const limen_value *params, size_t count);
+void data_read(struct data_client *client, struct data_request *request, uint16_t statement, const limen_value *params,
+               size_t count);
 
 /* A call's queue, encoded as it grows. */
 struct data_batch {

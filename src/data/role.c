@@ -1,7 +1,7 @@
 /* role.c - the data role: opening, the first account, workers, closing.
  *
- * The way of a frame is in role_worker.c (what arrives), role_parse.c (what is allowed), role_request.c (what happens) and
- * role_send.c (what leaves). */
+ * The way of a frame is in role_worker.c (what arrives), role_parse.c (what is allowed), role_request.c (what happens)
+ * and role_send.c (what leaves). */
 #include "data/role.h"
 
 #include "core/log.h"
@@ -22,8 +22,9 @@ static bool resolve_scopes(struct data_role *role, struct arena *arena, struct d
         const struct statement *statement = &queries->statements[i];
         if (statement->scope.len == 0)
             continue;
-        role->scopes[i] = str_equal(statement->scope, LIMEN_STR("system")) ? ROLE_SCOPE_SYSTEM
-                                                                           : contract_role(role->contract, statement->scope);
+        role->scopes[i] = str_equal(statement->scope, LIMEN_STR("system"))
+            ? ROLE_SCOPE_SYSTEM
+            : contract_role(role->contract, statement->scope);
         if (role->scopes[i] != ROLE_SCOPE_NONE)
             continue;
         diags_add_at(diags, queries->file, statement->line, 1,
@@ -43,17 +44,17 @@ static const struct security_scheme *scheme_with_first_account(const struct cont
     return NULL;
 }
 
-/* Makes the contract's first account when there is none yet, and the dummy hash. A generated password that was not needed serves as the
- * one that nobody knows: so a start hashes once. */
+/* Makes the contract's first account when there is none yet, and the dummy hash. A generated password that was not
+ * needed serves as the one that nobody knows: so a start hashes once. */
 static bool make_first_account(struct data_role *role, void (*on_first_account)(limen_str email, limen_str password))
 {
     const struct security_scheme *scheme = scheme_with_first_account(role->contract);
     char password[GENERATED_PASSWORD_BYTES];
     password_generate(password);
     bool is_sound = password_hash(str_of(password), role->dummy_hash);
-    if (is_sound && scheme != NULL &&
-        store_first_account(role->store, scheme->first_id, scheme->first_email, str_of(role->dummy_hash),
-                            scheme->first_roles)) {
+    if (is_sound && scheme != NULL
+        && store_first_account(role->store, scheme->first_id, scheme->first_email, str_of(role->dummy_hash),
+                               scheme->first_roles)) {
         if (on_first_account != NULL)
             on_first_account(scheme->first_email, str_of(password));
         password_generate(password);

@@ -1,7 +1,8 @@
 /* role.h - the data role: the only process with database credentials.
  *
- * Serves any number of workers over their sockets; runs named statements for principals whose credential was shown on that
- * slot, verifies passwords on a bounded pool, and trusts no frame. The server layer owns the loop and the process. */
+ * Serves any number of workers over their sockets; runs named statements for principals whose credential was shown on
+ * that slot, verifies passwords on a bounded pool, and trusts no frame. The server layer owns the loop and the
+ * process. */
 #ifndef DATA_ROLE_H
 #define DATA_ROLE_H
 
@@ -11,12 +12,13 @@ struct data_role;
 
 struct data_role_config {
     struct store_config store;
-    uint32_t hash_threads;      /* argon2 at once */
+    uint32_t hash_threads;                                         /* argon2 at once */
     void (*on_first_account)(limen_str email, limen_str password); /* called once, at first start */
 };
 
 /* Opens the store, makes the first account. NULL after adding to `diags`. */
-struct data_role *data_role_new(struct loop *loop, const struct data_role_config *config, struct arena *arena, struct diags *diags);
+struct data_role *data_role_new(struct loop *loop, const struct data_role_config *config, struct arena *arena,
+                                struct diags *diags);
 /* A worker's socket; an earlier one of the same number is closed. */
 bool data_role_add_worker(struct data_role *role, uint32_t number, int fd) LIMEN_MUST_CHECK;
 /* True when nothing is queued or under way. */

@@ -1,8 +1,8 @@
 /* role_internal.h - what the files of the data role share (role*.c); nobody else includes it.
  *
- * A frame becomes a role_request, which goes to the store once or more (and to the hash pool), and then waits in its worker's ring until
- * its rows and its DONE have been written. Whoever asked may leave at any time: the request is then dropped, comes back from the
- * store in its own time and is given back. */
+ * A frame becomes a role_request, which goes to the store once or more (and to the hash pool), and then waits in its
+ * worker's ring until its rows and its DONE have been written. Whoever asked may leave at any time: the request is then
+ * dropped, comes back from the store in its own time and is given back. */
 #ifndef DATA_ROLE_INTERNAL_H
 #define DATA_ROLE_INTERNAL_H
 
@@ -32,49 +32,49 @@ struct role_slot {
 };
 
 enum role_place {
-    ROLE_PLACE_NONE,  /* with us, for the moment */
-    ROLE_PLACE_AWAY,  /* with the store or the hash pool */
-    ROLE_PLACE_RING   /* answered; in its worker's ring until the frames are written */
+    ROLE_PLACE_NONE, /* with us, for the moment */
+    ROLE_PLACE_AWAY, /* with the store or the hash pool */
+    ROLE_PLACE_RING  /* answered; in its worker's ring until the frames are written */
 };
 
 struct role_request {
     struct store_task task;
     struct hash_job hash;
     struct data_role *role;
-    struct role_worker *worker;   /* NULL: the connection has gone */
+    struct role_worker *worker; /* NULL: the connection has gone */
     struct arena arena;
-    struct arena_pool *pool;      /* its own: the store's threads allocate from it, one at a time */
+    struct arena_pool *pool; /* its own: the store's threads allocate from it, one at a time */
     enum role_place place;
-    bool is_dropped;              /* nobody waits for it any more */
-    uint8_t type;                 /* enum wire_type */
+    bool is_dropped; /* nobody waits for it any more */
+    uint8_t type;    /* enum wire_type */
     uint16_t operation;
     uint32_t slot, sequence;
-    char *payload;                /* the frame's, copied; slices of the task point into it */
+    char *payload; /* the frame's, copied; slices of the task point into it */
     size_t payload_bytes;
-    limen_str password;           /* SIGN_IN, SIGN_UP */
-    uint32_t scheme;              /* SIGN_UP */
-    bool is_unknown;              /* SIGN_IN: no such account; the dummy hash is verified all the same */
+    limen_str password; /* SIGN_IN, SIGN_UP */
+    uint32_t scheme;    /* SIGN_UP */
+    bool is_unknown;    /* SIGN_IN: no such account; the dummy hash is verified all the same */
     /* ---- the answer ---- */
     enum data_outcome outcome;
     char token[TOKEN_TEXT_BYTES];
     bool has_token;
-    size_t held_bytes;            /* counted in worker->held_bytes */
-    size_t rows_at;               /* rows up to here have been written */
+    size_t held_bytes; /* counted in worker->held_bytes */
+    size_t rows_at;    /* rows up to here have been written */
     struct role_request *next_in_ring, *prev_in_ring;
     struct role_request *next_live, *prev_live;
 };
 
 struct role_worker {
-    struct loop_source source;    /* first: the loop hands us its address */
+    struct loop_source source; /* first: the loop hands us its address */
     struct loop_task at_end;
-    struct data_role *role;       /* NULL: closed, and freed by its own task */
+    struct data_role *role; /* NULL: closed, and freed by its own task */
     uint32_t number;
     struct wire_pipe pipe;
-    bool is_paused;               /* nothing is read: the worker does not take what it has asked for */
-    const char *breach;           /* not NULL: the connection is cut off at the end of the turn, for this reason */
-    uint32_t request_count;       /* that are not given back yet */
-    size_t held_bytes;            /* of answers in the ring */
-    struct role_request *ring;    /* the next to write a chunk of */
+    bool is_paused;            /* nothing is read: the worker does not take what it has asked for */
+    const char *breach;        /* not NULL: the connection is cut off at the end of the turn, for this reason */
+    uint32_t request_count;    /* that are not given back yet */
+    size_t held_bytes;         /* of answers in the ring */
+    struct role_request *ring; /* the next to write a chunk of */
     struct role_slot *slots[LIMIT_CALLS_PER_WORKER]; /* made when first used */
 };
 
@@ -85,13 +85,13 @@ struct data_role {
     struct loop *loop;
     const struct contract *contract;
     const struct query_set *queries;
-    uint32_t *scopes;             /* of each statement: a role's bit, or ROLE_SCOPE_… */
+    uint32_t *scopes; /* of each statement: a role's bit, or ROLE_SCOPE_… */
     struct store *store;
     struct hash_pool *hashes;
     char dummy_hash[HASH_TEXT_BYTES]; /* of a password that nobody knows */
     bool is_closing;
     struct role_worker *workers[LIMIT_WORKERS];
-    struct role_request *live;    /* every request that is not spare */
+    struct role_request *live; /* every request that is not spare */
     struct role_request *spare;
     uint32_t spare_count;
 };
@@ -107,10 +107,10 @@ void role_request_answer(struct role_request *request, enum data_outcome outcome
 /* Nobody waits for the request any more. It may be gone when this returns. */
 void role_request_drop(struct role_request *request);
 
-/* role_parse.c: fills in the task. Returns NULL, or how the frame breaks the protocol; `*ret_outcome` is not DATA_OK when the
- * request is to be answered with it at once. */
-const char *role_parse(struct role_request *request, const struct role_slot *slot, enum data_outcome *ret_outcome)
-    LIMEN_MUST_CHECK;
+/* role_parse.c: fills in the task. Returns NULL, or how the frame breaks the protocol; `*ret_outcome` is not DATA_OK
+ * when the request is to be answered with it at once. */
+const char *role_parse(struct role_request *request, const struct role_slot *slot,
+                       enum data_outcome *ret_outcome) LIMEN_MUST_CHECK;
 
 /* role_send.c: writes what the ring holds, as far as the output has room. False when the connection cannot go on. */
 bool role_send(struct role_worker *worker) LIMEN_MUST_CHECK;

@@ -1,13 +1,13 @@
 /* role_parse.c - a worker's frame becomes a task of the store, or is refused.
  *
- * This is the data role's boundary: statement, kind, parameters, scope and lengths are checked here and nowhere behind. What only our
- * own bug or a worker that was taken over can send is a breach and ends the connection; what a client could bring about is an
- * outcome of the request. */
+ * This is the data role's boundary: statement, kind, parameters, scope and lengths are checked here and nowhere behind.
+ * What only our own bug or a worker that was taken over can send is a breach and ends the connection; what a client
+ * could bring about is an outcome of the request. */
 #include "data/role_internal.h"
 
 #define BREACH_MALFORMED "malformed payload"
 
-/* ---- who may run what ------------------------------------------------------------------------------------------------ */
+/* ---- who may run what -------------------------------------------------------------------------------------------- */
 /* True when every way to be admitted to the operation demands the role. */
 static bool operation_demands(const struct operation *operation, uint32_t role_bit)
 {
@@ -28,11 +28,11 @@ static bool scope_allows(const struct role_request *request, uint16_t statement)
     if (scope == ROLE_SCOPE_SYSTEM)
         return false;
     const struct principal *principal = &request->task.principal;
-    return principal->id_len > 0 && (principal->roles & scope) != 0 &&
-           operation_demands(&role->contract->operations[request->operation], scope);
+    return principal->id_len > 0 && (principal->roles & scope) != 0
+        && operation_demands(&role->contract->operations[request->operation], scope);
 }
 
-/* ---- statements ------------------------------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------------------------------- */
 static const char *check_params(const struct statement *statement, const limen_value *params, uint32_t count)
 {
     if (count != statement->param_count)
@@ -154,7 +154,7 @@ static const char *parse_batch(struct role_request *request, const struct role_s
     return read_items(request, reader, ret_outcome);
 }
 
-/* ---- credentials ------------------------------------------------------------------------------------------------------ */
+/* ---- credentials ------------------------------------------------------------------------------------------------- */
 static const char *parse_token(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
 {
     request->task.kind = request->type == WIRE_SESSION ? STORE_SESSION_FIND : STORE_SESSION_END;
@@ -187,13 +187,13 @@ static const char *parse_credential(struct role_request *request, struct wire_re
     if (reader->failed)
         return BREACH_MALFORMED;
     lower_case(request->task.email);
-    if (request->task.email.len == 0 || request->task.email.len > PRINCIPAL_EMAIL_BYTES ||
-        request->password.len == 0 || request->password.len > LIMIT_PASSWORD_BYTES)
+    if (request->task.email.len == 0 || request->task.email.len > PRINCIPAL_EMAIL_BYTES || request->password.len == 0
+        || request->password.len > LIMIT_PASSWORD_BYTES)
         *ret_outcome = is_sign_up ? DATA_ERROR : DATA_NONE;
     return NULL;
 }
 
-/* ---- the frame -------------------------------------------------------------------------------------------------------- */
+/* ---- the frame --------------------------------------------------------------------------------------------------- */
 static const char *parse_payload(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
                                  enum data_outcome *ret_outcome)
 {

@@ -1,8 +1,8 @@
 /* role_request.c - a request's way through the store and the hash pool, to its answer.
  *
- * Most go to the store once. A sign-in goes three times: credential, then argon2 (an unknown email is verified too, against a hash of a
- * password that nobody knows, so that both take the same time), then the new session. A sign-up only prepares: what it makes is
- * committed with the slot's next batch. */
+ * Most go to the store once. A sign-in goes three times: credential, then argon2 (an unknown email is verified too,
+ * against a hash of a password that nobody knows, so that both take the same time), then the new session. A sign-up
+ * only prepares: what it makes is committed with the slot's next batch. */
 #include "data/role_internal.h"
 
 #include "core/id.h"
@@ -12,7 +12,7 @@
 
 #define KEPT_BLOCKS 2 /* of 16 KiB, for each request kept */
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 static struct role_request *request_take(struct data_role *role)
 {
     struct role_request *request = role->spare;
@@ -82,8 +82,8 @@ void role_request_free(struct role_request *request)
     if (request->next_live != NULL)
         request->next_live->prev_live = request->prev_live;
 
-    if (request->type == WIRE_SESSION || request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP ||
-        request->type == WIRE_SIGN_OUT)
+    if (request->type == WIRE_SESSION || request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP
+        || request->type == WIRE_SIGN_OUT)
         explicit_bzero(request->payload, request->payload_bytes);
     if (request->has_token)
         explicit_bzero(request->token, sizeof(request->token));
@@ -116,7 +116,7 @@ void role_request_drop(struct role_request *request)
     }
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 static void submit(struct role_request *request, enum store_task_kind kind)
 {
     request->task.kind = kind;
@@ -160,16 +160,26 @@ void role_request_answer(struct role_request *request, enum data_outcome outcome
 static enum data_outcome outcome_of(enum store_outcome outcome)
 {
     switch (outcome) {
-    case STORE_OK: return DATA_OK;
-    case STORE_NONE: return DATA_NONE;
-    case STORE_TAKEN: return DATA_TAKEN;
-    case STORE_REFUSED: return DATA_REFUSED;
-    case STORE_REPLAY: return DATA_REPLAY;
-    case STORE_KEY_REUSED: return DATA_KEY_REUSED;
-    case STORE_BUSY: return DATA_BUSY;
-    case STORE_TIMEOUT: return DATA_TIMEOUT;
-    case STORE_UNKNOWN: return DATA_UNKNOWN;
-    case STORE_ERROR: return DATA_ERROR;
+    case STORE_OK:
+        return DATA_OK;
+    case STORE_NONE:
+        return DATA_NONE;
+    case STORE_TAKEN:
+        return DATA_TAKEN;
+    case STORE_REFUSED:
+        return DATA_REFUSED;
+    case STORE_REPLAY:
+        return DATA_REPLAY;
+    case STORE_KEY_REUSED:
+        return DATA_KEY_REUSED;
+    case STORE_BUSY:
+        return DATA_BUSY;
+    case STORE_TIMEOUT:
+        return DATA_TIMEOUT;
+    case STORE_UNKNOWN:
+        return DATA_UNKNOWN;
+    case STORE_ERROR:
+        return DATA_ERROR;
     }
     return DATA_ERROR;
 }

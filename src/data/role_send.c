@@ -1,7 +1,8 @@
 /* role_send.c - answers leave in chunks, slot by slot in turn, so that a large one holds up nobody.
  *
- * Every answered request stands in its worker's ring with its rows still in its own memory. The output buffer is filled from the
- * ring up to a mark and sent once a turn; what the worker does not read stays in the ring, is counted, and stops us reading from it. */
+ * Every answered request stands in its worker's ring with its rows still in its own memory. The output buffer is filled
+ * from the ring up to a mark and sent once a turn; what the worker does not read stays in the ring, is counted, and
+ * stops us reading from it. */
 #include "data/role_internal.h"
 
 #include "core/log.h"
@@ -9,7 +10,7 @@
 #define SEND_MARK_BYTES (256U * 1024) /* nothing more is moved to the output while so much is unsent */
 #define OUT_CEILING_BYTES (2U * LIMIT_PIPE_BYTES)
 
-/* ---- the ring --------------------------------------------------------------------------------------------------------- */
+/* ---- the ring ---------------------------------------------------------------------------------------------------- */
 void role_ring_push(struct role_worker *worker, struct role_request *request)
 {
     request->place = ROLE_PLACE_RING;
@@ -39,7 +40,7 @@ void role_ring_remove(struct role_worker *worker, struct role_request *request)
     request->place = ROLE_PLACE_NONE;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 /* Steps over one row. */
 static void skip_row(struct wire_reader *reader, const struct statement *statement)
 {
@@ -59,8 +60,8 @@ static void skip_row(struct wire_reader *reader, const struct statement *stateme
     }
 }
 
-/* The rows from rows_at on that one chunk takes: as many whole ones as fit, at least one. Their count, or 0 when the store's
- * bytes are not rows. */
+/* The rows from rows_at on that one chunk takes: as many whole ones as fit, at least one. Their count, or 0 when the
+ * store's bytes are not rows. */
 static uint32_t cut_chunk(const struct role_request *request, size_t *ret_bytes)
 {
     const struct store_task *task = &request->task;
@@ -110,7 +111,7 @@ static bool send_rows(struct role_worker *worker, struct role_request *request)
     return true;
 }
 
-/* ---- the end of an answer ----------------------------------------------------------------------------------------------- */
+/* ---- the end of an answer ---------------------------------------------------------------------------------------- */
 static uint8_t parts_of(const struct role_request *request)
 {
     switch (request->outcome) {
@@ -131,8 +132,8 @@ static uint8_t parts_of(const struct role_request *request)
 
 static size_t done_bytes(const struct role_request *request, uint8_t parts)
 {
-    size_t bytes = WIRE_HEADER_BYTES + 2 + 3 * sizeof(uint32_t) + PRINCIPAL_ID_BYTES + PRINCIPAL_EMAIL_BYTES +
-                   sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t);
+    size_t bytes = WIRE_HEADER_BYTES + 2 + 3 * sizeof(uint32_t) + PRINCIPAL_ID_BYTES + PRINCIPAL_EMAIL_BYTES
+        + sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t);
     if (parts & WIRE_PART_REPLY)
         bytes += request->task.reply.len;
     if (parts & WIRE_PART_RETURNED)

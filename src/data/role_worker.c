@@ -1,7 +1,7 @@
 /* role_worker.c - one worker's connection: frames in, what is refused at once, and the end of it.
  *
- * A worker may have been taken over by whoever sent it bytes, so nothing it says is believed. A breach of the protocol is noted
- * where it is seen and the connection is cut off at the end of the turn, in one place. */
+ * A worker may have been taken over by whoever sent it bytes, so nothing it says is believed. A breach of the protocol
+ * is noted where it is seen and the connection is cut off at the end of the turn, in one place. */
 #include "data/role_internal.h"
 
 #include "core/log.h"
@@ -10,7 +10,7 @@
 
 #define REQUESTS_CEILING (2U * LIMIT_CALLS_PER_WORKER) /* with those that were dropped and are still in the store */
 
-/* ---- frames ----------------------------------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 static struct role_slot *slot_at(struct role_worker *worker, uint32_t number)
 {
     if (worker->slots[number] == NULL)
@@ -125,7 +125,7 @@ static void take_frames(struct role_worker *worker)
     loop_at_end(worker->role->loop, &worker->at_end);
 }
 
-/* ---- the connection ----------------------------------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------------------------------- */
 static void worker_ready(struct loop_source *source, uint32_t events)
 {
     struct role_worker *worker = (struct role_worker *)source;

@@ -1,7 +1,8 @@
 /* wire.c - the frames between a worker and the data role.
  *
- * A frame is 16 bytes of header and a payload. Writing appends to a buffer whose `failed` flag is looked at once, at the end;
- * reading moves a cursor that fails once and for all and then yields zeros, so that a parser needs one check only. */
+ * A frame is 16 bytes of header and a payload. Writing appends to a buffer whose `failed` flag is looked at once, at
+ * the end; reading moves a cursor that fails once and for all and then yields zeros, so that a parser needs one check
+ * only. */
 #include "data/wire.h"
 
 #include "core/arena.h"
@@ -73,7 +74,7 @@ void wire_end(struct buf *out, size_t begin)
     memcpy(out->ptr + begin + AT_LENGTH, &length32, sizeof(length32));
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 /* Copies `bytes` from the cursor, or zeros once the reader has failed. */
 void wire_get_bytes(struct wire_reader *reader, void *ret, size_t bytes)
 {
@@ -133,7 +134,7 @@ limen_str wire_get_str(struct wire_reader *reader)
     return value;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 void wire_put_bytes(struct buf *out, const void *value, size_t bytes)
 {
     char *at = buf_reserve(out, bytes);
@@ -179,7 +180,7 @@ void wire_put_str(struct buf *out, limen_str value)
         wire_put_bytes(out, value.ptr, value.len);
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
 static bool type_is_text(uint8_t type)
 {
     return type == LIMEN_TYPE_TEXT || type == LIMEN_TYPE_BYTES || type == LIMEN_TYPE_JSON;
@@ -342,7 +343,7 @@ bool wire_get_values(struct wire_reader *reader, struct arena *arena, limen_valu
     return true;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 void wire_put_null(struct buf *out)
 {
     wire_put_u8(out, 1);
@@ -369,8 +370,8 @@ void wire_put_column_text(struct buf *out, limen_str value)
 /* Where a nullable column's value lies in its limen_opt_…; all of them begin with `has`. */
 static size_t value_offset(uint8_t type)
 {
-    _Static_assert(offsetof(limen_opt_str, has) == 0 && offsetof(limen_opt_int, has) == 0 &&
-                       offsetof(limen_opt_float, has) == 0 && offsetof(limen_opt_bool, has) == 0,
+    _Static_assert(offsetof(limen_opt_str, has) == 0 && offsetof(limen_opt_int, has) == 0
+                       && offsetof(limen_opt_float, has) == 0 && offsetof(limen_opt_bool, has) == 0,
                    "the presence flag comes first");
     switch (type) {
     case LIMEN_TYPE_INT:

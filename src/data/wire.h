@@ -12,18 +12,21 @@
 
 enum wire_type {
     /* worker -> data */
-    WIRE_CALL = 1,    /* a :one or :many */
-    WIRE_BATCH,       /* a call's queue, with key and reply when keyed */
+    WIRE_CALL = 1, /* a :one or :many */
+    WIRE_BATCH,    /* a call's queue, with key and reply when keyed */
     WIRE_KEY_FIND,
-    WIRE_SESSION,     /* show a token: binds the slot to its principal */
-    WIRE_SIGN_UP, WIRE_SIGN_IN, WIRE_SIGN_OUT,
-    WIRE_CANCEL,      /* the slot's request is of no interest any more */
-    WIRE_RELEASE,     /* the slot's call has ended: forget its principal */
+    WIRE_SESSION, /* show a token: binds the slot to its principal */
+    WIRE_SIGN_UP,
+    WIRE_SIGN_IN,
+    WIRE_SIGN_OUT,
+    WIRE_CANCEL,  /* the slot's request is of no interest any more */
+    WIRE_RELEASE, /* the slot's call has ended: forget its principal */
     /* data -> worker */
     WIRE_CREDIT = 64, /* slots that the worker may use; first frame of a connection */
     WIRE_ROWS,        /* a chunk of rows */
     WIRE_DONE,        /* outcome of a request */
-    WIRE_JOB, WIRE_NOTIFY /* later: data asks a worker to run a handler; something has changed */
+    WIRE_JOB,
+    WIRE_NOTIFY /* later: data asks a worker to run a handler; something has changed */
 };
 
 /* How a request ended, as the worker sees it. */
@@ -43,11 +46,16 @@ enum data_outcome {
 };
 
 /* Payloads. Every request begins with u32 timeout in microseconds; a fingerprint is bare bytes.
- *   CALL      u16 statement, values                          KEY_FIND  str key, 32 bytes fingerprint
- *   BATCH     u8 has_key [str key, 32 bytes fingerprint, u32 status, str reply], u32 count, count times (u16 statement, values)
- *   SESSION, SIGN_OUT  str token     SIGN_UP  u32 scheme, str email, str password     SIGN_IN  str email, str password
- *   CANCEL, RELEASE    nothing at all     CREDIT  u32 slots     ROWS  u32 rows, the rows
- *   DONE      u8 outcome, u8 parts, and the parts that it names, in the order of their bits: */
+ *   CALL                u16 statement, values
+ *   BATCH               u8 has_key, [str key, fingerprint, u32 status, str reply], u32 count, then (u16 statement, values)
+ *   KEY_FIND            str key, fingerprint
+ *   SESSION, SIGN_OUT   str token
+ *   SIGN_UP             u32 scheme, str email, str password
+ *   SIGN_IN             str email, str password
+ *   CANCEL, RELEASE     nothing at all
+ *   CREDIT              u32 slots
+ *   ROWS                u32 rows, the rows
+ *   DONE                u8 outcome, u8 parts, then the parts that it names, in the order of their bits: */
 enum wire_part {
     WIRE_PART_PRINCIPAL = 1, /* str id, str email, u32 roles */
     WIRE_PART_TOKEN = 2,     /* str */
@@ -66,16 +74,17 @@ struct wire_frame {
     limen_str payload;
 };
 
-/* Takes one frame from the front of `bytes`. Returns its whole length, 0 when incomplete, or SIZE_MAX when malformed or past LIMIT_FRAME_BYTES. */
+/* Takes one frame from the front of `bytes`. Returns its whole length, 0 when incomplete, or SIZE_MAX when malformed or
+ * past LIMIT_FRAME_BYTES. */
 size_t wire_take(limen_str bytes, struct wire_frame *ret_frame) LIMEN_MUST_CHECK;
-/* How many bytes the frame at the front of `bytes` takes in all, as far as can be told; for the size of a buffer. Never more than
- * LIMIT_FRAME_BYTES. */
+/* How many bytes the frame at the front of `bytes` takes in all, as far as can be told; for the size of a buffer. Never
+ * more than LIMIT_FRAME_BYTES. */
 size_t wire_wanted(limen_str bytes);
 /* Starts a frame at the end of `out` and returns its offset; wire_end writes the length. */
 size_t wire_begin(struct buf *out, enum wire_type type, uint16_t operation, uint32_t slot, uint32_t sequence);
 void wire_end(struct buf *out, size_t begin);
 
-/* ---- payloads: reading fails once and for all ------------------------------------------------------------------------ */
+/* ---- payloads: reading fails once and for all -------------------------------------------------------------------- */
 struct wire_reader {
     const char *at, *end;
     bool failed;
@@ -95,23 +104,25 @@ void wire_put_f64(struct buf *out, double value);
 void wire_put_str(struct buf *out, limen_str value);
 void wire_put_bytes(struct buf *out, const void *value, size_t bytes);
 
-/* Parameters, self-describing: type, null and list flags, value. Past LIMIT_STATEMENT_PARAMS or LIMIT_LIST_ITEMS, and for a list of
- * anything but text or int, `out` fails. */
+/* Parameters, self-describing: type, null and list flags, value. Past LIMIT_STATEMENT_PARAMS or LIMIT_LIST_ITEMS, and
+ * for a list of anything but text or int, `out` fails. */
 void wire_put_values(struct buf *out, const limen_value *values, size_t count);
 /* The exact number of bytes that wire_put_values writes; SIZE_MAX when it would fail. */
 size_t wire_values_bytes(const limen_value *values, size_t count) LIMEN_MUST_CHECK;
-/* Strings are slices of the payload; the array and lists are allocated in the arena. False when malformed (then reader->failed)
- * or out of memory. */
-bool wire_get_values(struct wire_reader *reader, struct arena *arena, limen_value **ret_values, uint32_t *ret_count) LIMEN_MUST_CHECK;
+/* Strings are slices of the payload; the array and lists are allocated in the arena. False when malformed (then
+ * reader->failed) or out of memory. */
+bool wire_get_values(struct wire_reader *reader, struct arena *arena, limen_value **ret_values,
+                     uint32_t *ret_count) LIMEN_MUST_CHECK;
 
-/* Rows. A row is its columns one after another: u8 is_null, then i64 | f64 | str by the column's type. The store writes, the worker
- * reads straight into the row's struct. */
+/* Rows. A row is its columns one after another: u8 is_null, then i64 | f64 | str by the column's type. The store
+ * writes, the worker reads straight into the row's struct. */
 void wire_put_null(struct buf *out);
 void wire_put_column_int(struct buf *out, int64_t value); /* INT, BOOL, TIME */
 void wire_put_column_float(struct buf *out, double value);
 void wire_put_column_text(struct buf *out, limen_str value); /* TEXT, BYTES, JSON */
-/* Reads one row into `ret_row` (of shape->bytes, zeroed first); strings are copied to the arena. False when malformed (then
- * reader->failed) or past the arena's ceiling. */
-bool wire_get_row(struct wire_reader *reader, const limen_row_shape *shape, struct arena *arena, void *ret_row) LIMEN_MUST_CHECK;
+/* Reads one row into `ret_row` (of shape->bytes, zeroed first); strings are copied to the arena. False when malformed
+ * (then reader->failed) or past the arena's ceiling. */
+bool wire_get_row(struct wire_reader *reader, const limen_row_shape *shape, struct arena *arena,
+                  void *ret_row) LIMEN_MUST_CHECK;
 
 #endif

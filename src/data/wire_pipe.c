@@ -1,7 +1,7 @@
 /* wire_pipe.c - one end of the socket between a worker and the data role.
  *
- * The input buffer grows to the frame that is arriving, never past LIMIT_FRAME_BYTES; the output buffer grows to what the owner
- * allows. Bytes are moved to the front only when there is no room behind them. */
+ * The input buffer grows to the frame that is arriving, never past LIMIT_FRAME_BYTES; the output buffer grows to what
+ * the owner allows. Bytes are moved to the front only when there is no room behind them. */
 #include "data/wire_pipe.h"
 
 #include "core/limits.h"
@@ -45,8 +45,8 @@ static void bytes_pack(struct wire_bytes *bytes)
 bool wire_pipe_open(struct wire_pipe *pipe, int fd)
 {
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || !bytes_grow(&pipe->in, FIRST_BYTES) ||
-        !bytes_grow(&pipe->out, FIRST_BYTES)) {
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || !bytes_grow(&pipe->in, FIRST_BYTES)
+        || !bytes_grow(&pipe->out, FIRST_BYTES)) {
         close(fd);
         return false;
     }
@@ -75,7 +75,7 @@ void wire_pipe_release(struct wire_pipe *pipe)
     pipe->out = (struct wire_bytes){ 0 };
 }
 
-/* ---- in ------------------------------------------------------------------------------------------------------------ */
+/* ---- in ---------------------------------------------------------------------------------------------------------- */
 /* Makes room for more of the frame that is arriving. */
 static bool make_room(struct wire_bytes *in)
 {
@@ -115,7 +115,7 @@ void wire_pipe_wipe(struct wire_pipe *pipe, const struct wire_frame *frame)
         explicit_bzero(pipe->in.ptr + (frame->payload.ptr - pipe->in.ptr), frame->payload.len);
 }
 
-/* ---- out ----------------------------------------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------------------------------------- */
 bool wire_pipe_reserve(struct wire_pipe *pipe, size_t bytes, size_t ceiling, struct buf *ret_out)
 {
     struct wire_bytes *out = &pipe->out;

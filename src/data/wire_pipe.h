@@ -1,7 +1,7 @@
 /* wire_pipe.h - one end of the socket between a worker and the data role: frames in, frames out.
  *
- * Both buffers are kept when the socket goes, so that a warm process never asks malloc. Frames are written into the output buffer and
- * leave with one send(2) when the owner says so, once a loop turn. */
+ * Both buffers are kept when the socket goes, so that a warm process never asks malloc. Frames are written into the
+ * output buffer and leave with one send(2) when the owner says so, once a loop turn. */
 #ifndef DATA_WIRE_PIPE_H
 #define DATA_WIRE_PIPE_H
 
@@ -33,7 +33,8 @@ enum wire_next wire_pipe_next(struct wire_pipe *pipe, struct wire_frame *ret_fra
 /* Overwrites the payload of the frame that was taken last. */
 void wire_pipe_wipe(struct wire_pipe *pipe, const struct wire_frame *frame);
 
-/* Room for `bytes` at the end of the output, as a buffer over fixed memory. False past `ceiling` unsent bytes or when memory is out. */
+/* Room for `bytes` at the end of the output, as a buffer over fixed memory. False past `ceiling` unsent bytes or when
+ * memory is out. */
 bool wire_pipe_reserve(struct wire_pipe *pipe, size_t bytes, size_t ceiling, struct buf *ret_out) LIMEN_MUST_CHECK;
 /* What was written into that buffer will leave; not called when it failed. */
 void wire_pipe_commit(struct wire_pipe *pipe, const struct buf *out);

@@ -1,7 +1,7 @@
 /* fake_store.h - a store of a few arrays, for the tests of the data role.
  *
- * It defines every function of data/store.h, so the linker takes it in place of a back end. Tasks are finished when the test says so,
- * in the order of the test's choice, as a store on threads might. */
+ * It defines every function of data/store.h, so the linker takes it in place of a back end. Tasks are finished when the
+ * test says so, in the order of the test's choice, as a store on threads might. */
 #ifndef TESTS_DATA_FAKE_STORE_H
 #define TESTS_DATA_FAKE_STORE_H
 
@@ -23,10 +23,10 @@ struct fake_session {
 };
 
 static struct fake_store {
-    struct store_task *held;      /* newest first */
+    struct store_task *held; /* newest first */
     size_t held_count;
-    bool is_immediate;            /* tasks are finished inside store_submit */
-    enum store_outcome fault;     /* not STORE_OK: every task ends so */
+    bool is_immediate;        /* tasks are finished inside store_submit */
+    enum store_outcome fault; /* not STORE_OK: every task ends so */
     struct fake_account accounts[FAKE_ROOM];
     size_t account_count;
     struct fake_session sessions[FAKE_ROOM];
@@ -39,10 +39,10 @@ static struct fake_store {
     struct principal actor;
     uint32_t last_items;
     bool last_had_sign_up;
-    char key[256], reply[1024];   /* the one key that has been committed */
+    char key[256], reply[1024]; /* the one key that has been committed */
     int key_status;
-    uint32_t refuse_at;           /* with `fault` STORE_REFUSED */
-    uint32_t returned_bytes;      /* what a batch returns */
+    uint32_t refuse_at;      /* with `fault` STORE_REFUSED */
+    uint32_t returned_bytes; /* what a batch returns */
 } fake;
 
 static inline struct fake_account *fake_find(limen_str email)
@@ -108,7 +108,8 @@ static inline void fake_batch(struct store_task *task)
         task->reply = arena_copy(task->arena, str_of(fake.reply));
         return;
     }
-    if (task->sign_up != NULL && !fake_add_account(task->sign_up->email, task->sign_up->password_hash, task->principal)) {
+    if (task->sign_up != NULL
+        && !fake_add_account(task->sign_up->email, task->sign_up->password_hash, task->principal)) {
         task->outcome = STORE_TAKEN;
         return;
     }

@@ -1,4 +1,5 @@
-/* Tests of data/role.h and data/client.h together: both ends in one loop, over a real socket, in front of a store of arrays. */
+/* Tests of data/role.h and data/client.h together: both ends in one loop, over a real socket, in front of a store of
+ * arrays. */
 #include "data/role.h"
 
 #include "check.h"
@@ -14,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- a contract and statements ------------------------------------------------------------------------------------------ */
+/* ---- a contract and statements ----------------------------------------------------------------------------------- */
 enum { OP_PUBLIC, OP_CUSTOMER, OP_ADMIN, OP_MIXED, OP_COUNT };
 enum { BIT_CUSTOMER = 1, BIT_ADMIN = 2 };
 enum { READ_ITEMS, INSERT, MUST, RETURNING, ADMIN_READ, SYSTEM_READ, STATEMENTS };
@@ -28,12 +29,20 @@ static struct operation operations[OP_COUNT] = {
     { .index = OP_MIXED, .requirements = need_either, .requirement_count = 2 },
 };
 static struct security_scheme scheme = {
-    .name = LIMEN_STR_INIT("session"), .sign_up_roles = BIT_CUSTOMER, .has_first_account = true,
-    .first_id = LIMEN_STR_INIT("acc_first"), .first_email = LIMEN_STR_INIT("admin@shop.example"), .first_roles = BIT_ADMIN,
+    .name = LIMEN_STR_INIT("session"),
+    .sign_up_roles = BIT_CUSTOMER,
+    .has_first_account = true,
+    .first_id = LIMEN_STR_INIT("acc_first"),
+    .first_email = LIMEN_STR_INIT("admin@shop.example"),
+    .first_roles = BIT_ADMIN,
 };
 static struct contract contract = {
-    .operations = operations, .operation_count = OP_COUNT, .schemes = &scheme, .scheme_count = 1,
-    .roles = { LIMEN_STR_INIT("customer"), LIMEN_STR_INIT("admin") }, .role_count = 2,
+    .operations = operations,
+    .operation_count = OP_COUNT,
+    .schemes = &scheme,
+    .scheme_count = 1,
+    .roles = { LIMEN_STR_INIT("customer"), LIMEN_STR_INIT("admin") },
+    .role_count = 2,
 };
 static struct statement_param text_param[] = { { LIMEN_STR_INIT("a"), LIMEN_TYPE_TEXT, false, false } };
 static struct statement_column text_column[] = { { LIMEN_STR_INIT("a"), LIMEN_TYPE_TEXT, false, 0 } };
@@ -46,7 +55,9 @@ static struct statement statements[STATEMENTS] = {
     { .number = 4, .name = LIMEN_STR_INIT("all"), .kind = STATEMENT_MANY, .scope = LIMEN_STR_INIT("admin"), READS },
     { .number = 5, .name = LIMEN_STR_INIT("sweep"), .kind = STATEMENT_ONE, .scope = LIMEN_STR_INIT("system"), READS },
 };
-static struct query_set queries = { .file = LIMEN_STR_INIT("queries.sql"), .statements = statements, .count = STATEMENTS };
+static struct query_set queries = { .file = LIMEN_STR_INIT("queries.sql"),
+                                    .statements = statements,
+                                    .count = STATEMENTS };
 
 struct text_row {
     limen_str text;
@@ -55,7 +66,7 @@ static const limen_column text_columns[] = { { LIMEN_STR_INIT("a"), LIMEN_TYPE_T
 static const limen_row_shape text_shape = { sizeof(struct text_row), 1, text_columns };
 static const limen_value text_value = { .type = LIMEN_TYPE_TEXT, .as.text = LIMEN_STR_INIT("x") };
 
-/* ---- both ends ------------------------------------------------------------------------------------------------------------ */
+/* ---- both ends --------------------------------------------------------------------------------------------------- */
 static struct arena arena; /* of start-up */
 static struct arena call;  /* of the requests */
 static struct loop *loop;
@@ -103,7 +114,8 @@ static int set_up(void **state)
     struct diags diags;
     diags_init(&diags, &arena);
     struct data_role_config config = { .store = { .contract = &contract, .queries = &queries },
-                                       .hash_threads = 1, .on_first_account = note_first };
+                                       .hash_threads = 1,
+                                       .on_first_account = note_first };
     role = data_role_new(loop, &config, &arena, &diags);
     client = data_client_new(loop);
     if (loop == NULL || role == NULL || client == NULL)
@@ -125,7 +137,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- one request ---------------------------------------------------------------------------------------------------------- */
+/* ---- one request ------------------------------------------------------------------------------------------------- */
 struct ask {
     struct data_request request;
     int replies;
@@ -139,8 +151,13 @@ static void count_reply(struct data_request *request)
 static struct ask *ask_on(uint32_t slot, uint16_t operation)
 {
     struct ask *ask = ARENA_NEW(&call, struct ask);
-    ask->request = (struct data_request){ .slot = slot, .operation = operation, .timeout_us = 30000000, .arena = &call,
-                                          .row = &text_shape, .on_reply = count_reply, .context = ask };
+    ask->request = (struct data_request){ .slot = slot,
+                                          .operation = operation,
+                                          .timeout_us = 30000000,
+                                          .arena = &call,
+                                          .row = &text_shape,
+                                          .on_reply = count_reply,
+                                          .context = ask };
     return ask;
 }
 
@@ -209,7 +226,7 @@ static uint32_t customer_slot(limen_str email)
     return slot;
 }
 
-/* ---- reads ------------------------------------------------------------------------------------------------------------------ */
+/* ---- reads ------------------------------------------------------------------------------------------------------- */
 static void test_credit_comes_first_and_attach_is_told(void **state)
 {
     (void)state;
@@ -315,7 +332,7 @@ static void test_store_that_answers_at_once_is_served_too(void **state)
     assert_int_equal(answer_to(read_statement(take_slot(), OP_PUBLIC, READ_ITEMS)), DATA_OK);
 }
 
-/* ---- scope ------------------------------------------------------------------------------------------------------------------- */
+/* ---- scope ------------------------------------------------------------------------------------------------------- */
 static void test_scope_needs_the_role_and_the_operation(void **state)
 {
     (void)state;
@@ -327,10 +344,10 @@ static void test_scope_needs_the_role_and_the_operation(void **state)
         enum data_outcome outcome;
     } cases[] = {
         { 0, OP_ADMIN, ADMIN_READ, DATA_OK },
-        { 0, OP_CUSTOMER, ADMIN_READ, DATA_FORBIDDEN },  /* the operation admits others as well */
-        { 0, OP_MIXED, ADMIN_READ, DATA_FORBIDDEN },     /* one alternative does not demand it */
+        { 0, OP_CUSTOMER, ADMIN_READ, DATA_FORBIDDEN }, /* the operation admits others as well */
+        { 0, OP_MIXED, ADMIN_READ, DATA_FORBIDDEN },    /* one alternative does not demand it */
         { 0, OP_PUBLIC, ADMIN_READ, DATA_FORBIDDEN },
-        { 0, OP_ADMIN, SYSTEM_READ, DATA_FORBIDDEN },    /* never for a worker */
+        { 0, OP_ADMIN, SYSTEM_READ, DATA_FORBIDDEN }, /* never for a worker */
         { 1, OP_ADMIN, ADMIN_READ, DATA_FORBIDDEN },
         { 2, OP_ADMIN, ADMIN_READ, DATA_FORBIDDEN },
         { 1, OP_CUSTOMER, READ_ITEMS, DATA_OK },
@@ -357,7 +374,7 @@ static void test_unknown_scope_is_refused_at_start(void **state)
     statements[READ_ITEMS].scope = LIMEN_STR("");
 }
 
-/* ---- credentials --------------------------------------------------------------------------------------------------------------- */
+/* ---- credentials ------------------------------------------------------------------------------------------------- */
 static void test_sign_up_binds_the_slot_and_goes_with_the_batch(void **state)
 {
     (void)state;
@@ -424,7 +441,8 @@ static void test_failed_sign_in_takes_the_slots_principal_away(void **state)
 {
     (void)state;
     uint32_t slot = admin_slot();
-    assert_int_equal(answer_to(sign_in(slot, LIMEN_STR("admin@shop.example"), LIMEN_STR("a wrong password"))), DATA_NONE);
+    assert_int_equal(answer_to(sign_in(slot, LIMEN_STR("admin@shop.example"), LIMEN_STR("a wrong password"))),
+                     DATA_NONE);
     assert_int_equal(answer_to(read_statement(slot, OP_ADMIN, ADMIN_READ)), DATA_FORBIDDEN);
 }
 
@@ -467,12 +485,12 @@ static void test_old_hash_is_made_anew_at_sign_in(void **state)
     assert_true(fake_add_account(LIMEN_STR("old@person.example"), str_of(old),
                                  fake_principal(LIMEN_STR("acc_old"), LIMEN_STR("old@person.example"), BIT_CUSTOMER)));
     assert_true(password_hash_is_old(old));
-    assert_int_equal(answer_to(sign_in(take_slot(), LIMEN_STR("old@person.example"), LIMEN_STR("correct horse battery"))),
-                     DATA_OK);
+    assert_int_equal(
+        answer_to(sign_in(take_slot(), LIMEN_STR("old@person.example"), LIMEN_STR("correct horse battery"))), DATA_OK);
     assert_int_equal(fake.rehashes, 1);
     assert_false(password_hash_is_old(fake_find(LIMEN_STR("old@person.example"))->hash));
-    assert_int_equal(answer_to(sign_in(take_slot(), LIMEN_STR("old@person.example"), LIMEN_STR("correct horse battery"))),
-                     DATA_OK);
+    assert_int_equal(
+        answer_to(sign_in(take_slot(), LIMEN_STR("old@person.example"), LIMEN_STR("correct horse battery"))), DATA_OK);
     assert_int_equal(fake.rehashes, 1);
 }
 
@@ -497,7 +515,7 @@ static void test_sign_ins_past_the_queue_are_turned_away(void **state)
     assert_true(busy >= 1 && late >= 1);
 }
 
-/* ---- batches --------------------------------------------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
 static void test_keyed_batch_is_replayed(void **state)
 {
     (void)state;
@@ -567,7 +585,7 @@ static void test_batch_past_the_ceiling_does_not_leave_the_worker(void **state)
     assert_true(data_client_is_attached(client));
 }
 
-/* ---- leaving --------------------------------------------------------------------------------------------------------------------- */
+/* ---- leaving ----------------------------------------------------------------------------------------------------- */
 static void test_released_slot_is_forgotten_and_its_task_cancelled(void **state)
 {
     (void)state;
@@ -642,7 +660,8 @@ static void test_death_of_the_data_role_ends_every_request_and_attaching_starts_
 {
     (void)state;
     uint32_t slot = admin_slot();
-    struct ask *read = read_statement(slot, OP_ADMIN, ADMIN_READ), *write = commit_one(take_slot(), OP_PUBLIC, INSERT, NULL);
+    struct ask *read = read_statement(slot, OP_ADMIN, ADMIN_READ),
+               *write = commit_one(take_slot(), OP_PUBLIC, INSERT, NULL);
     turn(3);
     data_role_free(role);
     role = NULL;
@@ -669,11 +688,12 @@ static void test_death_of_the_data_role_ends_every_request_and_attaching_starts_
     assert_int_equal(answer_to(read_statement(slot, OP_ADMIN, ADMIN_READ)), DATA_OK);
 }
 
-/* ---- hostile workers --------------------------------------------------------------------------------------------------------------- */
+/* ---- hostile workers --------------------------------------------------------------------------------------------- */
 /* A worker that writes its frames by hand. */
 static int hostile;
 
-static void put_frame(struct buf *out, uint8_t type, uint16_t operation, uint32_t slot, uint32_t sequence, limen_str payload)
+static void put_frame(struct buf *out, uint8_t type, uint16_t operation, uint32_t slot, uint32_t sequence,
+                      limen_str payload)
 {
     size_t begin = wire_begin(out, (enum wire_type)type, operation, slot, sequence);
     buf_add(out, payload);
@@ -735,7 +755,8 @@ static bool is_cut_off(limen_str bytes)
 static void test_breach_of_the_protocol_cuts_the_worker_off(void **state)
 {
     (void)state;
-    limen_value number = { .type = LIMEN_TYPE_INT, .as.integer = 1 }, null = { .type = LIMEN_TYPE_TEXT, .is_null = true };
+    limen_value number = { .type = LIMEN_TYPE_INT, .as.integer = 1 },
+                null = { .type = LIMEN_TYPE_TEXT, .is_null = true };
     limen_value list = { .type = LIMEN_TYPE_TEXT, .is_list = true };
     limen_value two[2] = { text_value, text_value };
     limen_str good = call_payload(READ_ITEMS, &text_value, 1);
@@ -768,7 +789,8 @@ static void test_breach_of_the_protocol_cuts_the_worker_off(void **state)
         { "a payload cut short", WIRE_CALL, OP_PUBLIC, 0, str_slice(good, 0, good.len - 1), true },
         { "more statements than there are", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(2, INSERT, false, 0), true },
         { "fewer statements than there are", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(0, INSERT, false, 0), true },
-        { "257 statements", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(LIMIT_BATCH_STATEMENTS + 1, INSERT, false, 0), true },
+        { "257 statements", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(LIMIT_BATCH_STATEMENTS + 1, INSERT, false, 0),
+          true },
         { "a reply's status of 99", WIRE_BATCH, OP_CUSTOMER, 0, batch_payload(1, INSERT, true, 99), true },
         { "a keyed batch that returns", WIRE_BATCH, OP_CUSTOMER, 0, batch_payload(1, RETURNING, true, 201), true },
         { "a release with a payload", WIRE_RELEASE, OP_PUBLIC, 0, LIMEN_STR("x"), true },

@@ -105,7 +105,9 @@ static void test_frame_past_the_ceiling_is_not_written(void **state)
 static void test_reader_fails_once_and_for_all(void **state)
 {
     (void)state;
-    struct wire_reader reader = reader_over(str_make("\x05\x00\x00\x00" "abc", 7));
+    struct wire_reader reader = reader_over(str_make("\x05\x00\x00\x00"
+                                                     "abc",
+                                                     7));
     assert_int_equal(wire_get_str(&reader).len, 0);
     assert_true(reader.failed);
     assert_int_equal(wire_get_u8(&reader), 0);
@@ -113,7 +115,7 @@ static void test_reader_fails_once_and_for_all(void **state)
     assert_int_equal(wire_get_str(&reader).len, 0);
 }
 
-/* ---- parameters ------------------------------------------------------------------------------------------------------ */
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
 static const limen_str texts[] = { LIMEN_STR_INIT("one"), LIMEN_STR_INIT(""), LIMEN_STR_INIT("three\0three") };
 static const int64_t integers[] = { INT64_MIN, 0, INT64_MAX };
 
@@ -197,13 +199,13 @@ static void test_values_that_no_writer_makes_are_refused(void **state)
 {
     (void)state;
     static const limen_str cases[] = {
-        LIMEN_STR_INIT("\x01\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00"),         /* unknown type */
-        LIMEN_STR_INIT("\x01\x00\x11\x00\x00\x00\x00\x00\x00\x00\x00"),         /* unknown flag */
-        LIMEN_STR_INIT("\x01\x00\xc1\x00\x00"),                                 /* a list that is null */
-        LIMEN_STR_INIT("\x01\x00\x82\x00\x00"),                                 /* a list of floats */
-        LIMEN_STR_INIT("\x01\x00\x03\x02\x00\x00\x00\x00\x00\x00\x00"),         /* a bool of 2 */
-        LIMEN_STR_INIT("\x01\x00\x81\xff\xff"),                                 /* more items than bytes, and than allowed */
-        LIMEN_STR_INIT("\x21\x00"),                                             /* 33 parameters */
+        LIMEN_STR_INIT("\x01\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00"), /* unknown type */
+        LIMEN_STR_INIT("\x01\x00\x11\x00\x00\x00\x00\x00\x00\x00\x00"), /* unknown flag */
+        LIMEN_STR_INIT("\x01\x00\xc1\x00\x00"),                         /* a list that is null */
+        LIMEN_STR_INIT("\x01\x00\x82\x00\x00"),                         /* a list of floats */
+        LIMEN_STR_INIT("\x01\x00\x03\x02\x00\x00\x00\x00\x00\x00\x00"), /* a bool of 2 */
+        LIMEN_STR_INIT("\x01\x00\x81\xff\xff"),                         /* more items than bytes, and than allowed */
+        LIMEN_STR_INIT("\x21\x00"),                                     /* 33 parameters */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct wire_reader reader = reader_over(cases[i]);
@@ -237,7 +239,7 @@ static void test_values_past_a_ceiling_are_not_written(void **state)
     assert_int_equal(out.len, wire_values_bytes(&list, 1));
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 struct sample_row {
     limen_str id;
     int64_t price;
