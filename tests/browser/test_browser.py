@@ -1,0 +1,97 @@
+"""The storefront in a real browser: starts a shop, runs shop.mjs against it once, and reports each of its tests.
+
+environment: LIMEN_TEST_SHOTS, a folder that keeps the pictures; LIMEN_README_SHOT=1 makes docs/shop.png anew.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SUITE = HERE / "shop.mjs"
+SECONDS = 540
+
+
+def suite_names():
+    """The tests of shop.mjs by name; a `${colorScheme}` in a name stands for both."""
+    names = []
+    for name in re.findall(r"^ *test\(['`](.+?)['`], ", SUITE.read_text(), re.MULTILINE):
+        if "${colorScheme}" in name:
+            names += [name.replace("${colorScheme}", scheme) for scheme in ("light", "dark")]
+        else:
+            names.append(name)
+    return names
+
+
+def need(program, package):
+    if shutil.which(program) is None:
+        pytest.fail(f"{program} is missing: apt-get install {package}", pytrace=False)
+
+
+def fetch_playwright():
+    lock, done = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
+    if done.is_file() and done.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    env = dict(os.environ, PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD="1")
+    fetched = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, env=env, capture_output=True, text=True)
+    if fetched.returncode != 0:
+        pytest.fail(f"npm ci failed\n{fetched.stderr[-2000:]}", pytrace=False)
+    done.touch()
+
+
+def read_tap(text):
+    """{name: (passed, detail)} from node's TAP; the detail is the block that follows a verdict."""
+    verdicts = {}
+    lines = text.splitlines()
+    for at, line in enumerate(lines):
+        heard = re.match(r"( *)(ok|not ok) \d+ - (.*?)(?: # .*)?$", line)
+        if heard:
+            block = []
+            for more in lines[at + 1:]:
+                block.append(more)
+                if more.strip() == "...":
+                    break
+            name = re.sub(r"\\(.)", r"\1", heard.group(3))
+            verdicts[name] = (heard.group(2) == "ok", "\n".join(block))
+    return verdicts
+
+
+@pytest.fixture(scope="module")
+def results(shop, tmp_path_factory):
+    need("node", "nodejs")
+    need("npm", "npm")
+    need(os.environ.get("SHOP_CHROMIUM", "chromium"), "chromium")
+    fetch_playwright()
+    shots = os.environ.get("LIMEN_TEST_SHOTS") or str(tmp_path_factory.mktemp("shots"))
+    env = dict(os.environ, SHOP_URL=shop.url, SHOP_ADMIN_EMAIL=shop.admin_email, SHOP_ADMIN_PASSWORD=shop.admin_password or "",
+               SHOP_SHOTS=shots)  # fmt: skip
+    if os.environ.get("LIMEN_README_SHOT"):
+        env["SHOP_README_SHOT"] = str(ROOT / "docs" / "shop.png")
+    try:
+        run = subprocess.run(["node", "--test", "--test-reporter=tap", SUITE.name], cwd=HERE, env=env, capture_output=True,
+                             text=True, timeout=SECONDS)  # fmt: skip
+        said = run.stdout + run.stderr
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout or b"").decode(errors="replace") + f"\nstill running after {SECONDS} s"
+    return read_tap(said), said
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_shop(results, shop, name):
+    verdicts, said = results
+    if name not in verdicts:
+        pytest.fail(f"the suite did not get to this test\n{said[-3000:]}\n---- server\n{shop.tail(2000)}", pytrace=False)
+    passed, detail = verdicts[name]
+    if not passed:
+        pytest.fail(f"{detail}\n---- server\n{shop.tail(2000)}", pytrace=False)
+
+
+def test_no_test_of_the_suite_is_unreported(results):
+    """A test that is named in a way that suite_names does not see would otherwise go unnoticed."""
+    verdicts, _ = results
+    assert set(verdicts) - {SUITE.name, str(SUITE)} == set(suite_names())
