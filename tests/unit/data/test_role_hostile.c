@@ -1,0 +1,199 @@
+/* Tests of data/role.h against workers that write their frames by hand. */
+#include "role_fake.h"
+
+#include "core/limits.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static int hostile;
+
+static void put_frame(struct buf *out, uint8_t type, uint16_t operation, uint32_t slot, uint32_t sequence,
+                      limen_str payload)
+{
+    size_t begin = wire_begin(out, (enum wire_type)type, operation, slot, sequence);
+    buf_add(out, payload);
+    wire_end(out, begin);
+}
+
+static limen_str call_payload(uint16_t statement, const limen_value *params, size_t count)
+{
+    struct buf out;
+    buf_init(&out, &call, 0);
+    wire_put_u32(&out, 1000000);
+    wire_put_u16(&out, statement);
+    wire_put_values(&out, params, count);
+    return buf_str(&out);
+}
+
+static limen_str batch_payload(uint32_t count, uint16_t statement, bool has_key, uint32_t status)
+{
+    struct buf out;
+    buf_init(&out, &call, 0);
+    wire_put_u32(&out, 1000000);
+    wire_put_u8(&out, has_key);
+    if (has_key) {
+        wire_put_str(&out, LIMEN_STR("key"));
+        wire_put_bytes(&out, "0123456789abcdef0123456789abcdef", 32);
+        wire_put_u32(&out, status);
+        wire_put_str(&out, LIMEN_STR("{}"));
+    }
+    wire_put_u32(&out, count);
+    wire_put_u16(&out, statement);
+    wire_put_values(&out, &text_value, 1);
+    return buf_str(&out);
+}
+
+/* True when the data role has hung up on the bytes. */
+static bool is_cut_off(limen_str bytes)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_true(data_role_add_worker(role, 9, pair[0]));
+    hostile = pair[1];
+    assert_int_equal(send(hostile, bytes.ptr, bytes.len, MSG_NOSIGNAL), bytes.len);
+    for (int i = 0; i < 4; i++) {
+        turn(1);
+        fake_finish_all(false);
+    }
+    char replies[4096];
+    ssize_t count;
+    do
+        count = recv(hostile, replies, sizeof(replies), 0);
+    while (count > 0);
+    bool is_cut = count == 0 || errno != EAGAIN;
+    close(hostile);
+    turn(2);
+    fake_finish_all(false);
+    return is_cut;
+}
+
+static void test_breach_of_the_protocol_cuts_the_worker_off(void **state)
+{
+    (void)state;
+    limen_value number = { .type = LIMEN_TYPE_INT, .as.integer = 1 },
+                null = { .type = LIMEN_TYPE_TEXT, .is_null = true };
+    limen_value list = { .type = LIMEN_TYPE_TEXT, .is_list = true };
+    limen_value two[2] = { text_value, text_value };
+    limen_str good = call_payload(READ_ITEMS, &text_value, 1);
+    const struct {
+        const char *what;
+        uint8_t type;
+        uint16_t operation;
+        uint32_t slot;
+        limen_str payload;
+        bool is_cut;
+    } cases[] = {
+        { "a good call", WIRE_CALL, OP_PUBLIC, 0, good, false },
+        { "a good batch", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(1, INSERT, false, 0), false },
+        { "a release of nothing", WIRE_RELEASE, OP_PUBLIC, 4095, LIMEN_STR(""), false },
+        { "type 0", 0, OP_PUBLIC, 0, good, true },
+        { "a type of the other direction", WIRE_DONE, OP_PUBLIC, 0, good, true },
+        { "a credit", WIRE_CREDIT, OP_PUBLIC, 0, good, true },
+        { "a slot out of range", WIRE_CALL, OP_PUBLIC, LIMIT_CALLS_PER_WORKER, good, true },
+        { "a slot far out of range", WIRE_RELEASE, OP_PUBLIC, UINT32_MAX, LIMEN_STR(""), true },
+        { "an operation out of range", WIRE_CALL, OP_COUNT, 0, good, true },
+        { "an unknown statement", WIRE_CALL, OP_PUBLIC, 0, call_payload(STATEMENTS, &text_value, 1), true },
+        { "a write as a call", WIRE_CALL, OP_PUBLIC, 0, call_payload(INSERT, &text_value, 1), true },
+        { "a read in a batch", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(1, READ_ITEMS, false, 0), true },
+        { "no parameters", WIRE_CALL, OP_PUBLIC, 0, call_payload(READ_ITEMS, NULL, 0), true },
+        { "too many parameters", WIRE_CALL, OP_PUBLIC, 0, call_payload(READ_ITEMS, two, 2), true },
+        { "a parameter of another type", WIRE_CALL, OP_PUBLIC, 0, call_payload(READ_ITEMS, &number, 1), true },
+        { "null", WIRE_CALL, OP_PUBLIC, 0, call_payload(READ_ITEMS, &null, 1), true },
+        { "a list", WIRE_CALL, OP_PUBLIC, 0, call_payload(READ_ITEMS, &list, 1), true },
+        { "no payload", WIRE_CALL, OP_PUBLIC, 0, LIMEN_STR(""), true },
+        { "a payload cut short", WIRE_CALL, OP_PUBLIC, 0, str_slice(good, 0, good.len - 1), true },
+        { "more statements than there are", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(2, INSERT, false, 0), true },
+        { "fewer statements than there are", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(0, INSERT, false, 0), true },
+        { "257 statements", WIRE_BATCH, OP_PUBLIC, 0, batch_payload(LIMIT_BATCH_STATEMENTS + 1, INSERT, false, 0),
+          true },
+        { "a reply's status of 99", WIRE_BATCH, OP_CUSTOMER, 0, batch_payload(1, INSERT, true, 99), true },
+        { "a keyed batch that returns", WIRE_BATCH, OP_CUSTOMER, 0, batch_payload(1, RETURNING, true, 201), true },
+        { "a release with a payload", WIRE_RELEASE, OP_PUBLIC, 0, LIMEN_STR("x"), true },
+        { "an unknown scheme", WIRE_SIGN_UP, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0"), true },
+        { "a token cut short", WIRE_SESSION, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\xff\0\0\0abc"), true },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf out;
+        buf_init(&out, &call, 0);
+        put_frame(&out, cases[i].type, cases[i].operation, cases[i].slot, 1, cases[i].payload);
+        if (is_cut_off(buf_str(&out)) != cases[i].is_cut) {
+            print_error("%s\n", cases[i].what);
+            fail();
+        }
+    }
+    assert_true(data_role_is_idle(role));
+    assert_int_equal(answer_to(read_statement(take_slot(), OP_PUBLIC, READ_ITEMS)), DATA_OK); /* others go on */
+}
+
+static void test_two_requests_at_once_on_a_slot_are_a_breach(void **state)
+{
+    (void)state;
+    limen_str good = call_payload(READ_ITEMS, &text_value, 1);
+    struct buf out;
+    buf_init(&out, &call, 0);
+    put_frame(&out, WIRE_CALL, OP_PUBLIC, 5, 1, good);
+    put_frame(&out, WIRE_CALL, OP_PUBLIC, 5, 2, good);
+    assert_true(is_cut_off(buf_str(&out)));
+    buf_init(&out, &call, 0);
+    put_frame(&out, WIRE_CALL, OP_PUBLIC, 5, 1, good);
+    put_frame(&out, WIRE_CANCEL, OP_PUBLIC, 5, 1, LIMEN_STR(""));
+    put_frame(&out, WIRE_CALL, OP_PUBLIC, 5, 2, good);
+    assert_false(is_cut_off(buf_str(&out)));
+}
+
+static void test_malformed_header_is_a_breach(void **state)
+{
+    (void)state;
+    assert_true(is_cut_off(LIMEN_STR("GET / HTTP/1.1\r\n\r\n")));
+    assert_true(is_cut_off(LIMEN_STR("\xff\xff\xff\xff")));
+}
+
+/* A worker that asks for much and reads nothing is not listened to, and does not fill the memory. */
+static void test_worker_that_does_not_read_is_paused(void **state)
+{
+    (void)state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_true(data_role_add_worker(role, 9, pair[0]));
+    fake.row_count = 1000;
+    fake.row_text_bytes = 1000; /* a megabyte an answer */
+    limen_str good = call_payload(READ_ITEMS, &text_value, 1);
+    size_t before = fake.submitted;
+    for (uint32_t i = 0; i < 64; i++) {
+        struct buf out;
+        buf_init(&out, &call, 0);
+        put_frame(&out, WIRE_CALL, OP_PUBLIC, i, 1, good);
+        assert_int_equal(send(pair[1], out.ptr, out.len, MSG_NOSIGNAL), out.len);
+        turn(2);
+        fake_finish_all(false);
+    }
+    size_t served = fake.submitted - before;
+    assert_true(served >= 4 && served < 32); /* LIMIT_PIPE_BYTES and what the socket holds */
+    /* It begins to read: the rest is served. */
+    static char sink[1 << 20];
+    size_t total = 0;
+    for (int i = 0; i < 5000 && total < 64U * 1000 * 1000; i++) {
+        ssize_t count = recv(pair[1], sink, sizeof(sink), 0);
+        if (count > 0)
+            total += (size_t)count;
+        turn(1);
+        fake_finish_all(false);
+    }
+    assert_true(total >= 64U * 1000 * 1000);
+    assert_int_equal(fake.submitted - before, 64);
+    close(pair[1]);
+    turn(2);
+    assert_true(data_role_is_idle(role));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROLE_TEST(test_breach_of_the_protocol_cuts_the_worker_off),
+        ROLE_TEST(test_two_requests_at_once_on_a_slot_are_a_breach),
+        ROLE_TEST(test_malformed_header_is_a_breach),
+        ROLE_TEST(test_worker_that_does_not_read_is_paused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
