@@ -419,7 +419,7 @@ test('everything can be done by keyboard', patience, () => visit(async (page) =>
   await page.locator('.badge[data-count="1"]').waitFor();
   await page.keyboard.press('Shift+Tab');
   await page.keyboard.press('Enter');
-  await page.getByRole('heading', { name: 'Linen apron' }).waitFor();
+  await page.getByRole('heading', { name: 'Linen apron', level: 1 }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1', 'a new page starts at its heading');
 }));
 
