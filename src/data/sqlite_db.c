@@ -25,31 +25,38 @@ static int deny(struct db *db, const char *what, const char *name)
     return SQLITE_DENY;
 }
 
-/* An owned table itself may be read by the guards that filter it only. The writer also reads the target of an UPDATE or DELETE
- * (context NULL: the parser of queries.sql lets no other text name it) and inside triggers, which are the schema's own rules. */
-static bool may_read_owned(const struct db *db, const char *context)
+/* Names that belong to Limen or to SQLite; eponymous tables too. */
+static bool is_internal(limen_str table)
 {
-    switch (db->kind) {
-    case DB_SCOPED:
-        return context != NULL && guards_is_owned(db->guards, of(context));
-    case DB_WRITER:
-        return context == NULL || !guards_has_view(db->guards, of(context));
-    default:
-        return true;
+    static const limen_str PREFIXES[] = { LIMEN_STR_INIT("limen_"), LIMEN_STR_INIT("sqlite_"), LIMEN_STR_INIT("pragma_"), LIMEN_STR_INIT("dbstat") };
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++) {
+        if (str_equal_nocase(str_slice(table, 0, PREFIXES[i].len), PREFIXES[i]))
+            return true;
     }
+    return false;
 }
 
-static int authorize_read(struct db *db, const char *table, const char *schema, const char *context)
+/* On a scoped connection an owned table itself may be read by the views that filter it only. The writer also reads the target of an
+ * UPDATE or DELETE (queries.sql can name it in no other way) and inside triggers, which are the schema's own rules.
+ *
+ * A table of which no column is read (count(*)) comes with column "" and, when it was written without a schema, no schema: then it
+ * is a CTE, or was found in temp first, where the filtering views are. */
+static int authorize_read(struct db *db, const char *table, const char *column, const char *schema, const char *context)
 {
     limen_str name = of(table);
+    bool is_found_by_name = schema == NULL && (column == NULL || column[0] == '\0');
     if (str_equal_nocase(name, LIMEN_STR("json_each")))
+        return SQLITE_OK;
+    if (is_internal(name))
+        return deny(db, "reading", table);
+    if (is_found_by_name)
         return SQLITE_OK;
     if (schema != NULL && str_equal_nocase(of(schema), LIMEN_STR("temp")))
         return guards_is_owned(db->guards, name) ? SQLITE_OK : deny(db, "reading", table);
     if (!guards_has_table(db->guards, name) && !guards_has_view(db->guards, name))
         return deny(db, "reading", table);
-    if (guards_is_owned(db->guards, name) && !may_read_owned(db, context))
-        return deny(db, "a view around the owner of", table);
+    if (db->kind == DB_SCOPED && guards_is_owned(db->guards, name) && (context == NULL || !guards_is_owned(db->guards, of(context))))
+        return deny(db, "reading all owners' rows of", table);
     return SQLITE_OK;
 }
 
@@ -89,7 +96,7 @@ static int authorize(void *context, int action, const char *a, const char *b, co
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     case SQLITE_READ:
-        return authorize_read(db, a, schema, inside);
+        return authorize_read(db, a, b, schema, inside);
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
     case SQLITE_DELETE:

@@ -269,6 +269,28 @@ static void write_triggers(struct builder *builder, struct buf *out, const struc
     }
 }
 
+/* A view of the schema reads the tables themselves, past the filter. */
+static bool refuse_views_over_owned(struct builder *builder)
+{
+    sqlite3_stmt *stmt = ask(builder, "SELECT name, sql FROM sqlite_schema WHERE type = 'view'", LIMEN_STR(""), LIMEN_STR(""));
+    while (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
+        struct sql_lexer lexer;
+        sql_lexer_init(&lexer, db_text(stmt, 1));
+        for (struct sql_token token = sql_next_code(&lexer); token.kind != SQL_END; token = sql_next_code(&lexer)) {
+            bool may_name = sql_is_name(&token) || token.kind == SQL_STRING;
+            if (!may_name || !guards_is_owned(builder->guards, sql_name(&token)))
+                continue;
+            limen_str name = arena_copy(builder->arena, db_text(stmt, 0)), table = arena_copy(builder->arena, sql_name(&token));
+            struct annotation at = find_create(builder, name);
+            fault(builder, &at, LIMEN_STR("drop the view and write its SELECT in queries.sql"),
+                  "view '%.*s' would show all owners' rows of '%.*s'", name, table);
+            break;
+        }
+    }
+    sqlite3_finalize(stmt);
+    return builder->good;
+}
+
 static bool build_owners(struct builder *builder)
 {
     struct buf scoped, writer;
@@ -340,7 +362,7 @@ bool guards_build(sqlite3 *handle, const struct migration_set *set, struct arena
 {
     struct guards guards = { 0 };
     struct builder builder = { .handle = handle, .set = set, .arena = arena, .guards = &guards, .diags = diags, .good = true };
-    if (!read_tables(&builder) || !build_owners(&builder) || !build_decisions(&builder))
+    if (!read_tables(&builder) || !build_owners(&builder) || !refuse_views_over_owned(&builder) || !build_decisions(&builder))
         return false;
     *ret_guards = guards;
     return true;
