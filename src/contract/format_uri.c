@@ -227,7 +227,7 @@ bool format_is_uri_template(limen_str text)
         } else if ((uint8_t)c >= 0x80) {
             if (!is_iri_point(take_point(text, &i), true))
                 return false;
-        } else if (c <= ' ' || c == 0x7F || is_one_of(c, "\"'<>\\^`|}")) {
+        } else if (c <= ' ' || c == 0x7F || is_one_of(c, "\"<>\\^`|}")) {
             return false;
         } else {
             i++;

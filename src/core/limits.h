@@ -14,6 +14,7 @@
 #define LIMIT_HEAD_BYTES (16U * 1024)                   /* request line and fields together: 431 */
 #define LIMIT_HEADER_FIELDS 100U                        /* 431 */
 #define LIMIT_BODY_BYTES (1U * 1024 * 1024)             /* default ceiling of a body: 413 */
+#define LIMIT_BODY_BYTES_MOST (4U * 1024 * 1024)        /* what x-max-body may ask for; the contract is refused */
 #define LIMIT_CHUNK_EXTENSION_BYTES 256U                /* of one chunk: 400 */
 #define LIMIT_CHUNKED_OVERHEAD_BYTES (16U * 1024)       /* of one body: sizes, extensions, trailers: 400 */
 #define LIMIT_PIPELINE_DEPTH 64U                        /* more requests wait in the socket */

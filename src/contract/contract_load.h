@@ -1,0 +1,50 @@
+/* contract_load.h - what the files that read a contract share. */
+#ifndef CONTRACT_CONTRACT_LOAD_H
+#define CONTRACT_CONTRACT_LOAD_H
+
+#include "contract/contract.h"
+#include "core/arena.h"
+#include "core/str.h"
+
+#define DEFAULT_TIMEOUT_US 10000000
+#define MOST_TIMEOUT_US 60000000
+
+/* A schema whose bounds have been looked at; contracts refer in circles. */
+struct seen_node {
+    const struct doc_node *node;
+    struct seen_node *next;
+};
+
+struct loader {
+    struct contract *contract;
+    const struct doc *doc;
+    struct arena *arena;
+    struct diags *errors, *warnings;
+    struct seen_node *seen;
+};
+
+/* Adds a refusal; always false, so that a rule can return it. */
+bool refuse(struct loader *loader, const struct doc_node *node, const char *mend, const char *format, ...) LIMEN_PRINTF(4, 5);
+
+/* Every member must be one of `known` (NULL-terminated); the nearest known one is the mend. */
+bool check_members(struct loader *loader, const struct doc_node *node, const char *const *known, const char *what);
+
+/* Follows $ref; NULL after a refusal. */
+const struct doc_node *follow(struct loader *loader, const struct doc_node *node);
+
+/* contract_parts.c: the small languages of the extensions. */
+bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_str name, struct rate_limit *ret_limit);
+bool read_duration(struct loader *loader, const struct doc_node *node, int64_t *ret_us);
+bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_bytes);
+bool read_schemes(struct loader *loader);
+bool read_security(struct loader *loader, struct operation *operation);
+/* A list of role names as a mask; `scheme` limits which are known, and is NULL while schemes are read. */
+bool read_roles(struct loader *loader, const struct doc_node *node, uint32_t *ret_mask);
+
+/* contract_bounds.c: nothing reachable is without a bound. */
+bool check_bounds(struct loader *loader, const struct doc_node *schema);
+
+/* contract_operation.c: one method of one path. */
+bool read_operation(struct loader *loader, const struct doc_node *path_item, const struct doc_node *node, struct operation *operation);
+
+#endif

@@ -1,0 +1,225 @@
+/* contract_parts.c - the small languages of the extensions, and who may call. */
+#include "contract/contract_load.h"
+
+#define RATE_MEND "write it as `10/minute per caller` or `10/minute per address`; units: second, minute, hour, day"
+
+/* ---- quantities ------------------------------------------------------------------------------------------------------- */
+
+static int64_t window_of(limen_str unit)
+{
+    static const struct { limen_str name; int64_t us; } units[] = {
+        { LIMEN_STR_INIT("second"), 1000000 },
+        { LIMEN_STR_INIT("minute"), 60 * 1000000LL },
+        { LIMEN_STR_INIT("hour"), 3600 * 1000000LL },
+        { LIMEN_STR_INIT("day"), 86400 * 1000000LL },
+    };
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (str_equal(unit, units[i].name))
+            return units[i].us;
+    }
+    return 0;
+}
+
+bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_str name, struct rate_limit *ret_limit)
+{
+    limen_str rest = node->text;
+    int64_t quota;
+    if (node->kind != DOC_STRING)
+        return refuse(loader, node, RATE_MEND, "a rate limit is not text");
+    limen_str number = str_cut(&rest, '/'), unit = str_cut(&rest, ' ');
+    bool is_number = str_to_int64(number, &quota) && quota >= 1 && quota <= 1000000000;
+    bool per_address = str_equal(rest, LIMEN_STR("per address"));
+    bool per_caller = rest.len == 0 || str_equal(rest, LIMEN_STR("per caller"));
+    int64_t window_us = window_of(unit);
+    if (!is_number || window_us == 0 || (!per_address && !per_caller))
+        return refuse(loader, node, RATE_MEND, "'%.*s' is no rate limit", LIMEN_STR_ARG(node->text));
+    *ret_limit = (struct rate_limit){
+        .quota = (uint32_t)quota,
+        .window_us = window_us,
+        .per = per_address ? LIMIT_PER_ADDRESS : LIMIT_PER_CALLER,
+        .name = name,
+        .policy = loader->contract->policy_count++,
+    };
+    return true;
+}
+
+static bool split_number(limen_str text, int64_t *ret_number, limen_str *ret_unit)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    *ret_unit = str_slice(text, digits, text.len);
+    return str_to_int64(str_slice(text, 0, digits), ret_number);
+}
+
+bool read_duration(struct loader *loader, const struct doc_node *node, int64_t *ret_us)
+{
+    int64_t number = 0;
+    limen_str unit = { 0 };
+    bool ok = node->kind == DOC_STRING && split_number(node->text, &number, &unit) && number >= 1 && number <= 60000;
+    if (ok && str_equal(unit, LIMEN_STR("s")))
+        number *= 1000000;
+    else if (ok && str_equal(unit, LIMEN_STR("ms")))
+        number *= 1000;
+    else
+        ok = false;
+    if (!ok || number > MOST_TIMEOUT_US)
+        return refuse(loader, node, "write it as `5s` or `500ms`, at most 60s", "'%.*s' is no timeout", LIMEN_STR_ARG(node->text));
+    *ret_us = number;
+    return true;
+}
+
+bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_bytes)
+{
+    int64_t number = 0, factor = 0;
+    limen_str unit = { 0 };
+    bool ok = (node->kind == DOC_STRING || node->kind == DOC_INT) && split_number(node->text, &number, &unit) && number >= 1;
+    if (unit.len == 0)
+        factor = 1;
+    else if (str_equal(unit, LIMEN_STR("KiB")))
+        factor = 1024;
+    else if (str_equal(unit, LIMEN_STR("MiB")))
+        factor = 1024 * 1024;
+    if (!ok || factor == 0 || number > (int64_t)LIMIT_BODY_BYTES_MOST / factor)
+        return refuse(loader, node, "write it as `64KiB` or `2MiB`, at most 4MiB", "'%.*s' is no size of a body", LIMEN_STR_ARG(node->text));
+    *ret_bytes = (size_t)(number * factor);
+    return true;
+}
+
+/* ---- schemes ---------------------------------------------------------------------------------------------------------- */
+
+uint32_t contract_role(const struct contract *contract, limen_str name)
+{
+    for (uint32_t i = 0; i < contract->role_count; i++) {
+        if (str_equal(contract->roles[i], name))
+            return 1U << i;
+    }
+    return 0;
+}
+
+bool read_roles(struct loader *loader, const struct doc_node *node, uint32_t *ret_mask)
+{
+    *ret_mask = 0;
+    if (node->kind != DOC_ARRAY)
+        return refuse(loader, node, "write a list: `[customer, admin]`", "roles are not a list");
+    for (size_t i = 0; i < node->count; i++) {
+        uint32_t bit = node->items[i]->kind == DOC_STRING ? contract_role(loader->contract, node->items[i]->text) : 0;
+        if (bit == 0)
+            return refuse(loader, node->items[i], "name it in the scheme's `x-roles`, or correct it", "no scheme knows the role '%.*s'",
+                          LIMEN_STR_ARG(node->items[i]->text));
+        *ret_mask |= bit;
+    }
+    return true;
+}
+
+static bool add_role_names(struct loader *loader, const struct doc_node *node)
+{
+    struct contract *contract = loader->contract;
+    if (node == NULL)
+        return true;
+    if (node->kind != DOC_ARRAY)
+        return refuse(loader, node, "write a list: `[customer, admin]`", "x-roles is not a list");
+    for (size_t i = 0; i < node->count; i++) {
+        limen_str name = node->items[i]->text;
+        if (node->items[i]->kind != DOC_STRING || name.len == 0 || str_find_char(name, ' ', 0) != SIZE_MAX)
+            return refuse(loader, node->items[i], "use one word", "this is no name of a role");
+        if (contract_role(contract, name) != 0)
+            continue;
+        if (contract->role_count == LIMIT_ROLES)
+            return refuse(loader, node->items[i], "use fewer", "there are more than %u roles", LIMIT_ROLES);
+        contract->roles[contract->role_count++] = name;
+    }
+    return true;
+}
+
+static bool read_first_account(struct loader *loader, const struct doc_node *node, struct security_scheme *scheme)
+{
+    static const char *const known[] = { "id", "email", "roles", NULL };
+    if (node == NULL)
+        return true;
+    const struct doc_node *id = doc_get(node, LIMEN_STR("id")), *email = doc_get(node, LIMEN_STR("email"));
+    const struct doc_node *roles = doc_get(node, LIMEN_STR("roles"));
+    if (!check_members(loader, node, known, "x-first-account"))
+        return false;
+    if (id == NULL || email == NULL || roles == NULL || id->kind != DOC_STRING || email->kind != DOC_STRING || id->text.len == 0
+        || id->text.len > 40 || email->text.len > 254 || str_find_char(email->text, '@', 0) == SIZE_MAX)
+        return refuse(loader, node, "write { id: acc_admin, email: admin@example.com, roles: [admin] }", "x-first-account needs id, email and roles");
+    scheme->has_first_account = true;
+    scheme->first_id = id->text;
+    scheme->first_email = email->text;
+    return read_roles(loader, roles, &scheme->first_roles);
+}
+
+static bool read_scheme(struct loader *loader, const struct doc_node *member, struct security_scheme *scheme)
+{
+    static const char *const known[] = { "type", "in", "name", "description", "x-roles", "x-sign-up-roles", "x-first-account", NULL };
+    const struct doc_node *node = follow(loader, member);
+    if (node == NULL || !check_members(loader, node, known, "a security scheme"))
+        return false;
+    const struct doc_node *type = doc_get(node, LIMEN_STR("type")), *in = doc_get(node, LIMEN_STR("in"));
+    const struct doc_node *name = doc_get(node, LIMEN_STR("name")), *roles = doc_get(node, LIMEN_STR("x-sign-up-roles"));
+    bool is_cookie = type != NULL && str_equal(type->text, LIMEN_STR("apiKey")) && in != NULL && str_equal(in->text, LIMEN_STR("cookie"));
+    if (!is_cookie || name == NULL)
+        return refuse(loader, member, "use `type: apiKey, in: cookie, name: __Host-session`", "the scheme '%.*s' is not supported yet",
+                      LIMEN_STR_ARG(member->key));
+    if (!str_starts(name->text, LIMEN_STR("__Host-")) || name->text.len > 64)
+        return refuse(loader, name, "call it `__Host-session`: browsers then keep it to this host, over TLS, at path /",
+                      "the session cookie's name does not start with __Host-");
+    scheme->name = member->key;
+    scheme->kind = SCHEME_SESSION;
+    scheme->cookie = name->text;
+    return add_role_names(loader, doc_get(node, LIMEN_STR("x-roles")))
+        && (roles == NULL || read_roles(loader, roles, &scheme->sign_up_roles))
+        && read_first_account(loader, doc_get(node, LIMEN_STR("x-first-account")), scheme);
+}
+
+bool read_schemes(struct loader *loader)
+{
+    const struct doc_node *schemes = doc_get(doc_get(loader->doc->root, LIMEN_STR("components")), LIMEN_STR("securitySchemes"));
+    bool ok = true;
+    if (schemes == NULL)
+        return true;
+    loader->contract->schemes = ARENA_NEW_ARRAY(loader->arena, struct security_scheme, schemes->count);
+    for (size_t i = 0; i < schemes->count && loader->contract->schemes != NULL; i++)
+        ok = read_scheme(loader, schemes->items[i], &loader->contract->schemes[loader->contract->scheme_count++]) && ok;
+    if (schemes->count > 1)
+        return refuse(loader, schemes->items[1], "keep the session scheme", "a second security scheme is not supported yet");
+    return ok;
+}
+
+/* ---- security --------------------------------------------------------------------------------------------------------- */
+
+static bool read_requirement(struct loader *loader, const struct doc_node *node, struct requirement *requirement)
+{
+    if (node->kind == DOC_OBJECT && node->count == 0)
+        return refuse(loader, node, "write `security: []` for a public operation", "an optional credential (`{}`) is not supported yet");
+    if (node->kind != DOC_OBJECT || node->count != 1)
+        return refuse(loader, node, "name one scheme: `- session: [customer]`", "a requirement with several schemes is not supported yet");
+    const struct doc_node *member = node->items[0];
+    for (uint32_t i = 0; i < loader->contract->scheme_count; i++) {
+        if (!str_equal(loader->contract->schemes[i].name, member->key))
+            continue;
+        requirement->scheme = i;
+        return read_roles(loader, member, &requirement->roles);
+    }
+    return refuse(loader, member, "declare it under components/securitySchemes, or correct it", "there is no security scheme '%.*s'",
+                  LIMEN_STR_ARG(member->key));
+}
+
+bool read_security(struct loader *loader, struct operation *operation)
+{
+    const struct doc_node *security = doc_get(operation->node, LIMEN_STR("security"));
+    bool ok = true;
+    if (security == NULL)
+        security = doc_get(loader->doc->root, LIMEN_STR("security"));
+    if (security == NULL)
+        return refuse(loader, operation->node, "add `security: [{ session: [ROLE] }]`, or `security: []` when everybody may",
+                      "operation '%.*s' does not say who may call it", LIMEN_STR_ARG(operation->id));
+    if (security->kind != DOC_ARRAY)
+        return refuse(loader, security, "write a list", "`security` is not a list");
+    operation->is_public = security->count == 0;
+    operation->requirements = ARENA_NEW_ARRAY(loader->arena, struct requirement, security->count);
+    for (size_t i = 0; i < security->count && operation->requirements != NULL; i++)
+        ok = read_requirement(loader, security->items[i], &operation->requirements[operation->requirement_count++]) && ok;
+    return ok;
+}

@@ -1,0 +1,234 @@
+/* report.c - the boundary on one page: one line an operation. The cells are the same in every format. */
+#include "contract/contract_load.h"
+
+#include "contract/json.h"
+
+enum { CELL_METHOD, CELL_PATH, CELL_OPERATION, CELL_WHO, CELL_LIMIT, CELL_IN, CELL_OUT, CELL_COUNT };
+static const char *const titles[CELL_COUNT] = { "METHOD", "PATH", "OPERATION", "WHO", "LIMIT", "IN", "OUT" };
+
+struct line {
+    limen_str cells[CELL_COUNT];
+};
+
+/* ---- cells ------------------------------------------------------------------------------------------------------------ */
+
+static const char *unit_of(int64_t window_us)
+{
+    return window_us == 1000000 ? "second" : window_us == 60000000 ? "minute" : window_us == 3600000000 ? "hour" : "day";
+}
+
+static void write_who(const struct contract *contract, const struct operation *operation, struct buf *out)
+{
+    if (operation->is_public)
+        BUF_ADD(out, "everybody");
+    for (uint32_t i = 0; i < operation->requirement_count; i++) {
+        const struct requirement *requirement = &operation->requirements[i];
+        bool is_first = true;
+        if (i > 0)
+            BUF_ADD(out, " or ");
+        if (requirement->roles == 0)
+            BUF_ADD(out, "any principal");
+        for (uint32_t role = 0; role < contract->role_count; role++) {
+            if ((requirement->roles >> role & 1U) == 0)
+                continue;
+            if (!is_first)
+                BUF_ADD(out, " and ");
+            is_first = false;
+            buf_add(out, contract->roles[role]);
+        }
+    }
+}
+
+static void write_limits(const struct operation *operation, struct buf *out)
+{
+    for (uint32_t i = 0; i < operation->limit_count; i++) {
+        const struct rate_limit *limit = &operation->limits[i];
+        buf_printf(out, "%s%u/%s per %s", i > 0 ? ", " : "", limit->quota, unit_of(limit->window_us),
+                   limit->per == LIMIT_PER_ADDRESS ? "address" : "caller");
+    }
+}
+
+/* "CheckoutRequest" of a $ref, else the type. */
+static limen_str schema_name(const struct doc_node *schema)
+{
+    const struct doc_node *reference = doc_get(schema, LIMEN_STR("$ref")), *type = doc_get(schema, LIMEN_STR("type"));
+    if (reference == NULL)
+        return type != NULL && type->kind == DOC_STRING ? type->text : LIMEN_STR("value");
+    size_t slash = reference->text.len;
+    while (slash > 0 && reference->text.ptr[slash - 1] != '/')
+        slash--;
+    return str_slice(reference->text, slash, reference->text.len);
+}
+
+static void write_in(const struct operation *operation, struct buf *out)
+{
+    static const char *const marks[] = { "", "?", "header ", "cookie " };
+    size_t start = out->len;
+    for (uint32_t i = 0; i < operation->parameter_count; i++) {
+        const struct parameter *parameter = &operation->parameters[i];
+        buf_printf(out, "%s%s%.*s", out->len > start ? ", " : "", marks[parameter->in], LIMEN_STR_ARG(parameter->name));
+    }
+    if (operation->has_body)
+        buf_printf(out, "%s%.*s (at most %zu KiB)", out->len > start ? ", " : "", LIMEN_STR_ARG(schema_name(operation->body_node)),
+                   operation->body_ceiling / 1024);
+    if (operation->needs_key)
+        buf_printf(out, "%sIdempotency-Key", out->len > start ? ", " : "");
+    if (out->len == start)
+        BUF_ADD(out, "nothing");
+}
+
+static void write_out(const struct operation *operation, struct buf *out)
+{
+    for (uint32_t i = 0; i < operation->reply_count; i++) {
+        const struct reply_spec *reply = &operation->replies[i];
+        buf_printf(out, "%s%d", i > 0 ? ", " : "", reply->status);
+        if (reply->has_body && !reply->is_problem)
+            buf_printf(out, " %.*s", LIMEN_STR_ARG(schema_name(reply->schema_node)));
+    }
+}
+
+static struct line line_of(const struct contract *contract, const struct operation *operation, struct arena *arena)
+{
+    struct line line = { .cells = { [CELL_METHOD] = method_name(operation->method), [CELL_PATH] = operation->path, [CELL_OPERATION] = operation->id } };
+    for (int cell = CELL_WHO; cell < CELL_COUNT; cell++) {
+        struct buf text;
+        buf_init(&text, arena, 64);
+        if (cell == CELL_WHO)
+            write_who(contract, operation, &text);
+        else if (cell == CELL_LIMIT)
+            write_limits(operation, &text);
+        else if (cell == CELL_IN)
+            write_in(operation, &text);
+        else
+            write_out(operation, &text);
+        line.cells[cell] = buf_str(&text);
+    }
+    return line;
+}
+
+/* ---- formats ---------------------------------------------------------------------------------------------------------- */
+
+static void write_padded(struct buf *out, limen_str text, size_t width)
+{
+    buf_add(out, text);
+    for (size_t i = text.len; i < width; i++)
+        buf_add_char(out, ' ');
+}
+
+static void write_table(const struct line *lines, size_t count, bool colour, struct buf *out)
+{
+    size_t widths[CELL_COUNT];
+    for (int cell = 0; cell < CELL_COUNT; cell++) {
+        widths[cell] = str_of(titles[cell]).len;
+        for (size_t i = 0; i < count; i++)
+            widths[cell] = lines[i].cells[cell].len > widths[cell] ? lines[i].cells[cell].len : widths[cell];
+    }
+    if (colour)
+        BUF_ADD(out, "\033[1m");
+    for (int cell = 0; cell < CELL_COUNT; cell++)
+        write_padded(out, str_of(titles[cell]), cell == CELL_OUT ? 0 : widths[cell] + 2);
+    if (colour)
+        BUF_ADD(out, "\033[0m");
+    buf_add_char(out, '\n');
+    for (size_t i = 0; i < count; i++) {
+        for (int cell = 0; cell < CELL_COUNT; cell++)
+            write_padded(out, lines[i].cells[cell], cell == CELL_OUT ? 0 : widths[cell] + 2);
+        buf_add_char(out, '\n');
+    }
+}
+
+static void write_json(const struct line *lines, size_t count, struct buf *out)
+{
+    static const char *const names[CELL_COUNT] = { "method", "path", "operation", "who", "limit", "in", "out" };
+    BUF_ADD(out, "[");
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, "%s\n  {", i > 0 ? "," : "");
+        for (int cell = 0; cell < CELL_COUNT; cell++) {
+            buf_printf(out, "%s\"%s\": ", cell > 0 ? ", " : " ", names[cell]);
+            json_write_string(out, lines[i].cells[cell]);
+        }
+        BUF_ADD(out, " }");
+    }
+    BUF_ADD(out, "\n]\n");
+}
+
+static void write_markdown(const struct line *lines, size_t count, struct buf *out)
+{
+    for (int cell = 0; cell < CELL_COUNT; cell++)
+        buf_printf(out, "| %s ", titles[cell]);
+    BUF_ADD(out, "|\n");
+    for (int cell = 0; cell < CELL_COUNT; cell++)
+        BUF_ADD(out, "| --- ");
+    BUF_ADD(out, "|\n");
+    for (size_t i = 0; i < count; i++) {
+        for (int cell = 0; cell < CELL_COUNT; cell++)
+            buf_printf(out, "| %.*s ", LIMEN_STR_ARG(lines[i].cells[cell]));
+        BUF_ADD(out, "|\n");
+    }
+}
+
+static void write_escaped(struct buf *out, limen_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.ptr[i]) {
+        case '<':
+            BUF_ADD(out, "&lt;");
+            break;
+        case '>':
+            BUF_ADD(out, "&gt;");
+            break;
+        case '&':
+            BUF_ADD(out, "&amp;");
+            break;
+        case '"':
+            BUF_ADD(out, "&quot;");
+            break;
+        default:
+            buf_add_char(out, text.ptr[i]);
+        }
+    }
+}
+
+static void write_html(const struct contract *contract, const struct line *lines, size_t count, struct buf *out)
+{
+    BUF_ADD(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>");
+    write_escaped(out, contract->title);
+    BUF_ADD(out, ": the boundary</title>\n<style>body{font:15px/1.5 system-ui;margin:2rem;color-scheme:light dark}"
+                 "table{border-collapse:collapse}th,td{text-align:left;vertical-align:top;padding:.35rem .8rem;"
+                 "border-bottom:1px solid #8884}</style>\n<h1>");
+    write_escaped(out, contract->title);
+    BUF_ADD(out, ": the boundary</h1>\n<table>\n<tr>");
+    for (int cell = 0; cell < CELL_COUNT; cell++)
+        buf_printf(out, "<th scope=\"col\">%s", titles[cell]);
+    BUF_ADD(out, "\n");
+    for (size_t i = 0; i < count; i++) {
+        BUF_ADD(out, "<tr>");
+        for (int cell = 0; cell < CELL_COUNT; cell++) {
+            BUF_ADD(out, "<td>");
+            write_escaped(out, lines[i].cells[cell]);
+        }
+        BUF_ADD(out, "\n");
+    }
+    BUF_ADD(out, "</table>\n</html>\n");
+}
+
+void contract_report(const struct contract *contract, enum report_format format, bool colour, struct buf *out)
+{
+    struct arena arena;
+    arena_init(&arena, NULL, SIZE_MAX);
+    size_t count = contract->operation_count;
+    struct line *lines = ARENA_NEW_ARRAY(&arena, struct line, count);
+    for (size_t i = 0; lines != NULL && i < count; i++)
+        lines[i] = line_of(contract, &contract->operations[i], &arena);
+    if (lines == NULL)
+        out->failed = true;
+    else if (format == REPORT_JSON)
+        write_json(lines, count, out);
+    else if (format == REPORT_MARKDOWN)
+        write_markdown(lines, count, out);
+    else if (format == REPORT_HTML)
+        write_html(contract, lines, count, out);
+    else
+        write_table(lines, count, colour, out);
+    arena_release(&arena);
+}
