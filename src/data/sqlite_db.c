@@ -63,7 +63,9 @@ static int authorize_read(struct db *db, const char *table, const char *column, 
 static int authorize_write(struct db *db, const char *table, const char *schema)
 {
     bool is_main = schema == NULL || str_equal_nocase(of(schema), LIMEN_STR("main"));
-    if (db->kind != DB_WRITER || !is_main || !guards_has_table(db->guards, of(table)))
+    if (db->kind != DB_WRITER)
+        return deny(db, "writing in a :one or :many, to", table);
+    if (!is_main || !guards_has_table(db->guards, of(table)))
         return deny(db, "writing", table);
     return SQLITE_OK;
 }
