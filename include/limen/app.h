@@ -21,13 +21,14 @@ struct limen_handler {
     limen_str operation_id;
     /* Calls the handler with its input struct. */
     struct limen_reply (*run)(struct limen_call *call, const void *input);
-    const struct limen_shape *input; /* one object with members path, query, header, cookie (objects) and body, as there are */
+    const struct limen_shape
+        *input; /* one object with members path, query, header, cookie (objects) and body, as there are */
 };
 
 struct limen_app {
-    limen_str name;                  /* "shop" */
-    struct limen_file contract;      /* api.yaml */
-    struct limen_file queries;       /* queries.sql */
+    limen_str name;                      /* "shop" */
+    struct limen_file contract;          /* api.yaml */
+    struct limen_file queries;           /* queries.sql */
     const struct limen_file *migrations; /* in order of their names */
     size_t migration_count;
     const struct limen_file *web;

@@ -22,7 +22,10 @@ typedef struct limen_str {
 /* A slice of a string literal. */
 #define LIMEN_STR(literal) ((limen_str){ "" literal, sizeof(literal) - 1 })
 /* The same, for initialisers of static tables. */
-#define LIMEN_STR_INIT(literal) { "" literal, sizeof(literal) - 1 }
+#define LIMEN_STR_INIT(literal)         \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
+    }
 /* For printf's "%.*s". */
 #define LIMEN_STR_ARG(s) ((int)(s).len), ((s).ptr)
 

@@ -35,7 +35,7 @@ limen_str limen_new_id(limen_call *call, const char *prefix);
 
 /* Who calls. On a public operation without a credential `id` is empty. */
 typedef struct limen_principal {
-    limen_str id;    /* "acc_…" */
+    limen_str id; /* "acc_…" */
     limen_str email;
     const limen_str *roles;
     size_t role_count;
@@ -59,21 +59,47 @@ bool limen_sign_in(limen_call *call, limen_str email, limen_str password) LIMEN_
 void limen_sign_out(limen_call *call);
 
 /* ---- statements (called by the generated queries.h) --------------------------------------------------------------- */
-enum limen_type { LIMEN_TYPE_TEXT, LIMEN_TYPE_INT, LIMEN_TYPE_FLOAT, LIMEN_TYPE_BOOL, LIMEN_TYPE_BYTES, LIMEN_TYPE_TIME, LIMEN_TYPE_JSON };
+enum limen_type {
+    LIMEN_TYPE_TEXT,
+    LIMEN_TYPE_INT,
+    LIMEN_TYPE_FLOAT,
+    LIMEN_TYPE_BOOL,
+    LIMEN_TYPE_BYTES,
+    LIMEN_TYPE_TIME,
+    LIMEN_TYPE_JSON
+};
 
 /* Lists, as parameters. */
-typedef struct limen_strs { const limen_str *items; size_t count; } limen_strs;
-typedef struct limen_ints { const int64_t *items; size_t count; } limen_ints;
-typedef struct limen_opt_str { bool has; limen_str value; } limen_opt_str;       /* text? bytes? json? */
-typedef struct limen_opt_int { bool has; int64_t value; } limen_opt_int;         /* int? time? */
-typedef struct limen_opt_float { bool has; double value; } limen_opt_float;
-typedef struct limen_opt_bool { bool has; bool value; } limen_opt_bool;
+typedef struct limen_strs {
+    const limen_str *items;
+    size_t count;
+} limen_strs;
+typedef struct limen_ints {
+    const int64_t *items;
+    size_t count;
+} limen_ints;
+typedef struct limen_opt_str {
+    bool has;
+    limen_str value;
+} limen_opt_str; /* text? bytes? json? */
+typedef struct limen_opt_int {
+    bool has;
+    int64_t value;
+} limen_opt_int; /* int? time? */
+typedef struct limen_opt_float {
+    bool has;
+    double value;
+} limen_opt_float;
+typedef struct limen_opt_bool {
+    bool has;
+    bool value;
+} limen_opt_bool;
 
 /* One parameter. */
 typedef struct limen_value {
     uint8_t type; /* enum limen_type */
     bool is_null, is_list;
-    size_t count;                /* of a list */
+    size_t count; /* of a list */
     union {
         int64_t integer;         /* INT, BOOL, TIME */
         double number;           /* FLOAT */
@@ -86,8 +112,8 @@ typedef struct limen_value {
 /* One result column, and where it goes in the row's struct. */
 typedef struct limen_column {
     limen_str name;
-    uint8_t type;      /* enum limen_type; C types: limen_str, int64_t, double, bool, limen_str, limen_time, limen_str */
-    bool is_nullable;  /* then the member is a limen_opt_… */
+    uint8_t type;     /* enum limen_type; C types: limen_str, int64_t, double, bool, limen_str, limen_time, limen_str */
+    bool is_nullable; /* then the member is a limen_opt_… */
     uint32_t offset;
 } limen_column;
 typedef struct limen_row_shape {
@@ -105,13 +131,16 @@ typedef struct limen_statement {
 } limen_statement;
 
 /* :one - true and one row in `ret_row`, or false: there is none. */
-bool limen_query_one(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void *ret_row) LIMEN_MUST_CHECK;
+bool limen_query_one(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count,
+                     void *ret_row) LIMEN_MUST_CHECK;
 /* :many - the rows, in the call's memory; `*ret_rows` points to the first. Returns how many. */
-size_t limen_query_many(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void **ret_rows);
+size_t limen_query_many(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count,
+                        void **ret_rows);
 /* :exec and :must - appended to the call's batch. */
 void limen_queue(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count);
 /* :returning - appended to the batch; the row that is returned is filled in by limen_commit. Not in keyed operations. */
-void *limen_queue_returning(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count);
+void *limen_queue_returning(limen_call *call, const limen_statement *statement, const limen_value *params,
+                            size_t count);
 /* Commits the batch now and waits; afterwards nothing more may be queued. Only needed to read :returning rows before the reply. */
 void limen_commit(limen_call *call);
 

@@ -14,10 +14,10 @@ struct app {
     struct loop *loop;
     struct arena_pool *arenas;
     struct fiber_pool *fibers;
-    bool checks_replies;                /* every reply is held against its schema: tests */
-    struct limen_call *waiting;         /* calls that wait for the data role to come back */
-    uint32_t calls;                     /* under way */
-    uint8_t random[1024];               /* bytes for ids, fetched in bulk */
+    bool checks_replies;        /* every reply is held against its schema: tests */
+    struct limen_call *waiting; /* calls that wait for the data role to come back */
+    uint32_t calls;             /* under way */
+    uint8_t random[1024];       /* bytes for ids, fetched in bulk */
     uint32_t random_left;
 };
 

@@ -45,10 +45,12 @@ limen_reply call_problem(struct limen_call *call, int status, const char *type, 
     struct buf text;
     buf_init(&text, &call->arena, 256);
     problem_write(&problem, &text);
-    return (limen_reply){ .status = status, .is_problem = true, .body = text.failed ? (limen_str){ 0 } : buf_str(&text) };
+    return (
+        limen_reply){ .status = status, .is_problem = true, .body = text.failed ? (limen_str){ 0 } : buf_str(&text) };
 }
 
-LIMEN_NORETURN void call_end(struct limen_call *call, limen_reply reply)
+LIMEN_NORETURN
+void call_end(struct limen_call *call, limen_reply reply)
 {
     call->is_over = true;
     call->over_reply = reply;
@@ -61,8 +63,9 @@ static limen_reply abandonment_reply(struct limen_call *call, enum data_outcome 
 {
     bool is_unknown = call->is_batch_sent && (outcome == DATA_UNKNOWN || outcome == DATA_GONE);
     if (is_unknown && call->admission.operation->needs_key)
-        return call_problem(call, 503, "https://limen.dev/problems/outcome-unknown",
-                            LIMEN_STR("the outcome is not known yet; send the request again with the same Idempotency-Key"));
+        return call_problem(
+            call, 503, "https://limen.dev/problems/outcome-unknown",
+            LIMEN_STR("the outcome is not known yet; send the request again with the same Idempotency-Key"));
     if (is_unknown)
         return call_problem(call, 503, "https://limen.dev/problems/outcome-unknown",
                             LIMEN_STR("the outcome is not known; look before you send the request again"));
@@ -75,11 +78,14 @@ static limen_reply abandonment_reply(struct limen_call *call, enum data_outcome 
 
 static void count_abandonment(struct limen_call *call, enum data_outcome outcome)
 {
-    enum refusal refusal = outcome == DATA_BUSY ? REFUSAL_OVERLOAD : outcome == DATA_TIMEOUT ? REFUSAL_DEADLINE : REFUSAL_DATA;
+    enum refusal refusal = outcome == DATA_BUSY ? REFUSAL_OVERLOAD
+        : outcome == DATA_TIMEOUT               ? REFUSAL_DEADLINE
+                                                : REFUSAL_DATA;
     board_add(&call->app->boundary->board->refusals[refusal], 1);
 }
 
-LIMEN_NORETURN void call_abandon(struct limen_call *call, enum data_outcome outcome)
+LIMEN_NORETURN
+void call_abandon(struct limen_call *call, enum data_outcome outcome)
 {
     count_abandonment(call, outcome);
     call_end(call, abandonment_reply(call, outcome));
@@ -139,7 +145,8 @@ static void on_data_reply(struct data_request *request)
 static void run_handler(struct limen_call *call)
 {
     const struct admission *admission = &call->admission;
-    atomic_store_explicit(&call->app->boundary->board->operation, admission->operation->index + 1, memory_order_relaxed);
+    atomic_store_explicit(&call->app->boundary->board->operation, admission->operation->index + 1,
+                          memory_order_relaxed);
     call->now = call->app->boundary->clock->wall_us;
     data_batch_init(&call->batch, &call->arena);
     limen_reply reply = admission->handler->run(call, admission->input);

@@ -31,11 +31,11 @@ struct limen_call {
     bool is_batch_sent;                                    /* from here on an end is "outcome unknown" */
 
     bool has_signed_up;
-    char cookie_text[TOKEN_TEXT_BYTES];                    /* of a new session */
+    char cookie_text[TOKEN_TEXT_BYTES]; /* of a new session */
     bool sets_cookie, clears_cookie;
 
-    bool is_running;                                       /* on its fiber, right now */
-    bool is_over;                                          /* call_end was called: the fiber will not be resumed */
+    bool is_running; /* on its fiber, right now */
+    bool is_over;    /* call_end was called: the fiber will not be resumed */
     limen_reply over_reply;
     bool is_waiting_for_data;
     struct limen_call *next_waiting;
@@ -48,9 +48,11 @@ void call_wait(void *call);
 /* Resumes it, from the loop. */
 void call_wake(void *call);
 /* Inside the fiber: ends the call with this reply; the handler is not returned to. */
-LIMEN_NORETURN void call_end(struct limen_call *call, limen_reply reply);
+LIMEN_NORETURN
+void call_end(struct limen_call *call, limen_reply reply);
 /* The same for what is not the handler's fault: 503 or 504 or 500, by what the data role said. */
-LIMEN_NORETURN void call_abandon(struct limen_call *call, enum data_outcome outcome);
+LIMEN_NORETURN
+void call_abandon(struct limen_call *call, enum data_outcome outcome);
 /* A reply made by the library: problem+json. Falls back to an empty body when memory is out. */
 limen_reply call_problem(struct limen_call *call, int status, const char *type, limen_str detail);
 

@@ -55,7 +55,8 @@ static void commit_keyed(struct limen_call *call, limen_reply reply)
 static void commit_once(struct limen_call *call, limen_reply reply)
 {
     prepare(call);
-    data_commit(call->app->boundary->data, &call->admission.request, &call->batch, NULL, reply.status, (limen_str){ 0 });
+    data_commit(call->app->boundary->data, &call->admission.request, &call->batch, NULL, reply.status,
+                (limen_str){ 0 });
     call->is_batch_sent = true;
     call_wait(call);
 }

@@ -84,13 +84,15 @@ static void add_session_fields(struct limen_call *call)
     limen_str name = contract->schemes[0].cookie;
     if (call->sets_cookie)
         admission_add_header(admission, LIMEN_STR("Set-Cookie"),
-                             arena_printf(&call->arena, "%.*s=%.*s; Path=/; Max-Age=%lld; Secure; HttpOnly; SameSite=Lax",
+                             arena_printf(&call->arena,
+                                          "%.*s=%.*s; Path=/; Max-Age=%lld; Secure; HttpOnly; SameSite=Lax",
                                           LIMEN_STR_ARG(name), (int)TOKEN_TEXT_BYTES, call->cookie_text,
                                           LIMIT_SESSION_ABSOLUTE_US / 1000000));
     if (!call->clears_cookie)
         return;
-    admission_add_header(admission, LIMEN_STR("Set-Cookie"),
-                         arena_printf(&call->arena, "%.*s=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", LIMEN_STR_ARG(name)));
+    admission_add_header(
+        admission, LIMEN_STR("Set-Cookie"),
+        arena_printf(&call->arena, "%.*s=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", LIMEN_STR_ARG(name)));
     admission_add_header(admission, LIMEN_STR("Clear-Site-Data"), LIMEN_STR("\"cache\", \"cookies\""));
 }
 

@@ -22,7 +22,8 @@ static void ask(struct limen_call *call, const limen_statement *statement, const
         call_abandon(call, request->outcome);
 }
 
-bool limen_query_one(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void *ret_row)
+bool limen_query_one(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count,
+                     void *ret_row)
 {
     ask(call, statement, params, count);
     const struct data_request *request = &call->admission.request;
@@ -32,17 +33,20 @@ bool limen_query_one(limen_call *call, const limen_statement *statement, const l
     return true;
 }
 
-size_t limen_query_many(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void **ret_rows)
+size_t limen_query_many(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count,
+                        void **ret_rows)
 {
     ask(call, statement, params, count);
     *ret_rows = call->admission.request.rows;
     return call->admission.request.row_count;
 }
 
-static void queue(struct limen_call *call, const limen_statement *statement, const limen_value *params, size_t count, void *row)
+static void queue(struct limen_call *call, const limen_statement *statement, const limen_value *params, size_t count,
+                  void *row)
 {
     if (call->is_committed || call->batch.count == LIMIT_BATCH_STATEMENTS) {
-        LOG_ERROR(call->is_committed ? "a write after limen_commit" : "a call queued more statements than a batch holds",
+        LOG_ERROR(call->is_committed ? "a write after limen_commit"
+                                     : "a call queued more statements than a batch holds",
                   log_str("operation", call->admission.operation->id), log_text("statement", statement->name));
         call_abandon(call, DATA_ERROR);
     }

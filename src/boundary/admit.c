@@ -66,14 +66,16 @@ static bool refuse_too_often(struct admission *admission, enum refusal refusal)
     admission_add_header(admission, LIMEN_STR("Retry-After"), str_make(admission->retry_text, (size_t)len));
     admission->problem.type = "https://iana.org/assignments/http-problem-types#quota-exceeded";
     admission->problem.policy = state->limit->name;
-    return admission_refuse(admission, refusal, 429, "too many requests; come back after the time that Retry-After names");
+    return admission_refuse(admission, refusal, 429,
+                            "too many requests; come back after the time that Retry-After names");
 }
 
 static bool count_against(struct admission *admission, const struct rate_limit *limit, limen_str caller)
 {
     const struct boundary *boundary = admission->boundary;
     struct limit_state state;
-    bool may_pass = limit_take(boundary->limits, limit, boundary->limit_scale, caller, boundary->clock->mono_us, &state);
+    bool may_pass = limit_take(boundary->limits, limit, boundary->limit_scale, caller, boundary->clock->mono_us,
+                               &state);
     /* The fields speak of the limit that is nearest to its end. */
     if (!may_pass || !admission->has_limit_state || state.remaining < admission->limit_state.remaining) {
         admission->limit_state = state;
@@ -96,7 +98,8 @@ static bool caller_is_within_limits(struct admission *admission)
     for (uint32_t i = 0; i < operation->limit_count; i++) {
         const struct rate_limit *limit = &operation->limits[i];
         bool by_principal = limit->per == LIMIT_PER_CALLER && admission->principal.id_len > 0;
-        limen_str caller = by_principal ? principal_id(&admission->principal) : address_key(exchange_peer(admission->exchange));
+        limen_str caller = by_principal ? principal_id(&admission->principal)
+                                        : address_key(exchange_peer(admission->exchange));
         if (!count_against(admission, limit, caller))
             return refuse_too_often(admission, REFUSAL_LIMIT);
     }
@@ -109,7 +112,8 @@ static void add_limit_fields(struct admission *admission)
         return;
     admission_add_header(admission, LIMEN_STR("RateLimit-Policy"),
                          limit_write_policy(&admission->limit_state, admission->policy_text));
-    admission_add_header(admission, LIMEN_STR("RateLimit"), limit_write_state(&admission->limit_state, admission->state_text));
+    admission_add_header(admission, LIMEN_STR("RateLimit"),
+                         limit_write_state(&admission->limit_state, admission->state_text));
 }
 
 /* ---- which operation, and whose request ------------------------------------------------------------------------------- */
@@ -166,9 +170,11 @@ static bool operation_is_found(struct admission *admission, bool *ret_is_answere
 static bool is_not_cross_site(struct admission *admission)
 {
     const struct http_request *request = exchange_request(admission->exchange);
-    if (method_is_safe(request->method) || http_field_get(request, HEADER_COOKIE) == NULL || !auth_is_cross_site(request))
+    if (method_is_safe(request->method) || http_field_get(request, HEADER_COOKIE) == NULL
+        || !auth_is_cross_site(request))
         return true;
-    return admission_refuse(admission, REFUSAL_CROSS_SITE, 403, "a page of another site may not do this with your cookies");
+    return admission_refuse(admission, REFUSAL_CROSS_SITE, 403,
+                            "a page of another site may not do this with your cookies");
 }
 
 static bool refuse_credential(struct admission *admission, const char *detail)
@@ -308,7 +314,8 @@ static bool refuse_json(struct admission *admission, enum json_outcome outcome, 
     if (outcome == JSON_NO_MEMORY)
         return refuse_overload(admission, REFUSAL_OVERLOAD);
     admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "");
-    admission->problem.detail = arena_printf(admission->arena, "the body is not JSON that we read: %s (at byte %zu)", error->what, error->at);
+    admission->problem.detail = arena_printf(admission->arena, "the body is not JSON that we read: %s (at byte %zu)",
+                                             error->what, error->at);
     return false;
 }
 
@@ -331,7 +338,8 @@ static bool body_is_valid(struct admission *admission)
 {
     const struct http_request *request = exchange_request(admission->exchange);
     const struct operation *operation = admission->operation;
-    bool has_body = request->framing == FRAMING_CHUNKED || (request->framing == FRAMING_LENGTH && request->content_length > 0);
+    bool has_body = request->framing == FRAMING_CHUNKED
+        || (request->framing == FRAMING_LENGTH && request->content_length > 0);
     if (!operation->has_body) {
         if (!has_body)
             return true;
@@ -358,7 +366,8 @@ static bool key_is_well_formed(struct admission *admission)
     case KEY_MALFORMED:
         break;
     }
-    return admission_refuse(admission, REFUSAL_KEY, 400, "the Idempotency-Key is not 1 to 255 printable characters, sent once");
+    return admission_refuse(admission, REFUSAL_KEY, 400,
+                            "the Idempotency-Key is not 1 to 255 printable characters, sent once");
 }
 
 /* ---- the boundary ----------------------------------------------------------------------------------------------------- */
@@ -367,15 +376,15 @@ enum admit_verdict admit(struct admission *admission)
 {
     bool is_answered = false;
     faults_init(&admission->faults, admission->arena);
-    bool is_admitted = address_is_within_limit(admission)       /* 429 */
-        && operation_is_found(admission, &is_answered)          /* 404, 405 */
-        && is_not_cross_site(admission)                         /* 403 */
-        && credential_is_shown(admission)                       /* 401 */
-        && role_is_held(admission)                              /* 403 */
-        && caller_is_within_limits(admission)                   /* 429 */
-        && parameters_are_valid(admission)                      /* 422 */
-        && body_is_valid(admission)                             /* 400, 413, 415, 422 */
-        && key_is_well_formed(admission);                       /* 400 */
+    bool is_admitted = address_is_within_limit(admission) /* 429 */
+        && operation_is_found(admission, &is_answered)    /* 404, 405 */
+        && is_not_cross_site(admission)                   /* 403 */
+        && credential_is_shown(admission)                 /* 401 */
+        && role_is_held(admission)                        /* 403 */
+        && caller_is_within_limits(admission)             /* 429 */
+        && parameters_are_valid(admission)                /* 422 */
+        && body_is_valid(admission)                       /* 400, 413, 415, 422 */
+        && key_is_well_formed(admission);                 /* 400 */
     if (is_answered)
         return ADMIT_ANSWERED;
     add_limit_fields(admission);

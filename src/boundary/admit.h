@@ -25,7 +25,7 @@ struct boundary {
     const struct router *router;
     const struct static_files *files; /* NULL: the app has no page */
     struct data_client *data;
-    void *limits;                     /* the shared table */
+    void *limits; /* the shared table */
     uint32_t limit_scale;
     const struct clock *clock;
     struct board_row *board;
@@ -38,9 +38,9 @@ struct boundary {
 bool boundary_bind(struct boundary *boundary, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
 
 enum admit_verdict {
-    ADMIT_OK,       /* `operation`, `input`, `principal` … are there: run the handler */
-    ADMIT_REFUSED,  /* `problem`, `refusal` and the fields tell what to answer */
-    ADMIT_ANSWERED  /* a file, the contract, OPTIONS: the exchange has its reply */
+    ADMIT_OK,      /* `operation`, `input`, `principal` … are there: run the handler */
+    ADMIT_REFUSED, /* `problem`, `refusal` and the fields tell what to answer */
+    ADMIT_ANSWERED /* a file, the contract, OPTIONS: the exchange has its reply */
 };
 
 #define ADMISSION_HEADERS 8U
@@ -50,27 +50,27 @@ struct admission {
     const struct boundary *boundary;
     struct exchange *exchange;
     struct arena *arena;
-    void (*wait)(void *call);   /* suspends the fiber until something wakes it */
-    void (*wake)(void *call);   /* resumes it; called from the loop */
+    void (*wait)(void *call); /* suspends the fiber until something wakes it */
+    void (*wake)(void *call); /* resumes it; called from the loop */
     void *call;
-    int64_t started_us;         /* monotonic */
+    int64_t started_us; /* monotonic */
 
     /* ---- out ---- */
     const struct operation *operation; /* NULL before routing */
     const struct limen_handler *handler;
     void *input;
-    struct principal principal;        /* id_len 0 on a public operation */
-    limen_str token;                   /* of the session that was shown */
+    struct principal principal; /* id_len 0 on a public operation */
+    limen_str token;            /* of the session that was shown */
     bool has_slot;
-    struct data_request request;       /* the call's one request at a time */
-    struct data_key key;               /* of a keyed operation */
+    struct data_request request; /* the call's one request at a time */
+    struct data_key key;         /* of a keyed operation */
     char key_memory[LIMIT_IDEMPOTENCY_KEY_BYTES];
 
     /* ---- a refusal ---- */
     enum refusal refusal;
     struct problem problem;
     struct faults faults;
-    bool must_close;                   /* the connection's framing is not to be trusted any more */
+    bool must_close; /* the connection's framing is not to be trusted any more */
 
     /* Fields of the reply, also of a good one. */
     struct http_header_out headers[ADMISSION_HEADERS];

@@ -13,7 +13,7 @@
 /* Why a request was refused, in the order of admission. */
 enum refusal {
     REFUSAL_NONE,
-    REFUSAL_HTTP,         /* not HTTP as we read it: 400, 408, 414, 417, 431, 501, 505 */
+    REFUSAL_HTTP, /* not HTTP as we read it: 400, 408, 414, 417, 431, 501, 505 */
     REFUSAL_ADDRESS_LIMIT,
     REFUSAL_NO_PATH,
     REFUSAL_NO_METHOD,
@@ -27,8 +27,8 @@ enum refusal {
     REFUSAL_BODY_MALFORMED,
     REFUSAL_BODY_SCHEMA,
     REFUSAL_KEY,
-    REFUSAL_OVERLOAD,     /* no fiber, no slot, a queue is full */
-    REFUSAL_DATA,         /* the data role is away or failed */
+    REFUSAL_OVERLOAD, /* no fiber, no slot, a queue is full */
+    REFUSAL_DATA,     /* the data role is away or failed */
     REFUSAL_DEADLINE,
     REFUSAL_COUNT
 };
@@ -42,8 +42,8 @@ struct board_row {
     _Alignas(64) _Atomic int64_t beat_us; /* monotonic, at the start of each loop turn; 0: not started */
     _Atomic uint32_t operation;           /* index + 1 of the operation whose handler runs now; 0: none */
     _Atomic uint32_t pid;
-    _Atomic uint64_t connections;         /* open now */
-    _Atomic uint64_t is_ready;            /* it accepts, and its data role answers */
+    _Atomic uint64_t connections; /* open now */
+    _Atomic uint64_t is_ready;    /* it accepts, and its data role answers */
     _Atomic uint64_t refusals[REFUSAL_COUNT];
     _Atomic uint64_t replies[LIMIT_OPERATIONS + 1][BOARD_CLASSES]; /* [0]: what reached no operation */
     _Atomic uint64_t busy_us[LIMIT_OPERATIONS + 1];                /* time from head to reply, summed */
@@ -51,9 +51,9 @@ struct board_row {
 
 struct board {
     uint32_t worker_count, operation_count;
-    _Atomic uint32_t data_ready;    /* the data role has opened its store */
+    _Atomic uint32_t data_ready; /* the data role has opened its store */
     _Atomic uint32_t data_restarts, worker_restarts;
-    struct board_row rows[];        /* of worker_count */
+    struct board_row rows[]; /* of worker_count */
 };
 
 size_t board_bytes(uint32_t worker_count);

@@ -80,7 +80,8 @@ static bool add_part(EVP_MD_CTX *hash, limen_str part)
     return EVP_DigestUpdate(hash, &len, sizeof(len)) == 1 && EVP_DigestUpdate(hash, part.ptr, part.len) == 1;
 }
 
-void fingerprint_take(struct evp_md_ctx_st *hash, const struct http_request *request, limen_str body, uint8_t ret_fingerprint[32])
+void fingerprint_take(struct evp_md_ctx_st *hash, const struct http_request *request, limen_str body,
+                      uint8_t ret_fingerprint[32])
 {
     /* No digest is named: the context keeps the one that it was made with. */
     bool ok = EVP_DigestInit_ex(hash, NULL, NULL) == 1 && add_part(hash, request->method_text)

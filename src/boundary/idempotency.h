@@ -16,6 +16,7 @@ enum key_outcome idempotency_key(const struct http_request *request, char memory
 struct evp_md_ctx_st *fingerprint_new(void);
 void fingerprint_free(struct evp_md_ctx_st *hash);
 /* SHA-256 over method, path, query and body, each with its length before it. */
-void fingerprint_take(struct evp_md_ctx_st *hash, const struct http_request *request, limen_str body, uint8_t ret_fingerprint[32]);
+void fingerprint_take(struct evp_md_ctx_st *hash, const struct http_request *request, limen_str body,
+                      uint8_t ret_fingerprint[32]);
 
 #endif

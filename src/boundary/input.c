@@ -38,14 +38,16 @@ static const struct limen_handler *find_handler(const struct limen_app *app, lim
     return NULL;
 }
 
-static void add_stale(struct diags *diags, const struct contract *contract, const struct operation *operation, limen_str what)
+static void add_stale(struct diags *diags, const struct contract *contract, const struct operation *operation,
+                      limen_str what)
 {
     diags_add(diags, &contract->doc, operation->node, LIMEN_STR("run `limen gen` again and rebuild"),
-              "the generated code of operation '%.*s' does not know %.*s", LIMEN_STR_ARG(operation->id), LIMEN_STR_ARG(what));
+              "the generated code of operation '%.*s' does not know %.*s", LIMEN_STR_ARG(operation->id),
+              LIMEN_STR_ARG(what));
 }
 
-static bool bind_operation(struct bound_operation *bound, const struct boundary *boundary, const struct operation *operation,
-                           struct arena *arena, struct diags *diags)
+static bool bind_operation(struct bound_operation *bound, const struct boundary *boundary,
+                           const struct operation *operation, struct arena *arena, struct diags *diags)
 {
     bound->handler = find_handler(boundary->app, operation->id);
     if (bound->handler == NULL) {
@@ -95,7 +97,8 @@ bool boundary_bind(struct boundary *boundary, struct arena *arena, struct diags 
 static void bind_value(struct admission *admission, const struct bound_parameter *target, limen_str text)
 {
     struct json_value value;
-    if (!schema_validate_param(target->parameter->schema, text, target->pointer, admission->arena, &value, &admission->faults))
+    if (!schema_validate_param(target->parameter->schema, text, target->pointer, admission->arena, &value,
+                               &admission->faults))
         return;
     struct json_doc doc = { .tape = &value, .count = 1 };
     char *base = (char *)admission->input + target->base;
@@ -107,11 +110,13 @@ static void bind_value(struct admission *admission, const struct bound_parameter
 static bool decode(struct admission *admission, limen_str raw, bool is_form, limen_str pointer, limen_str *ret_text)
 {
     *ret_text = raw;
-    if (memchr(raw.ptr, '%', raw.len) == NULL && !(is_form && memchr(raw.ptr, '+', raw.len) != NULL) && str_is_utf8(raw))
+    if (memchr(raw.ptr, '%', raw.len) == NULL && !(is_form && memchr(raw.ptr, '+', raw.len) != NULL)
+        && str_is_utf8(raw))
         return true;
     char *memory = arena_alloc(admission->arena, raw.len + 1);
     if (memory != NULL
-        && (is_form ? percent_decode_form(raw, memory, raw.len, ret_text) : percent_decode(raw, memory, raw.len, ret_text)))
+        && (is_form ? percent_decode_form(raw, memory, raw.len, ret_text)
+                    : percent_decode(raw, memory, raw.len, ret_text)))
         return true;
     faults_add(&admission->faults, pointer, LIMEN_STR("encoding"), "must be percent-encoded UTF-8 without NUL");
     return false;
@@ -170,7 +175,8 @@ static const struct bound_parameter *find_query(const struct operation *operatio
 }
 
 /* One `name=value` of the query. */
-static void bind_query_pair(struct admission *admission, const struct bound_operation *bound, limen_str pair, uint32_t *seen)
+static void bind_query_pair(struct admission *admission, const struct bound_operation *bound, limen_str pair,
+                            uint32_t *seen)
 {
     limen_str name = str_cut(&pair, '='), text;
     uint32_t index;
@@ -199,7 +205,8 @@ static void bind_query(struct admission *admission, const struct bound_operation
         bind_query_pair(admission, bound, str_cut(&rest, '&'), &seen);
     for (uint32_t i = 0; i < admission->operation->parameter_count; i++) {
         const struct bound_parameter *target = &bound->parameters[i];
-        bool is_missing = target->parameter->in == PARAMETER_QUERY && target->parameter->is_required && (seen & (1U << i)) == 0;
+        bool is_missing = target->parameter->in == PARAMETER_QUERY && target->parameter->is_required
+            && (seen & (1U << i)) == 0;
         if (is_missing)
             add_missing(admission, target);
     }

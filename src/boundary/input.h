@@ -16,13 +16,14 @@ struct bound_parameter {
 struct bound_operation {
     const struct limen_handler *handler;
     struct bound_parameter parameters[LIMIT_PARAMETERS];
-    const struct limen_field *body;  /* NULL: none */
+    const struct limen_field *body; /* NULL: none */
 };
 
 /* Reads path, query, header and cookie parameters, each against its schema; an unknown or repeated query parameter is a fault. True when
  * no fault was added. */
 bool input_bind_parameters(struct admission *admission, const struct bound_operation *bound) LIMEN_MUST_CHECK;
 /* Fills the input's body from a validated document. False when memory is out or the generated header is older than the contract. */
-bool input_bind_body(struct admission *admission, const struct bound_operation *bound, const struct json_doc *doc) LIMEN_MUST_CHECK;
+bool input_bind_body(struct admission *admission, const struct bound_operation *bound,
+                     const struct json_doc *doc) LIMEN_MUST_CHECK;
 
 #endif

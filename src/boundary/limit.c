@@ -17,8 +17,8 @@
 
 struct limit_entry {
     _Atomic uint64_t tag;
-    _Atomic int64_t arrival_us;  /* theoretical arrival time */
-    _Atomic int64_t full_us;     /* window - interval: with more debt than this the caller is being limited */
+    _Atomic int64_t arrival_us; /* theoretical arrival time */
+    _Atomic int64_t full_us;    /* window - interval: with more debt than this the caller is being limited */
 };
 
 struct limit_table {
@@ -74,7 +74,8 @@ static struct limit_entry *find_victim(struct limit_table *table, uint64_t tag, 
         for (uint32_t way = 0; way < WAYS; way++) {
             struct limit_entry *entry = &bucket[way];
             uint64_t old = atomic_load_explicit(&entry->tag, memory_order_acquire);
-            int64_t arrival = old == TAG_FREE ? INT64_MIN : atomic_load_explicit(&entry->arrival_us, memory_order_relaxed);
+            int64_t arrival = old == TAG_FREE ? INT64_MIN
+                                              : atomic_load_explicit(&entry->arrival_us, memory_order_relaxed);
             bool is_limited = old != TAG_FREE
                 && arrival - now_us > atomic_load_explicit(&entry->full_us, memory_order_relaxed);
             if (old == TAG_CLAIMED || is_limited || arrival >= best_arrival)
@@ -157,14 +158,16 @@ bool limit_take(void *memory, const struct rate_limit *limit, uint32_t scale, li
 
 limen_str limit_write_policy(const struct limit_state *state, char *memory)
 {
-    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";q=%u;w=%u", (int)(state->limit->name.len < 64 ? state->limit->name.len : 64),
-                       state->limit->name.ptr, state->quota, seconds_up(state->limit->window_us));
+    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";q=%u;w=%u",
+                       (int)(state->limit->name.len < 64 ? state->limit->name.len : 64), state->limit->name.ptr,
+                       state->quota, seconds_up(state->limit->window_us));
     return str_make(memory, (size_t)len);
 }
 
 limen_str limit_write_state(const struct limit_state *state, char *memory)
 {
-    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";r=%u;t=%u", (int)(state->limit->name.len < 64 ? state->limit->name.len : 64),
-                       state->limit->name.ptr, state->remaining, state->reset_s);
+    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";r=%u;t=%u",
+                       (int)(state->limit->name.len < 64 ? state->limit->name.len : 64), state->limit->name.ptr,
+                       state->remaining, state->reset_s);
     return str_make(memory, (size_t)len);
 }

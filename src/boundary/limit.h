@@ -18,10 +18,10 @@ void limit_table_init(void *memory);
 /* The fields' view of one limit after a request was counted. */
 struct limit_state {
     const struct rate_limit *limit;
-    uint32_t quota;        /* scaled */
-    uint32_t remaining;    /* requests that would pass right now */
-    uint32_t reset_s;      /* until the whole quota is there again */
-    uint32_t retry_s;      /* when refused: until the next one would pass; at least 1 */
+    uint32_t quota;     /* scaled */
+    uint32_t remaining; /* requests that would pass right now */
+    uint32_t reset_s;   /* until the whole quota is there again */
+    uint32_t retry_s;   /* when refused: until the next one would pass; at least 1 */
 };
 
 /* Counts one request of `caller` (an address's bytes, a principal's id) against `limit`; true when it may pass. `now_us` is monotonic; `scale` multiplies the

@@ -106,7 +106,8 @@ static const struct route_node *child_for(const struct route_node *node, limen_s
 }
 
 /* Walks the tree; raw parameter values are collected in order of appearance. */
-static const struct route_node *walk(const struct router *router, limen_str path, limen_str *values, uint32_t *ret_count)
+static const struct route_node *walk(const struct router *router, limen_str path, limen_str *values,
+                                     uint32_t *ret_count)
 {
     const struct route_node *node = &router->root;
     limen_str rest = str_slice(path, 1, path.len);
@@ -141,7 +142,8 @@ enum route_outcome router_find(const struct router *router, enum http_method met
     *ret_allow = node->allow;
     const struct operation *operation = NULL;
     if (method < METHOD_COUNT)
-        operation = node->operations[method == METHOD_HEAD && node->operations[METHOD_HEAD] == NULL ? METHOD_GET : method];
+        operation =
+            node->operations[method == METHOD_HEAD && node->operations[METHOD_HEAD] == NULL ? METHOD_GET : method];
     if (operation == NULL)
         return ROUTE_NO_METHOD;
     uint32_t at = 0;

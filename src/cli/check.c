@@ -16,7 +16,8 @@ static const char usage[] =
     "       APP check   [--report] [--format table|json|markdown|html]\n"
     "\n"
     "Holds a contract (and its statements against its migrations) against every rule; each refusal names file, line,\n"
-    "column and the mend. --report prints the boundary: who may call what, how often, what goes in and what comes out.\n"
+    "column and the mend. --report prints the boundary: who may call what, how often, what goes in and what comes "
+    "out.\n"
     "Exit code: 0 fine, 1 refused, 2 wrong usage or a file that cannot be read.\n";
 
 struct check_options {
@@ -71,7 +72,8 @@ static bool parse_options(int argc, char **argv, struct check_options *options)
 }
 
 /* The files that the arguments name, in the form of an embedded app. Statements stand beside the contract unless told otherwise. */
-static bool read_files(const char *contract, const struct check_options *options, struct arena *arena, struct limen_app *app)
+static bool read_files(const char *contract, const struct check_options *options, struct arena *arena,
+                       struct limen_app *app)
 {
     struct limen_file *migrations = NULL;
     app->contract.path = str_of(contract);

@@ -59,7 +59,8 @@ static int by_path(const void *a, const void *b)
     return str_compare(((const struct limen_file *)a)->path, ((const struct limen_file *)b)->path);
 }
 
-static bool add_entry(const FTSENT *entry, size_t root_len, struct arena *arena, struct limen_file *files, size_t *count)
+static bool add_entry(const FTSENT *entry, size_t root_len, struct arena *arena, struct limen_file *files,
+                      size_t *count)
 {
     limen_str path = str_of(entry->fts_path);
     struct limen_file *file = &files[*count];
@@ -74,7 +75,8 @@ static bool add_entry(const FTSENT *entry, size_t root_len, struct arena *arena,
     return file->path.ptr != NULL;
 }
 
-bool files_read_folder(const char *folder, const char *ending, struct arena *arena, struct limen_file **ret_files, size_t *ret_count)
+bool files_read_folder(const char *folder, const char *ending, struct arena *arena, struct limen_file **ret_files,
+                       size_t *ret_count)
 {
     char *const roots[] = { (char *)folder, NULL };
     struct limen_file *files = ARENA_NEW_ARRAY(arena, struct limen_file, FOLDER_FILES_MAX);

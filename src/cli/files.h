@@ -8,7 +8,8 @@
 /* Reads a whole file of at most `ceiling` bytes into the arena. False after a line on standard error that names the cause. */
 bool files_read(const char *path, size_t ceiling, struct arena *arena, limen_str *ret_bytes) LIMEN_MUST_CHECK;
 /* Reads every file under a folder whose name ends in `ending` ("": all), sorted by path; paths are relative. Hidden files are left out. */
-bool files_read_folder(const char *folder, const char *ending, struct arena *arena, struct limen_file **ret_files, size_t *ret_count) LIMEN_MUST_CHECK;
+bool files_read_folder(const char *folder, const char *ending, struct arena *arena, struct limen_file **ret_files,
+                       size_t *ret_count) LIMEN_MUST_CHECK;
 /* Writes a file unless it has these bytes already, so that nothing is rebuilt for nothing. */
 bool files_write(const char *folder, const char *name, limen_str bytes) LIMEN_MUST_CHECK;
 

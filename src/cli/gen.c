@@ -1,8 +1,8 @@
 /* gen.c - the command `limen gen`. */
 #include "cli/gen.h"
 
-#include "cli/files.h"
 #include "cli/cli.h"
+#include "cli/files.h"
 #include "data/store.h"
 
 #include <getopt.h>
@@ -57,7 +57,8 @@ static bool read_app(const struct gen_options *options, struct arena *arena, str
     app->queries.path = str_of(options->queries);
     if (!files_read(options->contract, LIMIT_CONTRACT_BYTES, arena, &app->contract.bytes))
         return false;
-    if (access(options->queries, F_OK) == 0 && !files_read(options->queries, LIMIT_CONTRACT_BYTES, arena, &app->queries.bytes))
+    if (access(options->queries, F_OK) == 0
+        && !files_read(options->queries, LIMIT_CONTRACT_BYTES, arena, &app->queries.bytes))
         return false;
     if (access(options->migrations, F_OK) == 0
         && !files_read_folder(options->migrations, ".sql", arena, &migrations, &app->migration_count))
@@ -109,7 +110,8 @@ static bool reserve_statements(struct gen *gen)
         if (taken == NULL)
             continue;
         diags_add_at(gen->diags, gen->queries->file, statement->line, 1, LIMEN_STR("rename the statement"),
-                     "the statement '%.*s' would have the C name of %.*s", LIMEN_STR_ARG(statement->name), LIMEN_STR_ARG(*taken));
+                     "the statement '%.*s' would have the C name of %.*s", LIMEN_STR_ARG(statement->name),
+                     LIMEN_STR_ARG(*taken));
         ok = false;
     }
     return ok;

@@ -14,7 +14,7 @@
 
 /* One member of a generated struct. */
 struct gen_field {
-    limen_str name;              /* in the contract */
+    limen_str name; /* in the contract */
     limen_str c_name;
     enum limen_kind kind;
     bool is_optional, is_nullable;
@@ -27,9 +27,9 @@ struct gen_type {
     limen_str c_name;
     const struct doc_node *node; /* the schema it mirrors; NULL for input structs */
     bool is_enum;
-    struct gen_field *fields;    /* of a struct; an enum's are its values */
+    struct gen_field *fields; /* of a struct; an enum's are its values */
     uint32_t count;
-    struct gen_type *next;       /* in the order in which C must see them */
+    struct gen_type *next; /* in the order in which C must see them */
 };
 
 struct gen {
@@ -38,8 +38,8 @@ struct gen {
     const struct contract *contract;
     const struct query_set *queries;
     struct gen_type *types, **last_type;
-    struct gen_type **inputs;    /* by operation index */
-    struct map names;            /* C names that are taken, to what took them */
+    struct gen_type **inputs; /* by operation index */
+    struct map names;         /* C names that are taken, to what took them */
 };
 
 /* camelCase, kebab-case and PascalCase to snake_case; a C keyword gets a '_' at its end. */
@@ -51,7 +51,8 @@ bool gen_reserve(struct gen *gen, limen_str c_name, limen_str what, const struct
 /* Builds all types of the contract: components that operations reach, and one input struct an operation. */
 bool gen_build_types(struct gen *gen) LIMEN_MUST_CHECK;
 /* The type of a reply's schema. */
-const struct gen_type *gen_reply_type(struct gen *gen, const struct operation *operation, const struct reply_spec *reply);
+const struct gen_type *gen_reply_type(struct gen *gen, const struct operation *operation,
+                                      const struct reply_spec *reply);
 
 void gen_write_api_h(struct gen *gen, struct buf *out);
 void gen_write_api_c(struct gen *gen, struct buf *out);

@@ -21,8 +21,8 @@ static const char *c_type(enum limen_kind kind)
 
 static const char *kind_name(enum limen_kind kind)
 {
-    static const char *const names[] = { "LIMEN_BOOL", "LIMEN_INT", "LIMEN_FLOAT", "LIMEN_STRING", "LIMEN_TIME",
-                                         "LIMEN_ENUM", "LIMEN_OBJECT", "LIMEN_ARRAY", "LIMEN_UNION", "LIMEN_JSON" };
+    static const char *const names[] = { "LIMEN_BOOL", "LIMEN_INT",    "LIMEN_FLOAT", "LIMEN_STRING", "LIMEN_TIME",
+                                         "LIMEN_ENUM", "LIMEN_OBJECT", "LIMEN_ARRAY", "LIMEN_UNION",  "LIMEN_JSON" };
     return names[kind];
 }
 
@@ -38,7 +38,8 @@ static void write_field(const struct gen_field *field, struct buf *out)
 {
     if (field->kind == LIMEN_ARRAY) {
         limen_str item = value_type(field->item_kind, field->type);
-        buf_printf(out, "    struct { %.*s *items; size_t count; } %.*s;\n", LIMEN_STR_ARG(item), LIMEN_STR_ARG(field->c_name));
+        buf_printf(out, "    struct { %.*s *items; size_t count; } %.*s;\n", LIMEN_STR_ARG(item),
+                   LIMEN_STR_ARG(field->c_name));
     } else {
         limen_str type = value_type(field->kind, field->type);
         buf_printf(out, "    %.*s %.*s;\n", LIMEN_STR_ARG(type), LIMEN_STR_ARG(field->c_name));
@@ -68,14 +69,16 @@ static void write_type(const struct gen_type *type, struct buf *out)
     buf_add_char(out, '\n');
 }
 
-static void write_reply_function(struct gen *gen, const struct operation *operation, const struct reply_spec *reply, struct buf *out)
+static void write_reply_function(struct gen *gen, const struct operation *operation, const struct reply_spec *reply,
+                                 struct buf *out)
 {
     limen_str name = gen_snake(gen->arena, operation->id);
     buf_printf(out, "static inline limen_reply %.*s_%d(limen_call *call", LIMEN_STR_ARG(name), reply->status);
     if (!reply->has_body) {
         buf_printf(out, ")\n{\n    return limen_reply_empty(call, %d);\n}\n", reply->status);
     } else if (reply->is_problem) {
-        buf_printf(out, ", const char *detail)\n{\n    return limen_reply_problem(call, %d, detail);\n}\n", reply->status);
+        buf_printf(out, ", const char *detail)\n{\n    return limen_reply_problem(call, %d, detail);\n}\n",
+                   reply->status);
     } else {
         limen_str type = gen_reply_type(gen, operation, reply)->c_name;
         buf_printf(out, ", const %.*s *value)\n{\n    return limen_reply_object(call, %d, &%.*s_shape, value);\n}\n",
@@ -87,7 +90,8 @@ static void write_operation(struct gen *gen, const struct operation *operation, 
 {
     limen_str name = gen_snake(gen->arena, operation->id);
     buf_printf(out, "/* %.*s %.*s */\n", LIMEN_STR_ARG(method_name(operation->method)), LIMEN_STR_ARG(operation->path));
-    buf_printf(out, "limen_reply %.*s(limen_call *call, const %.*s_in *in);\n", LIMEN_STR_ARG(name), LIMEN_STR_ARG(name));
+    buf_printf(out, "limen_reply %.*s(limen_call *call, const %.*s_in *in);\n", LIMEN_STR_ARG(name),
+               LIMEN_STR_ARG(name));
     for (uint32_t i = 0; i < operation->reply_count; i++)
         write_reply_function(gen, operation, &operation->replies[i], out);
     buf_add_char(out, '\n');
@@ -95,7 +99,8 @@ static void write_operation(struct gen *gen, const struct operation *operation, 
 
 void gen_write_api_h(struct gen *gen, struct buf *out)
 {
-    BUF_ADD(out, BANNER "#ifndef LIMEN_GENERATED_API_H\n#define LIMEN_GENERATED_API_H\n\n#include \"limen/limen.h\"\n\n");
+    BUF_ADD(out,
+            BANNER "#ifndef LIMEN_GENERATED_API_H\n#define LIMEN_GENERATED_API_H\n\n#include \"limen/limen.h\"\n\n");
     for (const struct gen_type *type = gen->types; type != NULL; type = type->next)
         write_type(type, out);
     for (uint32_t i = 0; i < gen->contract->operation_count; i++)
@@ -133,7 +138,9 @@ static void write_item_shape(const struct gen_type *owner, const struct gen_fiel
     if (field->item_kind == LIMEN_ENUM)
         write_enum_members(field->type, out);
     BUF_ADD(out, ",\n};\n");
-    buf_printf(out, "static const struct limen_shape %.*s_%.*s_item = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s), .count = 1, .fields = &%.*s_%.*s_item_field,\n};\n\n",
+    buf_printf(out,
+               "static const struct limen_shape %.*s_%.*s_item = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s), "
+               ".count = 1, .fields = &%.*s_%.*s_item_field,\n};\n\n",
                LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name), LIMEN_STR_ARG(item), LIMEN_STR_ARG(item),
                LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name));
 }
@@ -143,11 +150,14 @@ static void write_field_entry(const struct gen_type *owner, const struct gen_fie
     limen_str name = owner->c_name, member = field->c_name;
     BUF_ADD(out, "    { .name = LIMEN_STR_INIT(");
     json_write_string(out, field->name);
-    buf_printf(out, "), .kind = %s, .offset = offsetof(%.*s, %.*s)", kind_name(field->kind), LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
+    buf_printf(out, "), .kind = %s, .offset = offsetof(%.*s, %.*s)", kind_name(field->kind), LIMEN_STR_ARG(name),
+               LIMEN_STR_ARG(member));
     if (field->is_optional)
-        buf_printf(out, ",\n      .is_optional = true, .presence_at = offsetof(%.*s, has_%.*s)", LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
+        buf_printf(out, ",\n      .is_optional = true, .presence_at = offsetof(%.*s, has_%.*s)", LIMEN_STR_ARG(name),
+                   LIMEN_STR_ARG(member));
     if (field->is_nullable)
-        buf_printf(out, ",\n      .is_nullable = true, .null_at = offsetof(%.*s, %.*s_is_null)", LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
+        buf_printf(out, ",\n      .is_nullable = true, .null_at = offsetof(%.*s, %.*s_is_null)", LIMEN_STR_ARG(name),
+                   LIMEN_STR_ARG(member));
     if (field->kind == LIMEN_OBJECT)
         buf_printf(out, ", .shape = &%.*s_shape", LIMEN_STR_ARG(field->type->c_name));
     if (field->kind == LIMEN_ARRAY)
@@ -169,8 +179,8 @@ static void write_shape(const struct gen_type *type, struct buf *out)
             write_field_entry(type, &type->fields[i], out);
         BUF_ADD(out, "};\n");
     }
-    buf_printf(out, "const struct limen_shape %.*s_shape = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s)", LIMEN_STR_ARG(type->c_name),
-               LIMEN_STR_ARG(type->c_name), LIMEN_STR_ARG(type->c_name));
+    buf_printf(out, "const struct limen_shape %.*s_shape = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s)",
+               LIMEN_STR_ARG(type->c_name), LIMEN_STR_ARG(type->c_name), LIMEN_STR_ARG(type->c_name));
     if (type->count > 0)
         buf_printf(out, ", .count = %u, .fields = %.*s_fields", type->count, LIMEN_STR_ARG(type->c_name));
     BUF_ADD(out, ",\n};\n\n");
@@ -179,8 +189,10 @@ static void write_shape(const struct gen_type *type, struct buf *out)
 static void write_runner(struct gen *gen, const struct operation *operation, struct buf *out)
 {
     limen_str name = gen_snake(gen->arena, operation->id);
-    buf_printf(out, "static limen_reply run_%.*s(limen_call *call, const void *input)\n{\n    return %.*s(call, input);\n}\n\n",
-               LIMEN_STR_ARG(name), LIMEN_STR_ARG(name));
+    buf_printf(
+        out,
+        "static limen_reply run_%.*s(limen_call *call, const void *input)\n{\n    return %.*s(call, input);\n}\n\n",
+        LIMEN_STR_ARG(name), LIMEN_STR_ARG(name));
 }
 
 void gen_write_api_c(struct gen *gen, struct buf *out)

@@ -51,7 +51,9 @@ void gen_write_app_c(struct gen *gen, const struct limen_app *app, struct buf *o
     write_file("contract", 0, &app->contract, out);
     BUF_ADD(out, ",\n    .queries = ");
     write_file("queries", 0, &app->queries, out);
-    buf_printf(out, ",\n    .migrations = migrations_files,\n    .migration_count = %zu,\n    .web = web_files,\n    .web_count = %zu,\n",
+    buf_printf(out,
+               ",\n    .migrations = migrations_files,\n    .migration_count = %zu,\n    .web = web_files,\n    "
+               ".web_count = %zu,\n",
                app->migration_count, app->web_count);
     buf_printf(out, "    .handlers = limen_handlers,\n    .handler_count = %u,\n};\n", gen->contract->operation_count);
 }

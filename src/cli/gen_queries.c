@@ -5,14 +5,15 @@
 
 static const char *type_name(enum limen_type type)
 {
-    static const char *const names[] = { "LIMEN_TYPE_TEXT", "LIMEN_TYPE_INT", "LIMEN_TYPE_FLOAT", "LIMEN_TYPE_BOOL",
+    static const char *const names[] = { "LIMEN_TYPE_TEXT",  "LIMEN_TYPE_INT",  "LIMEN_TYPE_FLOAT", "LIMEN_TYPE_BOOL",
                                          "LIMEN_TYPE_BYTES", "LIMEN_TYPE_TIME", "LIMEN_TYPE_JSON" };
     return names[type];
 }
 
 static const char *plain_type(enum limen_type type)
 {
-    static const char *const types[] = { "limen_str", "int64_t", "double", "bool", "limen_str", "limen_time", "limen_str" };
+    static const char *const types[] = { "limen_str", "int64_t",    "double",   "bool",
+                                         "limen_str", "limen_time", "limen_str" };
     return types[type];
 }
 
@@ -39,7 +40,8 @@ static const char *value_member(enum limen_type type)
 
 static bool has_rows(const struct statement *statement)
 {
-    return statement->kind == STATEMENT_ONE || statement->kind == STATEMENT_MANY || statement->kind == STATEMENT_RETURNING;
+    return statement->kind == STATEMENT_ONE || statement->kind == STATEMENT_MANY
+        || statement->kind == STATEMENT_RETURNING;
 }
 
 /* ---- prototypes ------------------------------------------------------------------------------------------------------- */
@@ -74,7 +76,8 @@ static void write_prototype(const struct statement *statement, limen_str name, s
     }
     buf_printf(out, "%.*s(limen_call *call", LIMEN_STR_ARG(name));
     for (uint32_t i = 0; i < statement->param_count; i++)
-        buf_printf(out, ", %s %.*s", param_type(&statement->params[i]), LIMEN_STR_ARG(gen_snake(gen->arena, statement->params[i].name)));
+        buf_printf(out, ", %s %.*s", param_type(&statement->params[i]),
+                   LIMEN_STR_ARG(gen_snake(gen->arena, statement->params[i].name)));
     if (statement->kind == STATEMENT_ONE)
         buf_printf(out, ", %.*s_row *ret_row", LIMEN_STR_ARG(name));
     if (statement->kind == STATEMENT_MANY)
@@ -105,7 +108,9 @@ static void write_comment(const struct statement *statement, struct buf *out)
 
 void gen_write_queries_h(struct gen *gen, struct buf *out)
 {
-    BUF_ADD(out, BANNER "#ifndef LIMEN_GENERATED_QUERIES_H\n#define LIMEN_GENERATED_QUERIES_H\n\n#include \"limen/limen.h\"\n\n");
+    BUF_ADD(out,
+            BANNER
+            "#ifndef LIMEN_GENERATED_QUERIES_H\n#define LIMEN_GENERATED_QUERIES_H\n\n#include \"limen/limen.h\"\n\n");
     for (uint32_t i = 0; i < gen->queries->count; i++) {
         const struct statement *statement = &gen->queries->statements[i];
         limen_str name = gen_snake(gen->arena, statement->name);
@@ -126,17 +131,18 @@ static void write_columns(const struct statement *statement, limen_str name, str
     for (uint32_t i = 0; i < statement->column_count; i++) {
         const struct statement_column *column = &statement->columns[i];
         limen_str member = gen_snake(gen->arena, column->name);
-        buf_printf(out, "    { LIMEN_STR_INIT(\"%.*s\"), %s, %s, offsetof(%.*s_row, %.*s) },\n", LIMEN_STR_ARG(column->name),
-                   type_name(column->type), column->is_nullable ? "true" : "false", LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
+        buf_printf(out, "    { LIMEN_STR_INIT(\"%.*s\"), %s, %s, offsetof(%.*s_row, %.*s) },\n",
+                   LIMEN_STR_ARG(column->name), type_name(column->type), column->is_nullable ? "true" : "false",
+                   LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
     }
-    buf_printf(out, "};\nstatic const limen_row_shape %.*s_shape = { sizeof(%.*s_row), %u, %.*s_columns };\n", LIMEN_STR_ARG(name),
-               LIMEN_STR_ARG(name), statement->column_count, LIMEN_STR_ARG(name));
+    buf_printf(out, "};\nstatic const limen_row_shape %.*s_shape = { sizeof(%.*s_row), %u, %.*s_columns };\n",
+               LIMEN_STR_ARG(name), LIMEN_STR_ARG(name), statement->column_count, LIMEN_STR_ARG(name));
 }
 
 static void write_statement(const struct statement *statement, limen_str name, struct buf *out)
 {
-    buf_printf(out, "static const limen_statement %.*s_statement = {\n    .number = %u, .name = \"%.*s\"", LIMEN_STR_ARG(name),
-               statement->number, LIMEN_STR_ARG(statement->name));
+    buf_printf(out, "static const limen_statement %.*s_statement = {\n    .number = %u, .name = \"%.*s\"",
+               LIMEN_STR_ARG(name), statement->number, LIMEN_STR_ARG(statement->name));
     if (has_rows(statement))
         buf_printf(out, ", .row = &%.*s_shape", LIMEN_STR_ARG(name));
     if (statement->kind == STATEMENT_MUST) {
@@ -191,7 +197,8 @@ static void write_body(const struct statement *statement, limen_str name, struct
         start = "limen_queue";
         break;
     }
-    buf_printf(out, "    %s(call, &%.*s_statement, %s, %u%s);\n", start, LIMEN_STR_ARG(name), params, statement->param_count, end);
+    buf_printf(out, "    %s(call, &%.*s_statement, %s, %u%s);\n", start, LIMEN_STR_ARG(name), params,
+               statement->param_count, end);
     if (statement->kind == STATEMENT_MANY)
         BUF_ADD(out, "    *ret_rows = rows;\n    return count;\n");
     BUF_ADD(out, "}\n\n");

@@ -13,9 +13,10 @@
 static bool is_keyword(limen_str name)
 {
     static const char *const keywords[] = {
-        "auto", "bool", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
-        "false", "float", "for", "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short",
-        "signed", "sizeof", "static", "struct", "switch", "true", "typedef", "union", "unsigned", "void", "volatile", "while",
+        "auto",   "bool", "break",    "case",     "char",     "const", "continue", "default", "do",     "double",
+        "else",   "enum", "extern",   "false",    "float",    "for",   "goto",     "if",      "inline", "int",
+        "long",   "main", "register", "restrict", "return",   "short", "signed",   "sizeof",  "static", "struct",
+        "switch", "true", "typedef",  "union",    "unsigned", "void",  "volatile", "while",
     };
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         if (str_equal(name, str_of(keywords[i])))
@@ -32,7 +33,8 @@ limen_str gen_snake(struct arena *arena, limen_str name)
         char c = name.ptr[i];
         bool is_upper = isupper((unsigned char)c) != 0;
         bool was_lower = i > 0 && (islower((unsigned char)name.ptr[i - 1]) || isdigit((unsigned char)name.ptr[i - 1]));
-        bool ends_run = i > 0 && isupper((unsigned char)name.ptr[i - 1]) && i + 1 < name.len && islower((unsigned char)name.ptr[i + 1]);
+        bool ends_run = i > 0 && isupper((unsigned char)name.ptr[i - 1]) && i + 1 < name.len
+            && islower((unsigned char)name.ptr[i + 1]);
         if (is_upper && (was_lower || ends_run))
             buf_add_char(&out, '_');
         buf_add_char(&out, isalnum((unsigned char)c) ? (char)tolower((unsigned char)c) : '_');
@@ -58,8 +60,8 @@ bool gen_reserve(struct gen *gen, limen_str c_name, limen_str what, const struct
     const limen_str *taken = map_get(&gen->names, c_name);
     if (taken != NULL) {
         diags_add(gen->diags, &gen->contract->doc, node == NULL ? gen->contract->doc.root : node,
-                  LIMEN_STR("rename one of the two"), "%.*s and %.*s would both be called '%.*s' in C", LIMEN_STR_ARG(what),
-                  LIMEN_STR_ARG(*taken), LIMEN_STR_ARG(c_name));
+                  LIMEN_STR("rename one of the two"), "%.*s and %.*s would both be called '%.*s' in C",
+                  LIMEN_STR_ARG(what), LIMEN_STR_ARG(*taken), LIMEN_STR_ARG(c_name));
         return false;
     }
     limen_str *owner = ARENA_NEW(gen->arena, limen_str);
@@ -101,8 +103,9 @@ static size_t type_count(const struct doc_node *schema)
 
 static bool is_composed(const struct doc_node *schema)
 {
-    static const limen_str keywords[] = { LIMEN_STR_INIT("oneOf"), LIMEN_STR_INIT("anyOf"), LIMEN_STR_INIT("allOf"),
-                                          LIMEN_STR_INIT("not"), LIMEN_STR_INIT("$ref"), LIMEN_STR_INIT("prefixItems") };
+    static const limen_str keywords[] = { LIMEN_STR_INIT("oneOf"), LIMEN_STR_INIT("anyOf"),
+                                          LIMEN_STR_INIT("allOf"), LIMEN_STR_INIT("not"),
+                                          LIMEN_STR_INIT("$ref"),  LIMEN_STR_INIT("prefixItems") };
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         if (doc_get(schema, keywords[i]) != NULL)
             return true;
@@ -181,7 +184,8 @@ static limen_str name_of(struct gen *gen, const struct doc_node *schema, limen_s
 }
 
 /* Fills in kind and type of a field from its schema. */
-static bool describe_field(struct gen *gen, const struct doc_node *schema, limen_str inline_name, struct gen_field *field)
+static bool describe_field(struct gen *gen, const struct doc_node *schema, limen_str inline_name,
+                           struct gen_field *field)
 {
     schema = deref(gen, schema);
     if (schema == NULL)
@@ -220,7 +224,8 @@ static bool fill_struct(struct gen *gen, struct gen_type *type, const struct doc
         field->name = member->key;
         field->c_name = gen_snake(gen->arena, member->key);
         field->is_optional = !is_required(schema, member->key);
-        limen_str inline_name = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(type->c_name), LIMEN_STR_ARG(field->c_name));
+        limen_str inline_name = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(type->c_name),
+                                             LIMEN_STR_ARG(field->c_name));
         if (!describe_field(gen, member, inline_name, field))
             return false;
     }
@@ -279,7 +284,8 @@ static struct gen_type *new_struct(struct gen *gen, limen_str c_name, size_t fie
 }
 
 /* Adds the member `path`, `query`, `header` or `cookie`, when the operation has such parameters. */
-static bool add_group(struct gen *gen, struct gen_type *input, const struct operation *operation, enum parameter_in in, limen_str name)
+static bool add_group(struct gen *gen, struct gen_type *input, const struct operation *operation, enum parameter_in in,
+                      limen_str name)
 {
     struct gen_type *group = NULL;
     for (uint32_t i = 0; i < operation->parameter_count; i++) {
@@ -287,7 +293,8 @@ static bool add_group(struct gen *gen, struct gen_type *input, const struct oper
         if (parameter->in != in)
             continue;
         if (group == NULL)
-            group = new_struct(gen, arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(input->c_name), LIMEN_STR_ARG(name)),
+            group = new_struct(gen,
+                               arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(input->c_name), LIMEN_STR_ARG(name)),
                                operation->parameter_count, parameter->node);
         if (group == NULL)
             return false;
@@ -295,14 +302,17 @@ static bool add_group(struct gen *gen, struct gen_type *input, const struct oper
         field->name = parameter->name;
         field->c_name = gen_snake(gen->arena, parameter->name);
         field->is_optional = !parameter->is_required;
-        limen_str inline_name = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(group->c_name), LIMEN_STR_ARG(field->c_name));
+        limen_str inline_name = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(group->c_name),
+                                             LIMEN_STR_ARG(field->c_name));
         if (!describe_field(gen, parameter->schema_node, inline_name, field))
             return false;
     }
     if (group == NULL)
         return true;
     append_type(gen, group);
-    input->fields[input->count++] = (struct gen_field){ .name = name, .c_name = name, .kind = LIMEN_OBJECT, .type = group };
+    input->fields[input->count++] = (struct gen_field){
+        .name = name, .c_name = name, .kind = LIMEN_OBJECT, .type = group
+    };
     return true;
 }
 
@@ -314,15 +324,18 @@ static bool add_body(struct gen *gen, struct gen_type *input, const struct opera
     field->name = LIMEN_STR("body");
     field->c_name = field->name;
     field->is_optional = !operation->body_required;
-    return describe_field(gen, operation->body_node, arena_printf(gen->arena, "%.*s_body", LIMEN_STR_ARG(input->c_name)), field);
+    return describe_field(gen, operation->body_node,
+                          arena_printf(gen->arena, "%.*s_body", LIMEN_STR_ARG(input->c_name)), field);
 }
 
 static struct gen_type *build_input(struct gen *gen, const struct operation *operation)
 {
     limen_str name = gen_snake(gen->arena, operation->id);
-    if (!gen_reserve(gen, name, arena_printf(gen->arena, "the operation '%.*s'", LIMEN_STR_ARG(operation->id)), operation->node))
+    if (!gen_reserve(gen, name, arena_printf(gen->arena, "the operation '%.*s'", LIMEN_STR_ARG(operation->id)),
+                     operation->node))
         return NULL;
-    struct gen_type *input = new_struct(gen, arena_printf(gen->arena, "%.*s_in", LIMEN_STR_ARG(name)), 5, operation->node);
+    struct gen_type *input = new_struct(gen, arena_printf(gen->arena, "%.*s_in", LIMEN_STR_ARG(name)), 5,
+                                        operation->node);
     bool ok = input != NULL && add_group(gen, input, operation, PARAMETER_PATH, LIMEN_STR("path"))
         && add_group(gen, input, operation, PARAMETER_QUERY, LIMEN_STR("query"))
         && add_group(gen, input, operation, PARAMETER_HEADER, LIMEN_STR("header"))
@@ -333,12 +346,15 @@ static struct gen_type *build_input(struct gen *gen, const struct operation *ope
     return input;
 }
 
-const struct gen_type *gen_reply_type(struct gen *gen, const struct operation *operation, const struct reply_spec *reply)
+const struct gen_type *gen_reply_type(struct gen *gen, const struct operation *operation,
+                                      const struct reply_spec *reply)
 {
     const struct doc_node *schema = deref(gen, reply->schema_node);
     if (schema == NULL || kind_of(schema) != LIMEN_OBJECT)
         return NULL;
-    return type_for(gen, schema, arena_printf(gen->arena, "%.*s_%d_body", LIMEN_STR_ARG(gen_snake(gen->arena, operation->id)), reply->status));
+    return type_for(
+        gen, schema,
+        arena_printf(gen->arena, "%.*s_%d_body", LIMEN_STR_ARG(gen_snake(gen->arena, operation->id)), reply->status));
 }
 
 bool gen_build_types(struct gen *gen)
@@ -357,7 +373,8 @@ bool gen_build_types(struct gen *gen)
             if (!reply->has_body || reply->is_problem || gen_reply_type(gen, operation, reply) != NULL)
                 continue;
             diags_add(gen->diags, &contract->doc, reply->schema_node, LIMEN_STR("declare an object with `properties`"),
-                      "the reply %d of '%.*s' is no object, and C code cannot make it", reply->status, LIMEN_STR_ARG(operation->id));
+                      "the reply %d of '%.*s' is no object, and C code cannot make it", reply->status,
+                      LIMEN_STR_ARG(operation->id));
             return false;
         }
     }

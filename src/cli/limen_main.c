@@ -5,14 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char usage[] =
-    "usage: limen COMMAND [OPTION…]      (limen COMMAND --help tells more)\n"
-    "\n"
-    "  check     hold a contract against every rule; --report prints the boundary on one page\n"
-    "  gen       write the C side of a contract and its statements\n"
-    "  migrate   show or apply a database's migrations\n"
-    "\n"
-    "An app's own binary has run, check and migrate.\n";
+static const char usage[] = "usage: limen COMMAND [OPTION…]      (limen COMMAND --help tells more)\n"
+                            "\n"
+                            "  check     hold a contract against every rule; --report prints the boundary on one page\n"
+                            "  gen       write the C side of a contract and its statements\n"
+                            "  migrate   show or apply a database's migrations\n"
+                            "\n"
+                            "An app's own binary has run, check and migrate.\n";
 
 int main(int argc, char **argv)
 {

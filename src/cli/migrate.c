@@ -24,8 +24,10 @@ struct migrate_options {
 static bool parse_options(int argc, char **argv, struct migrate_options *options)
 {
     static const struct option names[] = {
-        { "database", required_argument, NULL, 'd' }, { "migrations", required_argument, NULL, 'm' },
-        { "apply", no_argument, NULL, 'a' },          { "help", no_argument, NULL, 'h' },
+        { "database", required_argument, NULL, 'd' },
+        { "migrations", required_argument, NULL, 'm' },
+        { "apply", no_argument, NULL, 'a' },
+        { "help", no_argument, NULL, 'h' },
         { 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
@@ -49,7 +51,8 @@ static bool parse_options(int argc, char **argv, struct migrate_options *options
     return optind == argc;
 }
 
-static int migrate(const char *database, const struct limen_file *files, size_t count, bool applies, struct arena *arena)
+static int migrate(const char *database, const struct limen_file *files, size_t count, bool applies,
+                   struct arena *arena)
 {
     struct diags errors, warnings;
     struct buf text;
@@ -80,7 +83,9 @@ int migrate_main(int argc, char **argv, const struct limen_app *app)
     }
     ok = options.folder == NULL || files_read_folder(options.folder, ".sql", &arena, &files, &count);
     const struct limen_file *chosen = options.folder == NULL ? app->migrations : files;
-    int code = ok ? migrate(options.database, chosen, options.folder == NULL ? app->migration_count : count, options.applies, &arena) : 2;
+    int code = ok ? migrate(options.database, chosen, options.folder == NULL ? app->migration_count : count,
+                            options.applies, &arena)
+                  : 2;
     arena_release(&arena);
     return code;
 }

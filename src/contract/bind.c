@@ -85,7 +85,8 @@ static enum bind_outcome bind_members(const struct limen_shape *shape, const str
         return BIND_SHAPE_DIFFERS;
     for (uint32_t i = 0; i < doc->tape[at].length; i++) {
         const struct limen_field *field = find_field(shape, json_text(&doc->tape[name]), &hint);
-        enum bind_outcome outcome = field == NULL ? BIND_SHAPE_DIFFERS : bind_field(field, doc, name + 1, arena, target);
+        enum bind_outcome outcome = field == NULL ? BIND_SHAPE_DIFFERS
+                                                  : bind_field(field, doc, name + 1, arena, target);
         if (outcome != BIND_OK)
             return outcome;
         name = doc->tape[name + 1].next;
@@ -172,8 +173,8 @@ static enum bind_outcome bind_value(const struct limen_field *field, const struc
     return BIND_SHAPE_DIFFERS;
 }
 
-enum bind_outcome bind_field(const struct limen_field *field, const struct json_doc *doc, uint32_t at, struct arena *arena,
-                             void *ret_struct)
+enum bind_outcome bind_field(const struct limen_field *field, const struct json_doc *doc, uint32_t at,
+                             struct arena *arena, void *ret_struct)
 {
     char *base = ret_struct;
     if (field->is_optional)
@@ -185,8 +186,8 @@ enum bind_outcome bind_field(const struct limen_field *field, const struct json_
     return bind_value(field, doc, at, arena, base + field->offset);
 }
 
-enum bind_outcome bind_object(const struct limen_shape *shape, const struct json_doc *doc, uint32_t at, struct arena *arena,
-                              void *ret_struct)
+enum bind_outcome bind_object(const struct limen_shape *shape, const struct json_doc *doc, uint32_t at,
+                              struct arena *arena, void *ret_struct)
 {
     memset(ret_struct, 0, shape->bytes);
     return bind_members(shape, doc, at, arena, ret_struct);

@@ -13,10 +13,10 @@ struct arena;
 enum bind_outcome { BIND_OK, BIND_SHAPE_DIFFERS, BIND_NO_MEMORY };
 
 /* Fills the struct at `ret_struct`, which is zeroed first; arrays go into the arena. */
-enum bind_outcome bind_object(const struct limen_shape *shape, const struct json_doc *doc, uint32_t at, struct arena *arena,
-                              void *ret_struct) LIMEN_MUST_CHECK;
+enum bind_outcome bind_object(const struct limen_shape *shape, const struct json_doc *doc, uint32_t at,
+                              struct arena *arena, void *ret_struct) LIMEN_MUST_CHECK;
 /* Fills one field of a struct from one value (parameters). The struct was zeroed by the caller. */
-enum bind_outcome bind_field(const struct limen_field *field, const struct json_doc *doc, uint32_t at, struct arena *arena,
-                             void *ret_struct) LIMEN_MUST_CHECK;
+enum bind_outcome bind_field(const struct limen_field *field, const struct json_doc *doc, uint32_t at,
+                             struct arena *arena, void *ret_struct) LIMEN_MUST_CHECK;
 
 #endif

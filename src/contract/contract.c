@@ -36,7 +36,8 @@ static bool read_info(struct loader *loader)
     const struct doc_node *info = get(loader->doc->root, "info");
     const struct doc_node *title = get(info, "title"), *version = get(info, "version");
     if (title == NULL || version == NULL)
-        return refuse(loader, info == NULL ? loader->doc->root : info, "add `info: { title: …, version: … }`", "the document has no title or no version");
+        return refuse(loader, info == NULL ? loader->doc->root : info, "add `info: { title: …, version: … }`",
+                      "the document has no title or no version");
     loader->contract->title = title->text;
     loader->contract->version = version->text;
     return true;
@@ -46,7 +47,9 @@ static bool read_address_limit(struct loader *loader)
 {
     const struct doc_node *node = get(loader->doc->root, "x-address-limit");
     struct rate_limit *limit = &loader->contract->address_limit;
-    *limit = (struct rate_limit){ .quota = ADDRESS_QUOTA, .window_us = 60000000, .per = LIMIT_PER_ADDRESS, .name = LIMEN_STR("address") };
+    *limit = (struct rate_limit){
+        .quota = ADDRESS_QUOTA, .window_us = 60000000, .per = LIMIT_PER_ADDRESS, .name = LIMEN_STR("address")
+    };
     loader->contract->policy_count = 1;
     if (node == NULL)
         return true;
@@ -58,9 +61,11 @@ static bool read_address_limit(struct loader *loader)
 
 static bool check_root(struct loader *loader)
 {
-    static const char *const known[] = { "openapi", "info", "jsonSchemaDialect", "servers", "paths", "components", "tags",
-                                         "externalDocs", "security", "x-rate-limit", "x-address-limit", NULL };
-    static const char *const parts[] = { "schemas", "parameters", "responses", "requestBodies", "securitySchemes", "examples", NULL };
+    static const char *const known[] = { "openapi",         "info", "jsonSchemaDialect", "servers",  "paths",
+                                         "components",      "tags", "externalDocs",      "security", "x-rate-limit",
+                                         "x-address-limit", NULL };
+    static const char *const parts[] = { "schemas",         "parameters", "responses", "requestBodies",
+                                         "securitySchemes", "examples",   NULL };
     const struct doc_node *components = get(loader->doc->root, "components");
     bool ok = check_members(loader, loader->doc->root, known, "an OpenAPI document") && check_version(loader);
     if (components != NULL)
@@ -84,9 +89,13 @@ static bool compile_components(struct loader *loader)
 
 static enum http_method method_of_member(limen_str name)
 {
-    static const struct { limen_str name; enum http_method method; } methods[] = {
-        { LIMEN_STR_INIT("get"), METHOD_GET },     { LIMEN_STR_INIT("head"), METHOD_HEAD },   { LIMEN_STR_INIT("post"), METHOD_POST },
-        { LIMEN_STR_INIT("put"), METHOD_PUT },     { LIMEN_STR_INIT("patch"), METHOD_PATCH }, { LIMEN_STR_INIT("delete"), METHOD_DELETE },
+    static const struct {
+        limen_str name;
+        enum http_method method;
+    } methods[] = {
+        { LIMEN_STR_INIT("get"), METHOD_GET },     { LIMEN_STR_INIT("head"), METHOD_HEAD },
+        { LIMEN_STR_INIT("post"), METHOD_POST },   { LIMEN_STR_INIT("put"), METHOD_PUT },
+        { LIMEN_STR_INIT("patch"), METHOD_PATCH }, { LIMEN_STR_INIT("delete"), METHOD_DELETE },
     };
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
         if (str_equal(name, methods[i].name))
@@ -97,7 +106,8 @@ static enum http_method method_of_member(limen_str name)
 
 static bool read_path_item(struct loader *loader, const struct doc_node *item)
 {
-    static const char *const known[] = { "summary", "description", "parameters", "get", "head", "post", "put", "patch", "delete", NULL };
+    static const char *const known[] = { "summary", "description", "parameters", "get",    "head",
+                                         "post",    "put",         "patch",      "delete", NULL };
     struct contract *contract = loader->contract;
     bool ok = check_members(loader, item, known, "a path");
     for (size_t i = 0; ok && i < item->count; i++) {
@@ -105,7 +115,8 @@ static bool read_path_item(struct loader *loader, const struct doc_node *item)
         if (method == METHOD_UNKNOWN)
             continue;
         if (contract->operation_count == LIMIT_OPERATIONS)
-            return refuse(loader, item->items[i], "split the contract", "there are more than %u operations", LIMIT_OPERATIONS);
+            return refuse(loader, item->items[i], "split the contract", "there are more than %u operations",
+                          LIMIT_OPERATIONS);
         struct operation *operation = &contract->operations[contract->operation_count];
         operation->index = contract->operation_count++;
         operation->method = method;
@@ -129,7 +140,8 @@ static bool read_paths(struct loader *loader)
     if (paths == NULL || paths->kind != DOC_OBJECT || paths->count == 0)
         return refuse(loader, loader->doc->root, "add `paths`", "the document has no paths");
     size_t most = count_members(paths);
-    loader->contract->operations = ARENA_NEW_ARRAY(loader->arena, struct operation, most < LIMIT_OPERATIONS ? most + 1 : LIMIT_OPERATIONS);
+    loader->contract->operations = ARENA_NEW_ARRAY(loader->arena, struct operation,
+                                                   most < LIMIT_OPERATIONS ? most + 1 : LIMIT_OPERATIONS);
     if (loader->contract->operations == NULL)
         return refuse(loader, paths, "", "memory is out");
     for (size_t i = 0; i < paths->count; i++)
@@ -154,10 +166,11 @@ static bool match_the_same(const struct operation *a, const struct operation *b)
 static bool check_pair(struct loader *loader, const struct operation *a, const struct operation *b)
 {
     if (str_equal(a->id, b->id))
-        return refuse(loader, b->node, "give each its own", "the operationId '%.*s' stands twice", LIMEN_STR_ARG(b->id));
+        return refuse(loader, b->node, "give each its own", "the operationId '%.*s' stands twice",
+                      LIMEN_STR_ARG(b->id));
     return str_equal(a->path, b->path) || !match_the_same(a, b)
-        || refuse(loader, b->node->parent, "make one path of the two", "'%.*s' and '%.*s' match the same requests", LIMEN_STR_ARG(a->path),
-                  LIMEN_STR_ARG(b->path));
+        || refuse(loader, b->node->parent, "make one path of the two", "'%.*s' and '%.*s' match the same requests",
+                  LIMEN_STR_ARG(a->path), LIMEN_STR_ARG(b->path));
 }
 
 static bool check_pairs(struct loader *loader)
@@ -182,10 +195,13 @@ static bool write_json(struct loader *loader)
     return !text.failed;
 }
 
-bool contract_load(limen_str text, limen_str file, struct arena *arena, struct contract *ret_contract, struct diags *errors, struct diags *warnings)
+bool contract_load(limen_str text, limen_str file, struct arena *arena, struct contract *ret_contract,
+                   struct diags *errors, struct diags *warnings)
 {
     *ret_contract = (struct contract){ 0 };
-    struct loader loader = { .contract = ret_contract, .doc = &ret_contract->doc, .arena = arena, .errors = errors, .warnings = warnings };
+    struct loader loader = {
+        .contract = ret_contract, .doc = &ret_contract->doc, .arena = arena, .errors = errors, .warnings = warnings
+    };
     size_t before = errors->count;
     if (!doc_parse(text, file, arena, &ret_contract->doc, errors))
         return false;

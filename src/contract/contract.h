@@ -39,8 +39,8 @@ struct rate_limit {
     uint32_t quota;
     int64_t window_us;
     enum limit_per per;
-    limen_str name;   /* for the RateLimit fields: the operation's id, or "address" */
-    uint32_t policy;  /* unique number in the contract; 0 is contract.address_limit */
+    limen_str name;  /* for the RateLimit fields: the operation's id, or "address" */
+    uint32_t policy; /* unique number in the contract; 0 is contract.address_limit */
 };
 
 enum parameter_in { PARAMETER_PATH, PARAMETER_QUERY, PARAMETER_HEADER, PARAMETER_COOKIE };
@@ -58,17 +58,17 @@ struct parameter {
 struct reply_spec {
     int status;
     bool has_body;
-    bool is_problem;               /* application/problem+json */
+    bool is_problem; /* application/problem+json */
     limen_str media_type;
-    const struct schema *schema;   /* NULL without body */
+    const struct schema *schema;        /* NULL without body */
     const struct doc_node *schema_node; /* as written: may be a $ref */
 };
 
 /* One piece of a path template. */
 struct path_segment {
-    limen_str literal;     /* when is_parameter is false; percent-decoded */
-    bool is_parameter;     /* the whole segment is {name} */
-    uint32_t parameter;    /* index in operation.parameters */
+    limen_str literal;  /* when is_parameter is false; percent-decoded */
+    bool is_parameter;  /* the whole segment is {name} */
+    uint32_t parameter; /* index in operation.parameters */
 };
 
 struct operation {
@@ -80,25 +80,25 @@ struct operation {
     uint32_t segment_count;
     const struct doc_node *node;
 
-    bool is_public;                 /* security: [] */
+    bool is_public; /* security: [] */
     struct requirement *requirements;
     uint32_t requirement_count;
     struct rate_limit *limits;
     uint32_t limit_count;
-    bool needs_key;                 /* x-idempotency: required */
-    bool is_interactive;            /* x-interactive: true */
-    int64_t timeout_us;             /* x-timeout; default 10 s */
+    bool needs_key;      /* x-idempotency: required */
+    bool is_interactive; /* x-interactive: true */
+    int64_t timeout_us;  /* x-timeout; default 10 s */
 
     struct parameter *parameters;
     uint32_t parameter_count;
 
     bool has_body, body_required;
-    limen_str body_media_type;      /* application/json in this version */
+    limen_str body_media_type; /* application/json in this version */
     const struct schema *body;
     const struct doc_node *body_node; /* as written: may be a $ref */
-    size_t body_ceiling;            /* bytes; LIMIT_BODY_BYTES, or x-max-body */
+    size_t body_ceiling;              /* bytes; LIMIT_BODY_BYTES, or x-max-body */
 
-    struct reply_spec *replies;     /* by rising status */
+    struct reply_spec *replies; /* by rising status */
     uint32_t reply_count;
 };
 
@@ -112,7 +112,8 @@ struct contract {
     uint32_t scheme_count;
     limen_str roles[LIMIT_ROLES]; /* of all schemes; a role's bit is its index */
     uint32_t role_count;
-    struct rate_limit address_limit; /* root `x-address-limit: 6000/minute`, counted before routing; default 6000/minute */
+    struct rate_limit
+        address_limit; /* root `x-address-limit: 6000/minute`, counted before routing; default 6000/minute */
     uint32_t policy_count;
     limen_str json; /* the document as compact JSON, served at /openapi.json */
 };

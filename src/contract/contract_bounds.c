@@ -57,7 +57,8 @@ static bool check_number(struct loader *loader, const struct doc_node *schema)
     bool has_least = get(schema, "minimum") != NULL || get(schema, "exclusiveMinimum") != NULL;
     bool has_most = get(schema, "maximum") != NULL || get(schema, "exclusiveMaximum") != NULL;
     return (has_least && has_most)
-        || refuse(loader, schema, "add `minimum` and `maximum`", "the number '%.*s' has no bounds", LIMEN_STR_ARG(label(schema)));
+        || refuse(loader, schema, "add `minimum` and `maximum`", "the number '%.*s' has no bounds",
+                  LIMEN_STR_ARG(label(schema)));
 }
 
 static bool check_each(struct loader *loader, const struct doc_node *list, bool is_part)
@@ -85,8 +86,8 @@ static bool check_object(struct loader *loader, const struct doc_node *schema, b
     bool is_closed = is_false(get(schema, "additionalProperties")) || is_false(get(schema, "unevaluatedProperties"));
     bool ok = check_each(loader, get(schema, "properties"), /* is_part= */ false);
     if (!is_closed && !is_part)
-        return refuse(loader, schema, "add `additionalProperties: false`", "the object '%.*s' admits members that it does not declare",
-                      LIMEN_STR_ARG(label(schema)));
+        return refuse(loader, schema, "add `additionalProperties: false`",
+                      "the object '%.*s' admits members that it does not declare", LIMEN_STR_ARG(label(schema)));
     return ok;
 }
 
@@ -131,7 +132,9 @@ static bool check_schema(struct loader *loader, const struct doc_node *schema, b
     const struct doc_node *any = get(schema, "anyOf"), *one = get(schema, "oneOf");
     bool is_composed = reference != NULL || all != NULL || any != NULL || one != NULL;
     if (get(schema, "type") == NULL && !is_composed)
-        return is_part || refuse(loader, schema, "add `type`", "the schema '%.*s' admits values of any type", LIMEN_STR_ARG(label(schema)));
+        return is_part
+            || refuse(loader, schema, "add `type`", "the schema '%.*s' admits values of any type",
+                      LIMEN_STR_ARG(label(schema)));
     bool ok = true;
     if (reference != NULL) {
         const struct doc_node *target = follow(loader, schema);
@@ -141,9 +144,11 @@ static bool check_schema(struct loader *loader, const struct doc_node *schema, b
     ok = check_each(loader, all, /* is_part= */ true) && ok;
     ok = check_each(loader, any, is_part || is_closed) && ok;
     ok = check_each(loader, one, is_part || is_closed) && ok;
-    if (all != NULL && !is_closed && !is_part && !is_false(get(schema, "additionalProperties")) && !has_type(schema, "string"))
-        ok = refuse(loader, schema, "add `unevaluatedProperties: false`", "the composed object '%.*s' admits members that it does not declare",
-                    LIMEN_STR_ARG(label(schema))) && ok;
+    if (all != NULL && !is_closed && !is_part && !is_false(get(schema, "additionalProperties"))
+        && !has_type(schema, "string"))
+        ok = refuse(loader, schema, "add `unevaluatedProperties: false`",
+                    "the composed object '%.*s' admits members that it does not declare", LIMEN_STR_ARG(label(schema)))
+            && ok;
     return check_types(loader, schema, is_part) && ok;
 }
 

@@ -24,7 +24,8 @@ struct loader {
 };
 
 /* Adds a refusal; always false, so that a rule can return it. */
-bool refuse(struct loader *loader, const struct doc_node *node, const char *mend, const char *format, ...) LIMEN_PRINTF(4, 5);
+bool refuse(struct loader *loader, const struct doc_node *node, const char *mend, const char *format, ...)
+    LIMEN_PRINTF(4, 5);
 
 /* Every member must be one of `known` (NULL-terminated); the nearest known one is the mend. */
 bool check_members(struct loader *loader, const struct doc_node *node, const char *const *known, const char *what);
@@ -45,6 +46,7 @@ bool read_roles(struct loader *loader, const struct doc_node *node, uint32_t *re
 bool check_bounds(struct loader *loader, const struct doc_node *schema);
 
 /* contract_operation.c: one method of one path. */
-bool read_operation(struct loader *loader, const struct doc_node *path_item, const struct doc_node *node, struct operation *operation);
+bool read_operation(struct loader *loader, const struct doc_node *path_item, const struct doc_node *node,
+                    struct operation *operation);
 
 #endif

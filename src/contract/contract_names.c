@@ -80,8 +80,9 @@ bool check_members(struct loader *loader, const struct doc_node *node, const cha
         if (is_known(name, known))
             continue;
         const char *near = nearest(name, known);
-        limen_str mend = near == NULL ? LIMEN_STR("remove it: what Limen does not understand does not start")
-                                      : arena_printf(loader->arena, "did you mean `%s`? what Limen does not understand does not start", near);
+        limen_str mend = near == NULL
+            ? LIMEN_STR("remove it: what Limen does not understand does not start")
+            : arena_printf(loader->arena, "did you mean `%s`? what Limen does not understand does not start", near);
         ok = refuse(loader, node->items[i], mend.ptr, "'%.*s' is not known in %s", LIMEN_STR_ARG(name), what);
     }
     return ok;

@@ -20,13 +20,14 @@ static bool read_in(struct loader *loader, const struct doc_node *node, enum par
             return true;
         }
     }
-    return refuse(loader, node, "add `in: path`, `query`, `header` or `cookie`", "a parameter does not say where it stands");
+    return refuse(loader, node, "add `in: path`, `query`, `header` or `cookie`",
+                  "a parameter does not say where it stands");
 }
 
 static bool is_reserved_header(limen_str name)
 {
-    static const char *const reserved[] = { "Accept", "Authorization", "Content-Type", "Content-Length", "Cookie", "Host",
-                                            "Idempotency-Key", "Origin", "Transfer-Encoding" };
+    static const char *const reserved[] = { "Accept", "Authorization",   "Content-Type", "Content-Length",   "Cookie",
+                                            "Host",   "Idempotency-Key", "Origin",       "Transfer-Encoding" };
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
         if (str_equal_nocase(name, str_of(reserved[i])))
             return true;
@@ -40,7 +41,9 @@ static bool is_scalar(struct loader *loader, const struct doc_node *schema, cons
     const struct doc_node *type = get(schema, "type");
     bool is_plain = type != NULL && type->kind == DOC_STRING && !str_equal(type->text, LIMEN_STR("array"))
         && !str_equal(type->text, LIMEN_STR("object")) && !str_equal(type->text, LIMEN_STR("null"));
-    return is_plain || refuse(loader, at, "use a string, integer, number or boolean", "a parameter of this type is not supported yet");
+    return is_plain
+        || refuse(loader, at, "use a string, integer, number or boolean",
+                  "a parameter of this type is not supported yet");
 }
 
 static bool has_default_style(struct loader *loader, const struct doc_node *node, enum parameter_in in)
@@ -53,8 +56,8 @@ static bool has_default_style(struct loader *loader, const struct doc_node *node
 
 static bool read_parameter(struct loader *loader, const struct doc_node *written, struct parameter *parameter)
 {
-    static const char *const known[] = { "name", "in", "description", "required", "deprecated", "schema", "example", "examples",
-                                         "style", "explode", NULL };
+    static const char *const known[] = { "name",    "in",       "description", "required", "deprecated", "schema",
+                                         "example", "examples", "style",       "explode",  NULL };
     const struct doc_node *node = follow(loader, written);
     if (node == NULL || !check_members(loader, node, known, "a parameter") || !read_in(loader, node, &parameter->in))
         return false;
@@ -68,11 +71,13 @@ static bool read_parameter(struct loader *loader, const struct doc_node *written
     parameter->is_required = required != NULL && required->boolean;
     parameter->schema_node = follow(loader, schema);
     if (parameter->in == PARAMETER_PATH && !parameter->is_required)
-        return refuse(loader, node, "add `required: true`", "the path parameter '%.*s' is not required", LIMEN_STR_ARG(name->text));
+        return refuse(loader, node, "add `required: true`", "the path parameter '%.*s' is not required",
+                      LIMEN_STR_ARG(name->text));
     if (parameter->in == PARAMETER_HEADER && is_reserved_header(name->text))
-        return refuse(loader, name, "remove it: the boundary reads this field itself", "the header '%.*s' is no parameter", LIMEN_STR_ARG(name->text));
-    bool ok = parameter->schema_node != NULL && is_scalar(loader, parameter->schema_node, schema) && has_default_style(loader, node, parameter->in)
-        && check_bounds(loader, parameter->schema_node);
+        return refuse(loader, name, "remove it: the boundary reads this field itself",
+                      "the header '%.*s' is no parameter", LIMEN_STR_ARG(name->text));
+    bool ok = parameter->schema_node != NULL && is_scalar(loader, parameter->schema_node, schema)
+        && has_default_style(loader, node, parameter->in) && check_bounds(loader, parameter->schema_node);
     parameter->schema = ok ? schema_compile(loader->contract->schemas, parameter->schema_node, loader->errors) : NULL;
     return parameter->schema != NULL;
 }
@@ -101,7 +106,8 @@ static bool add_parameters(struct loader *loader, const struct doc_node *list, s
         if (old != NULL && is_own && (uint32_t)(old - operation->parameters) < inherited)
             *old = parameter;
         else if (old != NULL)
-            ok = refuse(loader, list->items[i], "remove one of the two", "the parameter '%.*s' stands twice", LIMEN_STR_ARG(parameter.name));
+            ok = refuse(loader, list->items[i], "remove one of the two", "the parameter '%.*s' stands twice",
+                        LIMEN_STR_ARG(parameter.name));
         else if (operation->parameter_count == LIMIT_PARAMETERS)
             return refuse(loader, list->items[i], "use fewer", "there are more than %u parameters", LIMIT_PARAMETERS);
         else
@@ -117,7 +123,8 @@ static bool read_segment(struct loader *loader, limen_str text, struct operation
     struct path_segment *segment = &operation->segments[operation->segment_count];
     bool opens = str_find_char(text, '{', 0) != SIZE_MAX, closes = str_find_char(text, '}', 0) != SIZE_MAX;
     if (operation->segment_count == LIMIT_PATH_SEGMENTS || text.len == 0)
-        return refuse(loader, operation->node->parent, "write /a/{b} with at most 32 segments", "the path has an empty segment or too many");
+        return refuse(loader, operation->node->parent, "write /a/{b} with at most 32 segments",
+                      "the path has an empty segment or too many");
     operation->segment_count++;
     if (!opens && !closes) {
         segment->literal = text;
@@ -125,11 +132,13 @@ static bool read_segment(struct loader *loader, limen_str text, struct operation
             || refuse(loader, operation->node->parent, "write the decoded characters", "the path is percent-encoded");
     }
     if (text.ptr[0] != '{' || text.ptr[text.len - 1] != '}')
-        return refuse(loader, operation->node->parent, "make the parameter a segment of its own", "a path parameter is only a part of its segment");
+        return refuse(loader, operation->node->parent, "make the parameter a segment of its own",
+                      "a path parameter is only a part of its segment");
     limen_str name = str_slice(text, 1, text.len - 1);
     struct parameter *parameter = find_parameter(operation, name, PARAMETER_PATH);
     if (parameter == NULL)
-        return refuse(loader, operation->node, "declare it under `parameters` with `in: path`", "the path parameter '%.*s' is not declared", LIMEN_STR_ARG(name));
+        return refuse(loader, operation->node, "declare it under `parameters` with `in: path`",
+                      "the path parameter '%.*s' is not declared", LIMEN_STR_ARG(name));
     segment->is_parameter = true;
     segment->parameter = (uint32_t)(parameter - operation->parameters);
     return true;
@@ -158,7 +167,8 @@ static bool read_path(struct loader *loader, struct operation *operation)
     for (uint32_t i = 0; i < operation->parameter_count; i++) {
         const struct parameter *parameter = &operation->parameters[i];
         if (parameter->in == PARAMETER_PATH && !is_in_path(operation, i))
-            return refuse(loader, parameter->node, "remove it, or write {name} in the path", "the path has no '{%.*s}'", LIMEN_STR_ARG(parameter->name));
+            return refuse(loader, parameter->node, "remove it, or write {name} in the path", "the path has no '{%.*s}'",
+                          LIMEN_STR_ARG(parameter->name));
     }
     return true;
 }
@@ -201,18 +211,21 @@ static bool read_body(struct loader *loader, struct operation *operation)
     if (written == NULL)
         return true;
     if (operation->method != METHOD_POST && operation->method != METHOD_PUT && operation->method != METHOD_PATCH)
-        return refuse(loader, written, "use POST, PUT or PATCH", "a %.*s has no body", LIMEN_STR_ARG(method_name(operation->method)));
+        return refuse(loader, written, "use POST, PUT or PATCH", "a %.*s has no body",
+                      LIMEN_STR_ARG(method_name(operation->method)));
     const struct doc_node *node = follow(loader, written);
     if (node == NULL || !check_members(loader, node, known, "a request body"))
         return false;
     const struct doc_node *content = get(node, "content"), *required = get(node, "required");
     if (content == NULL)
-        return refuse(loader, node, "add `content`", "the request body of '%.*s' has no content", LIMEN_STR_ARG(operation->id));
+        return refuse(loader, node, "add `content`", "the request body of '%.*s' has no content",
+                      LIMEN_STR_ARG(operation->id));
     const struct doc_node *media = only_media_type(loader, content);
     if (media == NULL)
         return false;
     if (!str_equal(media->key, LIMEN_STR("application/json")))
-        return refuse(loader, media, "use application/json", "the media type '%.*s' is not supported yet", LIMEN_STR_ARG(media->key));
+        return refuse(loader, media, "use application/json", "the media type '%.*s' is not supported yet",
+                      LIMEN_STR_ARG(media->key));
     operation->has_body = true;
     operation->body_required = required != NULL && required->boolean;
     operation->body_media_type = media->key;
@@ -230,10 +243,11 @@ static bool read_reply_content(struct loader *loader, const struct doc_node *con
         return false;
     reply->is_problem = str_equal(media->key, LIMEN_STR("application/problem+json"));
     if (!reply->is_problem && !str_equal(media->key, LIMEN_STR("application/json")))
-        return refuse(loader, media, "use application/json, or application/problem+json for errors", "the media type '%.*s' is not supported yet",
-                      LIMEN_STR_ARG(media->key));
+        return refuse(loader, media, "use application/json, or application/problem+json for errors",
+                      "the media type '%.*s' is not supported yet", LIMEN_STR_ARG(media->key));
     if (reply->is_problem != (reply->status >= 400))
-        return refuse(loader, media, "errors are application/problem+json, and nothing else is", "the reply %d has the wrong media type", reply->status);
+        return refuse(loader, media, "errors are application/problem+json, and nothing else is",
+                      "the reply %d has the wrong media type", reply->status);
     reply->has_body = true;
     reply->media_type = media->key;
     reply->schema_node = get(media, "schema");
@@ -241,13 +255,14 @@ static bool read_reply_content(struct loader *loader, const struct doc_node *con
     return reply->schema != NULL;
 }
 
-static bool read_reply(struct loader *loader, const struct operation *operation, const struct doc_node *written, struct reply_spec *reply)
+static bool read_reply(struct loader *loader, const struct operation *operation, const struct doc_node *written,
+                       struct reply_spec *reply)
 {
     static const char *const known[] = { "description", "content", NULL };
     int64_t status;
     if (!str_to_int64(written->key, &status) || status < 200 || status > 599)
-        return refuse(loader, written, "name each status, such as '404'", "the reply '%.*s' of '%.*s' is no status", LIMEN_STR_ARG(written->key),
-                      LIMEN_STR_ARG(operation->id));
+        return refuse(loader, written, "name each status, such as '404'", "the reply '%.*s' of '%.*s' is no status",
+                      LIMEN_STR_ARG(written->key), LIMEN_STR_ARG(operation->id));
     const struct doc_node *node = follow(loader, written);
     if (node == NULL || !check_members(loader, node, known, "a response"))
         return false;
@@ -255,7 +270,9 @@ static bool read_reply(struct loader *loader, const struct operation *operation,
     const struct doc_node *content = get(node, "content");
     bool is_empty = status == 204 || status == 205 || status == 304;
     if (content == NULL)
-        return is_empty || refuse(loader, written, "add `content` with a schema", "the reply %d of '%.*s' has no schema", (int)status, LIMEN_STR_ARG(operation->id));
+        return is_empty
+            || refuse(loader, written, "add `content` with a schema", "the reply %d of '%.*s' has no schema",
+                      (int)status, LIMEN_STR_ARG(operation->id));
     if (is_empty)
         return refuse(loader, content, "remove `content`", "a %d has no body", (int)status);
     return read_reply_content(loader, content, reply);
@@ -266,7 +283,8 @@ static bool read_replies(struct loader *loader, struct operation *operation)
     const struct doc_node *responses = get(operation->node, "responses");
     bool ok = true, has_success = false;
     if (responses == NULL || responses->kind != DOC_OBJECT)
-        return refuse(loader, operation->node, "add `responses`", "operation '%.*s' does not say what comes out", LIMEN_STR_ARG(operation->id));
+        return refuse(loader, operation->node, "add `responses`", "operation '%.*s' does not say what comes out",
+                      LIMEN_STR_ARG(operation->id));
     if (responses->count > LIMIT_REPLIES)
         return refuse(loader, responses, "use fewer", "there are more than %u replies", LIMIT_REPLIES);
     operation->replies = ARENA_NEW_ARRAY(loader->arena, struct reply_spec, responses->count);
@@ -280,7 +298,8 @@ static bool read_replies(struct loader *loader, struct operation *operation)
         has_success = has_success || reply->status < 300;
     }
     if (ok && !has_success)
-        return refuse(loader, responses, "add the reply of a success", "operation '%.*s' has no reply 2xx", LIMEN_STR_ARG(operation->id));
+        return refuse(loader, responses, "add the reply of a success", "operation '%.*s' has no reply 2xx",
+                      LIMEN_STR_ARG(operation->id));
     return ok;
 }
 
@@ -315,21 +334,26 @@ static bool read_idempotency(struct loader *loader, struct operation *operation)
     if (node == NULL)
         return true;
     if (!str_equal(node->text, LIMEN_STR("required")))
-        return refuse(loader, node, "write `required`, or remove it", "x-idempotency is '%.*s'", LIMEN_STR_ARG(node->text));
+        return refuse(loader, node, "write `required`, or remove it", "x-idempotency is '%.*s'",
+                      LIMEN_STR_ARG(node->text));
     if (operation->is_public)
-        return refuse(loader, node, "demand a credential, or remove it", "a public operation has no keys: strangers would share them");
+        return refuse(loader, node, "demand a credential, or remove it",
+                      "a public operation has no keys: strangers would share them");
     if (method_is_safe(operation->method))
-        return refuse(loader, node, "remove it", "a %.*s changes nothing and needs no key", LIMEN_STR_ARG(method_name(operation->method)));
+        return refuse(loader, node, "remove it", "a %.*s changes nothing and needs no key",
+                      LIMEN_STR_ARG(method_name(operation->method)));
     operation->needs_key = true;
     return true;
 }
 
 static bool read_extensions(struct loader *loader, struct operation *operation)
 {
-    const struct doc_node *timeout = get(operation->node, "x-timeout"), *interactive = get(operation->node, "x-interactive");
+    const struct doc_node *timeout = get(operation->node, "x-timeout"),
+                          *interactive = get(operation->node, "x-interactive");
     operation->timeout_us = DEFAULT_TIMEOUT_US;
     if (interactive != NULL && interactive->boolean)
-        return refuse(loader, interactive, "read first, then queue what changes", "interactive transactions are not supported yet");
+        return refuse(loader, interactive, "read first, then queue what changes",
+                      "interactive transactions are not supported yet");
     return (timeout == NULL || read_duration(loader, timeout, &operation->timeout_us)) && read_limits(loader, operation)
         && read_idempotency(loader, operation);
 }
@@ -342,19 +366,25 @@ static bool read_id(struct loader *loader, struct operation *operation)
     operation->id = id->text;
     bool is_name = id->text.len > 0 && id->text.len <= 64 && isalpha((unsigned char)id->text.ptr[0]);
     for (size_t i = 0; i < id->text.len; i++)
-        is_name = is_name && (isalnum((unsigned char)id->text.ptr[i]) || id->text.ptr[i] == '_' || id->text.ptr[i] == '-');
-    return is_name || refuse(loader, id, "use letters, digits, '_' and '-', a letter first", "the operationId cannot name a handler");
+        is_name = is_name
+            && (isalnum((unsigned char)id->text.ptr[i]) || id->text.ptr[i] == '_' || id->text.ptr[i] == '-');
+    return is_name
+        || refuse(loader, id, "use letters, digits, '_' and '-', a letter first",
+                  "the operationId cannot name a handler");
 }
 
-bool read_operation(struct loader *loader, const struct doc_node *path_item, const struct doc_node *node, struct operation *operation)
+bool read_operation(struct loader *loader, const struct doc_node *path_item, const struct doc_node *node,
+                    struct operation *operation)
 {
-    static const char *const known[] = { "tags", "summary", "description", "externalDocs", "operationId", "parameters", "requestBody",
-                                         "responses", "deprecated", "security", "x-rate-limit", "x-idempotency", "x-timeout",
-                                         "x-interactive", "x-max-body", NULL };
+    static const char *const known[] = { "tags",        "summary",       "description",  "externalDocs",
+                                         "operationId", "parameters",    "requestBody",  "responses",
+                                         "deprecated",  "security",      "x-rate-limit", "x-idempotency",
+                                         "x-timeout",   "x-interactive", "x-max-body",   NULL };
     operation->node = node;
     operation->path = path_item->key;
     operation->parameters = ARENA_NEW_ARRAY(loader->arena, struct parameter, LIMIT_PARAMETERS);
-    if (operation->parameters == NULL || !check_members(loader, node, known, "an operation") || !read_id(loader, operation))
+    if (operation->parameters == NULL || !check_members(loader, node, known, "an operation")
+        || !read_id(loader, operation))
         return false;
     /* All parts are looked at, so that one run names all faults. */
     bool ok = read_security(loader, operation);

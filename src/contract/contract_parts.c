@@ -7,7 +7,10 @@
 
 static int64_t window_of(limen_str unit)
 {
-    static const struct { limen_str name; int64_t us; } units[] = {
+    static const struct {
+        limen_str name;
+        int64_t us;
+    } units[] = {
         { LIMEN_STR_INIT("second"), 1000000 },
         { LIMEN_STR_INIT("minute"), 60 * 1000000LL },
         { LIMEN_STR_INIT("hour"), 3600 * 1000000LL },
@@ -64,7 +67,8 @@ bool read_duration(struct loader *loader, const struct doc_node *node, int64_t *
     else
         ok = false;
     if (!ok || number > MOST_TIMEOUT_US)
-        return refuse(loader, node, "write it as `5s` or `500ms`, at most 60s", "'%.*s' is no timeout", LIMEN_STR_ARG(node->text));
+        return refuse(loader, node, "write it as `5s` or `500ms`, at most 60s", "'%.*s' is no timeout",
+                      LIMEN_STR_ARG(node->text));
     *ret_us = number;
     return true;
 }
@@ -73,7 +77,8 @@ bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_
 {
     int64_t number = 0, factor = 0;
     limen_str unit = { 0 };
-    bool ok = (node->kind == DOC_STRING || node->kind == DOC_INT) && split_number(node->text, &number, &unit) && number >= 1;
+    bool ok = (node->kind == DOC_STRING || node->kind == DOC_INT) && split_number(node->text, &number, &unit)
+        && number >= 1;
     if (unit.len == 0)
         factor = 1;
     else if (str_equal(unit, LIMEN_STR("KiB")))
@@ -81,7 +86,8 @@ bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_
     else if (str_equal(unit, LIMEN_STR("MiB")))
         factor = 1024 * 1024;
     if (!ok || factor == 0 || number > (int64_t)LIMIT_BODY_BYTES_MOST / factor)
-        return refuse(loader, node, "write it as `64KiB` or `2MiB`, at most 4MiB", "'%.*s' is no size of a body", LIMEN_STR_ARG(node->text));
+        return refuse(loader, node, "write it as `64KiB` or `2MiB`, at most 4MiB", "'%.*s' is no size of a body",
+                      LIMEN_STR_ARG(node->text));
     *ret_bytes = (size_t)(number * factor);
     return true;
 }
@@ -105,8 +111,8 @@ bool read_roles(struct loader *loader, const struct doc_node *node, uint32_t *re
     for (size_t i = 0; i < node->count; i++) {
         uint32_t bit = node->items[i]->kind == DOC_STRING ? contract_role(loader->contract, node->items[i]->text) : 0;
         if (bit == 0)
-            return refuse(loader, node->items[i], "name it in the scheme's `x-roles`, or correct it", "no scheme knows the role '%.*s'",
-                          LIMEN_STR_ARG(node->items[i]->text));
+            return refuse(loader, node->items[i], "name it in the scheme's `x-roles`, or correct it",
+                          "no scheme knows the role '%.*s'", LIMEN_STR_ARG(node->items[i]->text));
         *ret_mask |= bit;
     }
     return true;
@@ -141,9 +147,11 @@ static bool read_first_account(struct loader *loader, const struct doc_node *nod
     const struct doc_node *roles = doc_get(node, LIMEN_STR("roles"));
     if (!check_members(loader, node, known, "x-first-account"))
         return false;
-    if (id == NULL || email == NULL || roles == NULL || id->kind != DOC_STRING || email->kind != DOC_STRING || id->text.len == 0
-        || id->text.len > 40 || email->text.len > 254 || str_find_char(email->text, '@', 0) == SIZE_MAX)
-        return refuse(loader, node, "write { id: acc_admin, email: admin@example.com, roles: [admin] }", "x-first-account needs id, email and roles");
+    if (id == NULL || email == NULL || roles == NULL || id->kind != DOC_STRING || email->kind != DOC_STRING
+        || id->text.len == 0 || id->text.len > 40 || email->text.len > 254
+        || str_find_char(email->text, '@', 0) == SIZE_MAX)
+        return refuse(loader, node, "write { id: acc_admin, email: admin@example.com, roles: [admin] }",
+                      "x-first-account needs id, email and roles");
     scheme->has_first_account = true;
     scheme->first_id = id->text;
     scheme->first_email = email->text;
@@ -152,16 +160,20 @@ static bool read_first_account(struct loader *loader, const struct doc_node *nod
 
 static bool read_scheme(struct loader *loader, const struct doc_node *member, struct security_scheme *scheme)
 {
-    static const char *const known[] = { "type", "in", "name", "description", "x-roles", "x-sign-up-roles", "x-first-account", NULL };
+    static const char *const known[] = {
+        "type", "in", "name", "description", "x-roles", "x-sign-up-roles", "x-first-account", NULL
+    };
     const struct doc_node *node = follow(loader, member);
     if (node == NULL || !check_members(loader, node, known, "a security scheme"))
         return false;
     const struct doc_node *type = doc_get(node, LIMEN_STR("type")), *in = doc_get(node, LIMEN_STR("in"));
-    const struct doc_node *name = doc_get(node, LIMEN_STR("name")), *roles = doc_get(node, LIMEN_STR("x-sign-up-roles"));
-    bool is_cookie = type != NULL && str_equal(type->text, LIMEN_STR("apiKey")) && in != NULL && str_equal(in->text, LIMEN_STR("cookie"));
+    const struct doc_node *name = doc_get(node, LIMEN_STR("name")),
+                          *roles = doc_get(node, LIMEN_STR("x-sign-up-roles"));
+    bool is_cookie = type != NULL && str_equal(type->text, LIMEN_STR("apiKey")) && in != NULL
+        && str_equal(in->text, LIMEN_STR("cookie"));
     if (!is_cookie || name == NULL)
-        return refuse(loader, member, "use `type: apiKey, in: cookie, name: __Host-session`", "the scheme '%.*s' is not supported yet",
-                      LIMEN_STR_ARG(member->key));
+        return refuse(loader, member, "use `type: apiKey, in: cookie, name: __Host-session`",
+                      "the scheme '%.*s' is not supported yet", LIMEN_STR_ARG(member->key));
     if (!str_starts(name->text, LIMEN_STR("__Host-")) || name->text.len > 64)
         return refuse(loader, name, "call it `__Host-session`: browsers then keep it to this host, over TLS, at path /",
                       "the session cookie's name does not start with __Host-");
@@ -175,7 +187,8 @@ static bool read_scheme(struct loader *loader, const struct doc_node *member, st
 
 bool read_schemes(struct loader *loader)
 {
-    const struct doc_node *schemes = doc_get(doc_get(loader->doc->root, LIMEN_STR("components")), LIMEN_STR("securitySchemes"));
+    const struct doc_node *schemes = doc_get(doc_get(loader->doc->root, LIMEN_STR("components")),
+                                             LIMEN_STR("securitySchemes"));
     bool ok = true;
     if (schemes == NULL)
         return true;
@@ -183,7 +196,8 @@ bool read_schemes(struct loader *loader)
     for (size_t i = 0; i < schemes->count && loader->contract->schemes != NULL; i++)
         ok = read_scheme(loader, schemes->items[i], &loader->contract->schemes[loader->contract->scheme_count++]) && ok;
     if (schemes->count > 1)
-        return refuse(loader, schemes->items[1], "keep the session scheme", "a second security scheme is not supported yet");
+        return refuse(loader, schemes->items[1], "keep the session scheme",
+                      "a second security scheme is not supported yet");
     return ok;
 }
 
@@ -192,9 +206,11 @@ bool read_schemes(struct loader *loader)
 static bool read_requirement(struct loader *loader, const struct doc_node *node, struct requirement *requirement)
 {
     if (node->kind == DOC_OBJECT && node->count == 0)
-        return refuse(loader, node, "write `security: []` for a public operation", "an optional credential (`{}`) is not supported yet");
+        return refuse(loader, node, "write `security: []` for a public operation",
+                      "an optional credential (`{}`) is not supported yet");
     if (node->kind != DOC_OBJECT || node->count != 1)
-        return refuse(loader, node, "name one scheme: `- session: [customer]`", "a requirement with several schemes is not supported yet");
+        return refuse(loader, node, "name one scheme: `- session: [customer]`",
+                      "a requirement with several schemes is not supported yet");
     const struct doc_node *member = node->items[0];
     for (uint32_t i = 0; i < loader->contract->scheme_count; i++) {
         if (!str_equal(loader->contract->schemes[i].name, member->key))
@@ -202,8 +218,8 @@ static bool read_requirement(struct loader *loader, const struct doc_node *node,
         requirement->scheme = i;
         return read_roles(loader, member, &requirement->roles);
     }
-    return refuse(loader, member, "declare it under components/securitySchemes, or correct it", "there is no security scheme '%.*s'",
-                  LIMEN_STR_ARG(member->key));
+    return refuse(loader, member, "declare it under components/securitySchemes, or correct it",
+                  "there is no security scheme '%.*s'", LIMEN_STR_ARG(member->key));
 }
 
 bool read_security(struct loader *loader, struct operation *operation)
@@ -213,13 +229,15 @@ bool read_security(struct loader *loader, struct operation *operation)
     if (security == NULL)
         security = doc_get(loader->doc->root, LIMEN_STR("security"));
     if (security == NULL)
-        return refuse(loader, operation->node, "add `security: [{ session: [ROLE] }]`, or `security: []` when everybody may",
+        return refuse(loader, operation->node,
+                      "add `security: [{ session: [ROLE] }]`, or `security: []` when everybody may",
                       "operation '%.*s' does not say who may call it", LIMEN_STR_ARG(operation->id));
     if (security->kind != DOC_ARRAY)
         return refuse(loader, security, "write a list", "`security` is not a list");
     operation->is_public = security->count == 0;
     operation->requirements = ARENA_NEW_ARRAY(loader->arena, struct requirement, security->count);
     for (size_t i = 0; i < security->count && operation->requirements != NULL; i++)
-        ok = read_requirement(loader, security->items[i], &operation->requirements[operation->requirement_count++]) && ok;
+        ok = read_requirement(loader, security->items[i], &operation->requirements[operation->requirement_count++])
+            && ok;
     return ok;
 }

@@ -26,7 +26,8 @@ static struct diag *new_diag(struct diags *diags)
     return &diags->items[diags->count++];
 }
 
-static void add(struct diags *diags, limen_str file, uint32_t line, uint32_t column, limen_str mend, const char *format, va_list args)
+static void add(struct diags *diags, limen_str file, uint32_t line, uint32_t column, limen_str mend, const char *format,
+                va_list args)
 {
     struct diag *diag = new_diag(diags);
     if (diag == NULL)
@@ -40,7 +41,8 @@ static void add(struct diags *diags, limen_str file, uint32_t line, uint32_t col
     };
 }
 
-void diags_add_at(struct diags *diags, limen_str file, uint32_t line, uint32_t column, limen_str mend, const char *format, ...)
+void diags_add_at(struct diags *diags, limen_str file, uint32_t line, uint32_t column, limen_str mend,
+                  const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -48,7 +50,8 @@ void diags_add_at(struct diags *diags, limen_str file, uint32_t line, uint32_t c
     va_end(args);
 }
 
-void diags_add(struct diags *diags, const struct doc *doc, const struct doc_node *node, limen_str mend, const char *format, ...)
+void diags_add(struct diags *diags, const struct doc *doc, const struct doc_node *node, limen_str mend,
+               const char *format, ...)
 {
     va_list args;
     /* A member is shown at its name, anything else at its value. */
@@ -65,8 +68,8 @@ void diags_write(const struct diags *diags, struct buf *out, const char *severit
     const char *tint = str_equal(str_of(severity), LIMEN_STR("error")) ? "\033[31m" : "\033[33m";
     for (size_t i = 0; i < diags->count; i++) {
         const struct diag *diag = &diags->items[i];
-        buf_printf(out, "%.*s:%u:%u: %s%s:%s %.*s\n", LIMEN_STR_ARG(diag->file), diag->line, diag->column, colour ? tint : "",
-                   severity, colour ? "\033[0m" : "", LIMEN_STR_ARG(diag->message));
+        buf_printf(out, "%.*s:%u:%u: %s%s:%s %.*s\n", LIMEN_STR_ARG(diag->file), diag->line, diag->column,
+                   colour ? tint : "", severity, colour ? "\033[0m" : "", LIMEN_STR_ARG(diag->message));
         if (diag->mend.len > 0)
             buf_printf(out, "    mend: %.*s\n", LIMEN_STR_ARG(diag->mend));
     }

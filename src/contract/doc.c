@@ -249,8 +249,9 @@ static bool read_key(struct reader *reader, struct fy_event *event, struct doc_n
 static bool is_new_name(struct reader *reader, struct map *names, struct doc_node *child)
 {
     if (map_get(names, child->key) != NULL) {
-        diags_add_at(reader->diags, reader->file, child->key_line, child->key_column, LIMEN_STR("remove one of the two"),
-                     "the member '%.*s' stands twice in one object", LIMEN_STR_ARG(child->key));
+        diags_add_at(reader->diags, reader->file, child->key_line, child->key_column,
+                     LIMEN_STR("remove one of the two"), "the member '%.*s' stands twice in one object",
+                     LIMEN_STR_ARG(child->key));
         return false;
     }
     return map_put(names, child->key, child, NULL) || out_of_memory(reader);
@@ -328,7 +329,8 @@ static bool read_alias(struct reader *reader, struct fy_event *event, struct doc
         if (!str_equal(anchor->name, name))
             continue;
         if (anchor->is_open)
-            return fault(reader, node, "an alias names the value that it stands in", "use $ref for what refers to itself");
+            return fault(reader, node, "an alias names the value that it stands in",
+                         "use $ref for what refers to itself");
         return copy_node(reader, anchor->node, node);
     }
     return fault(reader, node, "an alias names no anchor", "write the anchor before the alias");
@@ -354,7 +356,8 @@ static bool read_value(struct reader *reader, struct fy_event *event, struct doc
     bool ok = false;
     note_place(event, node);
     if (depth == DOC_DEPTH_MAX)
-        return fault(reader, node, "the document is nested too deeply", "name inner parts under components and use $ref");
+        return fault(reader, node, "the document is nested too deeply",
+                     "name inner parts under components and use $ref");
     struct anchor *anchor = open_anchor(reader, event, node);
     switch (event->type) {
     case FYET_SCALAR:
@@ -387,7 +390,8 @@ static void take_parser_faults(struct reader *reader, struct fy_diag *diag, size
         uint32_t line = error->line > 0 ? (uint32_t)error->line : 1;
         uint32_t column = error->column > 0 ? (uint32_t)error->column : 1;
         if (reader->diags->count == before)
-            diags_add_at(reader->diags, reader->file, line, column, (limen_str){ 0 }, "this is not YAML: %s", error->msg);
+            diags_add_at(reader->diags, reader->file, line, column, (limen_str){ 0 }, "this is not YAML: %s",
+                         error->msg);
     }
     if (reader->diags->count == before)
         diags_add_at(reader->diags, reader->file, 1, 1, (limen_str){ 0 }, "this is not one YAML or JSON document");
@@ -426,7 +430,8 @@ bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *
     struct doc_node *root = ARENA_NEW(arena, struct doc_node);
     size_t before = diags->count;
     if (text.len > LIMIT_CONTRACT_BYTES) {
-        diags_add_at(diags, file, 1, 1, LIMEN_STR("split it"), "the document is larger than %u bytes", LIMIT_CONTRACT_BYTES);
+        diags_add_at(diags, file, 1, 1, LIMEN_STR("split it"), "the document is larger than %u bytes",
+                     LIMIT_CONTRACT_BYTES);
         return false;
     }
     fy_diag_cfg_default(&diag_config);
@@ -437,7 +442,8 @@ bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *
     fy_diag_set_collect_errors(diag, true);
     struct fy_parse_cfg config = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag };
     reader.parser = fy_parser_create(&config);
-    bool ok = reader.parser != NULL && fy_parser_set_string(reader.parser, text.ptr, text.len) == 0 && read_stream(&reader, root);
+    bool ok = reader.parser != NULL && fy_parser_set_string(reader.parser, text.ptr, text.len) == 0
+        && read_stream(&reader, root);
     if (!ok)
         take_parser_faults(&reader, diag, before);
     if (reader.parser != NULL)
@@ -517,12 +523,14 @@ const struct doc_node *doc_deref(const struct doc *doc, const struct doc_node *n
             return node;
         limen_str text = reference->text;
         if (reference->kind != DOC_STRING || !str_starts(text, LIMEN_STR("#"))) {
-            diags_add(diags, doc, reference, LIMEN_STR("point into this document: '#/components/…'"), "this $ref is not supported");
+            diags_add(diags, doc, reference, LIMEN_STR("point into this document: '#/components/…'"),
+                      "this $ref is not supported");
             return NULL;
         }
         node = doc_at(doc, str_slice(text, 1, text.len));
         if (node == NULL) {
-            diags_add(diags, doc, reference, LIMEN_STR("correct the path, or add what it names"), "$ref '%.*s' leads nowhere", LIMEN_STR_ARG(text));
+            diags_add(diags, doc, reference, LIMEN_STR("correct the path, or add what it names"),
+                      "$ref '%.*s' leads nowhere", LIMEN_STR_ARG(text));
             return NULL;
         }
     }

@@ -28,7 +28,7 @@ struct doc_node {
 };
 
 struct doc {
-    limen_str file;   /* as given, for messages */
+    limen_str file; /* as given, for messages */
     const struct doc_node *root;
 };
 
@@ -57,7 +57,8 @@ void diags_write(const struct diags *diags, struct buf *out, const char *severit
 
 /* Reads YAML 1.2 or JSON (core schema tags; duplicate keys, aliases into themselves and documents past
  * LIMIT_CONTRACT_BYTES are refused). False after adding to `diags`. All memory is the arena's. */
-bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *ret_doc, struct diags *diags) LIMEN_MUST_CHECK;
+bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *ret_doc,
+               struct diags *diags) LIMEN_MUST_CHECK;
 /* The member, or NULL (also when `node` is NULL or no object). */
 const struct doc_node *doc_get(const struct doc_node *node, limen_str name);
 /* Follows a JSON Pointer (RFC 6901, without the '#'); NULL when it leads nowhere. */

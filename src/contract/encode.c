@@ -136,7 +136,8 @@ static bool encode_value(const struct limen_field *field, const char *value, str
         return encode_members(field->shape, value, out, ret_why);
     if (field->kind == LIMEN_ARRAY)
         return encode_array(field, value, out, ret_why);
-    bool ok = field->kind == LIMEN_UNION ? encode_union(field->shape, value, out, ret_why) : encode_scalar(field, value, out);
+    bool ok = field->kind == LIMEN_UNION ? encode_union(field->shape, value, out, ret_why)
+                                         : encode_scalar(field, value, out);
     if (!ok && *ret_why == NULL)
         *ret_why = field->name.len > 0 ? field->name.ptr : "an item of an array"; /* names of shapes are literals */
     return ok;

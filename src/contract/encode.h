@@ -7,6 +7,7 @@
 
 /* Appends the struct as a JSON object. False when a value cannot be encoded (an enum out of range, text that is not UTF-8, NaN) or
  * the buffer failed; `ret_why` then names the member. */
-bool encode_object(const struct limen_shape *shape, const void *value, struct buf *out, const char **ret_why) LIMEN_MUST_CHECK;
+bool encode_object(const struct limen_shape *shape, const void *value, struct buf *out,
+                   const char **ret_why) LIMEN_MUST_CHECK;
 
 #endif

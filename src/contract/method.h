@@ -5,7 +5,13 @@
 #include "limen/base.h"
 
 enum http_method {
-    METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS,
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
     METHOD_UNKNOWN /* well-formed, but none of ours: 501 */
 };
 #define METHOD_COUNT METHOD_UNKNOWN

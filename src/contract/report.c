@@ -14,7 +14,10 @@ struct line {
 
 static const char *unit_of(int64_t window_us)
 {
-    return window_us == 1000000 ? "second" : window_us == 60000000 ? "minute" : window_us == 3600000000 ? "hour" : "day";
+    return window_us == 1000000   ? "second"
+        : window_us == 60000000   ? "minute"
+        : window_us == 3600000000 ? "hour"
+                                  : "day";
 }
 
 static void write_who(const struct contract *contract, const struct operation *operation, struct buf *out)
@@ -69,8 +72,8 @@ static void write_in(const struct operation *operation, struct buf *out)
         buf_printf(out, "%s%s%.*s", out->len > start ? ", " : "", marks[parameter->in], LIMEN_STR_ARG(parameter->name));
     }
     if (operation->has_body)
-        buf_printf(out, "%s%.*s (at most %zu KiB)", out->len > start ? ", " : "", LIMEN_STR_ARG(schema_name(operation->body_node)),
-                   operation->body_ceiling / 1024);
+        buf_printf(out, "%s%.*s (at most %zu KiB)", out->len > start ? ", " : "",
+                   LIMEN_STR_ARG(schema_name(operation->body_node)), operation->body_ceiling / 1024);
     if (operation->needs_key)
         buf_printf(out, "%sIdempotency-Key", out->len > start ? ", " : "");
     if (out->len == start)
@@ -89,7 +92,9 @@ static void write_out(const struct operation *operation, struct buf *out)
 
 static struct line line_of(const struct contract *contract, const struct operation *operation, struct arena *arena)
 {
-    struct line line = { .cells = { [CELL_METHOD] = method_name(operation->method), [CELL_PATH] = operation->path, [CELL_OPERATION] = operation->id } };
+    struct line line = { .cells = { [CELL_METHOD] = method_name(operation->method),
+                                    [CELL_PATH] = operation->path,
+                                    [CELL_OPERATION] = operation->id } };
     for (int cell = CELL_WHO; cell < CELL_COUNT; cell++) {
         struct buf text;
         buf_init(&text, arena, 64);
@@ -193,9 +198,10 @@ static void write_html(const struct contract *contract, const struct line *lines
 {
     BUF_ADD(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>");
     write_escaped(out, contract->title);
-    BUF_ADD(out, ": the boundary</title>\n<style>body{font:15px/1.5 system-ui;margin:2rem;color-scheme:light dark}"
-                 "table{border-collapse:collapse}th,td{text-align:left;vertical-align:top;padding:.35rem .8rem;"
-                 "border-bottom:1px solid #8884}</style>\n<h1>");
+    BUF_ADD(out,
+            ": the boundary</title>\n<style>body{font:15px/1.5 system-ui;margin:2rem;color-scheme:light dark}"
+            "table{border-collapse:collapse}th,td{text-align:left;vertical-align:top;padding:.35rem .8rem;"
+            "border-bottom:1px solid #8884}</style>\n<h1>");
     write_escaped(out, contract->title);
     BUF_ADD(out, ": the boundary</h1>\n<table>\n<tr>");
     for (int cell = 0; cell < CELL_COUNT; cell++)

@@ -76,7 +76,8 @@ static bool set_number(const struct setting *setting, const char *source, limen_
     char wanted[80];
     if (str_to_int64(value, target) && *target >= setting->least && *target <= setting->most)
         return true;
-    snprintf(wanted, sizeof(wanted), "give a whole number from %lld to %lld", (long long)setting->least, (long long)setting->most);
+    snprintf(wanted, sizeof(wanted), "give a whole number from %lld to %lld", (long long)setting->least,
+             (long long)setting->most);
     return complain(setting, source, value, wanted);
 }
 
@@ -193,8 +194,8 @@ static bool read_nodes(const struct doc *doc, bool *is_set, struct config *confi
         const struct doc_node *node = doc->root->items[i];
         const struct setting *setting = find(node->key);
         if (setting == NULL || setting->environment == NULL) {
-            fprintf(stderr, "limen.yaml:%u:%u: there is no setting '%.*s'; see --help\n", node->key_line, node->key_column,
-                    LIMEN_STR_ARG(node->key));
+            fprintf(stderr, "limen.yaml:%u:%u: there is no setting '%.*s'; see --help\n", node->key_line,
+                    node->key_column, LIMEN_STR_ARG(node->key));
             return false;
         }
         size_t at = (size_t)(setting - settings);
@@ -245,7 +246,8 @@ static bool fill_defaults(const bool *is_set, limen_str app_name, struct arena *
     return true;
 }
 
-enum config_outcome config_read(int argc, char **argv, limen_str app_name, struct arena *arena, struct config *ret_config)
+enum config_outcome config_read(int argc, char **argv, limen_str app_name, struct arena *arena,
+                                struct config *ret_config)
 {
     bool is_set[SETTING_COUNT] = { false };
     *ret_config = (struct config){ 0 };
@@ -262,13 +264,16 @@ enum config_outcome config_read(int argc, char **argv, limen_str app_name, struc
 
 void config_write_help(limen_str app_name, struct buf *out)
 {
-    buf_printf(out, "usage: %.*s run [FLAG…]\n\nStarts the server. Each setting is a flag, a variable of the environment, or a line of limen.yaml\n"
-                    "(`limit-scale: 10`); a flag wins over the environment, and that over the file.\n\n",
+    buf_printf(out,
+               "usage: %.*s run [FLAG…]\n\nStarts the server. Each setting is a flag, a variable of the environment, "
+               "or a line of limen.yaml\n"
+               "(`limit-scale: 10`); a flag wins over the environment, and that over the file.\n\n",
                LIMEN_STR_ARG(app_name));
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *setting = &settings[i];
         char flag[64];
-        snprintf(flag, sizeof(flag), "--%s%s%s", setting->flag, setting->value == NULL ? "" : " ", setting->value == NULL ? "" : setting->value);
+        snprintf(flag, sizeof(flag), "--%s%s%s", setting->flag, setting->value == NULL ? "" : " ",
+                 setting->value == NULL ? "" : setting->value);
         buf_printf(out, "  %-26s %s", flag, setting->help);
         if (setting->choices != NULL)
             buf_printf(out, " (%s)", setting->choices);

@@ -15,14 +15,14 @@ struct config_list {
 };
 
 struct config {
-    struct config_list listen;   /* HOST:PORT */
-    limen_str operator;          /* HOST:PORT, or "off" */
-    int64_t workers;             /* 0: the cores that the process may use */
+    struct config_list listen; /* HOST:PORT */
+    limen_str operator;        /* HOST:PORT, or "off" */
+    int64_t workers;           /* 0: the cores that the process may use */
     limen_str database;
     struct config_list trusted_proxies;
     int64_t limit_scale;
-    limen_str migrate;           /* auto, wait, off */
-    limen_str log_format;        /* auto, json, text */
+    limen_str migrate;    /* auto, wait, off */
+    limen_str log_format; /* auto, json, text */
     limen_str log_level;
     int64_t drain_s;
     bool checks_replies;
@@ -33,7 +33,8 @@ enum config_outcome { CONFIG_OK, CONFIG_HELP, CONFIG_WRONG };
 
 /* Reads all three sources; later ones fill in what earlier ones left open. `app_name` is in the default of --database. Complaints go to standard
  * error, each naming the flag, the cause and what would be right. Texts live in the arena. */
-enum config_outcome config_read(int argc, char **argv, limen_str app_name, struct arena *arena, struct config *ret_config) LIMEN_MUST_CHECK;
+enum config_outcome config_read(int argc, char **argv, limen_str app_name, struct arena *arena,
+                                struct config *ret_config) LIMEN_MUST_CHECK;
 /* The table, as --help shows it. */
 void config_write_help(limen_str app_name, struct buf *out);
 

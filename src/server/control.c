@@ -37,7 +37,9 @@ int control_receive(int socket, struct control_message *ret_message, int *ret_fd
 {
     union fd_room room = { { 0 } };
     struct iovec part = { ret_message, sizeof(*ret_message) };
-    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = sizeof(room.bytes) };
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = sizeof(room.bytes)
+    };
     ssize_t got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;

@@ -44,7 +44,10 @@ static int complain(limen_str address, const char *why)
 int listen_bind(limen_str address, bool *ret_is_loopback)
 {
     char host[256], port[16];
-    struct addrinfo *found = NULL, hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    struct addrinfo *found = NULL,
+                    hints = { .ai_family = AF_UNSPEC,
+                              .ai_socktype = SOCK_STREAM,
+                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     if (!split(address, host, sizeof(host), port, sizeof(port)))
         return complain(address, "give it as HOST:PORT");
     int error = getaddrinfo(host, port, &hints, &found);
@@ -58,7 +61,8 @@ int listen_bind(limen_str address, bool *ret_is_loopback)
     freeaddrinfo(found);
     if (ok)
         return fd;
-    complain(address, errno == EADDRINUSE ? "the port is in use; choose another with --listen or --operator" : strerror(errno));
+    complain(address,
+             errno == EADDRINUSE ? "the port is in use; choose another with --listen or --operator" : strerror(errno));
     if (fd >= 0)
         close(fd);
     return -1;

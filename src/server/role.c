@@ -81,7 +81,8 @@ static bool load_contract(struct role *role)
     struct diags errors, warnings;
     diags_init(&errors, &role->arena);
     diags_init(&warnings, &role->arena);
-    return contract_load(role->app->contract.bytes, role->app->contract.path, &role->arena, &role->contract, &errors, &warnings);
+    return contract_load(role->app->contract.bytes, role->app->contract.path, &role->arena, &role->contract, &errors,
+                         &warnings);
 }
 
 static bool map_board(struct role *role)
@@ -102,7 +103,8 @@ static enum log_format log_format_of(limen_str name)
 
 static enum log_level log_level_of(limen_str name)
 {
-    static const limen_str names[] = { LIMEN_STR_INIT("debug"), LIMEN_STR_INIT("info"), LIMEN_STR_INIT("warn"), LIMEN_STR_INIT("error") };
+    static const limen_str names[] = { LIMEN_STR_INIT("debug"), LIMEN_STR_INIT("info"), LIMEN_STR_INIT("warn"),
+                                       LIMEN_STR_INIT("error") };
     for (int i = 0; i < 4; i++) {
         if (str_equal(name, names[i]))
             return (enum log_level)i;
@@ -123,8 +125,8 @@ int server_role(int argc, char **argv, const struct limen_app *app)
     role.number = (uint32_t)number;
     role.worker_count = (uint32_t)role_number_setting("LIMEN_WORKERS", 1);
     role.listener_count = (uint32_t)role_number_setting("LIMEN_LISTENERS", 1);
-    log_init(log_format_of(role_setting("LIMEN_LOG_FORMAT", "auto")), log_level_of(role_setting("LIMEN_LOG_LEVEL", "info")),
-             role_name(role.kind), (int)number);
+    log_init(log_format_of(role_setting("LIMEN_LOG_FORMAT", "auto")),
+             log_level_of(role_setting("LIMEN_LOG_LEVEL", "info")), role_name(role.kind), (int)number);
     arena_init(&role.arena, NULL, SIZE_MAX);
     role.loop = loop_new();
     bool ok = role.loop != NULL && load_contract(&role) && map_board(&role) && watch_signals(&role)

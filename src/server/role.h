@@ -21,13 +21,13 @@ struct role {
     enum role_kind kind;
     uint32_t number;
     uint32_t worker_count, listener_count;
-    struct arena arena;         /* for as long as the process lives */
+    struct arena arena; /* for as long as the process lives */
     struct loop *loop;
     struct contract contract;
     struct board *board;
     struct loop_source control, signals;
     bool is_draining;
-    void *context;              /* the role's own */
+    void *context; /* the role's own */
     void (*on_control)(struct role *role, uint32_t type, uint32_t number, int fd);
     void (*on_drain)(struct role *role); /* SIGTERM */
 };

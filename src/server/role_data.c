@@ -76,7 +76,8 @@ int data_main(struct role *role)
         .hash_threads = LIMIT_HASHES_AT_ONCE,
         .on_first_account = on_first_account,
     };
-    if (queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries, &errors))
+    if (queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries,
+                      &errors))
         process.data = data_role_new(role->loop, &config, &role->arena, &errors);
     if (process.data == NULL) {
         print_refusal(&errors, &role->arena);

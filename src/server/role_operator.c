@@ -9,7 +9,8 @@
 #define OPERATOR_WAIT_US 500000
 #define METRICS_BYTES (256U * 1024)
 
-struct operator {
+struct operator
+{
     struct role *role;
     struct edge *edge;
     struct arena_pool *arenas;
@@ -45,7 +46,8 @@ static void write_refusals(const struct board *board, struct buf *out)
     write_head(out, "limen_refusals_total", "counter", "Requests that the boundary refused, by reason.");
     for (uint32_t i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
         uint64_t total = sum(board, offsetof(struct board_row, refusals) + i * sizeof(uint64_t));
-        buf_printf(out, "limen_refusals_total{reason=\"%s\"} %llu\n", refusal_name((enum refusal)i), (unsigned long long)total);
+        buf_printf(out, "limen_refusals_total{reason=\"%s\"} %llu\n", refusal_name((enum refusal)i),
+                   (unsigned long long)total);
     }
 }
 
@@ -60,7 +62,7 @@ static void write_replies(const struct role *role, struct buf *out)
     static const char *const classes[] = { "2xx", "3xx", "4xx", "5xx" };
     write_head(out, "limen_replies_total", "counter", "Replies, by operation and class of status.");
     for (uint32_t row = 0; row <= role->contract.operation_count; row++) {
-        for (uint32_t class = 0; class < BOARD_CLASSES; class++) {
+        for (uint32_t class = 0; class < BOARD_CLASSES; class ++) {
             size_t offset = offsetof(struct board_row, replies) + (row * BOARD_CLASSES + class) * sizeof(uint64_t);
             buf_printf(out, "limen_replies_total{operation=\"%.*s\",status=\"%s\"} %llu\n",
                        LIMEN_STR_ARG(operation_label(&role->contract, row)), classes[class],
@@ -82,7 +84,8 @@ static void write_busy(const struct role *role, struct buf *out)
 static void write_processes(const struct board *board, struct buf *out)
 {
     write_head(out, "limen_connections", "gauge", "Open client connections.");
-    buf_printf(out, "limen_connections %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, connections)));
+    buf_printf(out, "limen_connections %llu\n",
+               (unsigned long long)sum(board, offsetof(struct board_row, connections)));
     write_head(out, "limen_workers", "gauge", "Worker processes that answer.");
     buf_printf(out, "limen_workers %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, is_ready)));
     write_head(out, "limen_restarts_total", "counter", "Roles that died and were started again.");
@@ -91,7 +94,7 @@ static void write_processes(const struct board *board, struct buf *out)
                atomic_load_explicit(&board->data_restarts, memory_order_relaxed));
 }
 
-static void reply_metrics(struct operator *operator, struct exchange *exchange)
+static void reply_metrics(struct operator* operator, struct exchange * exchange)
 {
     struct arena arena;
     struct buf text;
@@ -114,13 +117,15 @@ static void reply_metrics(struct operator *operator, struct exchange *exchange)
 
 static void reply_text(struct exchange *exchange, int status, limen_str text)
 {
-    struct http_reply reply = { .status = status, .content_type = LIMEN_STR("text/plain; charset=utf-8"), .body = text };
+    struct http_reply reply = { .status = status,
+                                .content_type = LIMEN_STR("text/plain; charset=utf-8"),
+                                .body = text };
     exchange_reply(exchange, &reply);
 }
 
 static void on_request(void *context, struct exchange *exchange)
 {
-    struct operator *operator = context;
+    struct operator* operator= context;
     const struct http_request *request = exchange_request(exchange);
     bool is_read = request->method == METHOD_GET || request->method == METHOD_HEAD;
     if (!is_read)
@@ -154,8 +159,8 @@ static void on_drain(struct role *role)
 
 int operator_main(struct role *role)
 {
-    struct operator operator = { .role = role, .arenas = arena_pool_new(LIMIT_ARENA_POOLED_BLOCKS) };
-    struct edge_hooks hooks = { .on_request = on_request, .on_gone = on_gone, .context = &operator };
+    struct operator operator= { .role = role, .arenas = arena_pool_new(LIMIT_ARENA_POOLED_BLOCKS) };
+    struct edge_hooks hooks = { .on_request = on_request, .on_gone = on_gone, .context = &operator};
     role->context = &operator;
     role->on_control = on_control;
     role->on_drain = on_drain;

@@ -137,8 +137,8 @@ int worker_main(struct role *role)
     role->on_control = on_control;
     role->on_drain = on_drain;
     atomic_store_explicit(&worker.board->pid, (uint32_t)getpid(), memory_order_relaxed);
-    bool ok = shm_map(&limits, ROLE_FD_LIMITS, limit_table_bytes()) && make_boundary(&worker, &limits) && make_app(&worker)
-        && listen_on_all(&worker);
+    bool ok = shm_map(&limits, ROLE_FD_LIMITS, limit_table_bytes()) && make_boundary(&worker, &limits)
+        && make_app(&worker) && listen_on_all(&worker);
     if (!ok) {
         LOG_ERROR("the worker cannot start", log_int("number", role->number));
         return 1;

@@ -30,7 +30,8 @@ static bool place_all(const struct spawn *spawn)
 }
 
 /* After fork: only what is safe between fork and exec. */
-LIMEN_NORETURN static void run_child(const struct spawn *spawn, pid_t supervisor)
+LIMEN_NORETURN
+static void run_child(const struct spawn *spawn, pid_t supervisor)
 {
     char number[16];
     char *argv[] = { (char *)"limen", (char *)"role", (char *)role_name(spawn->kind), number, NULL };

@@ -11,7 +11,7 @@
 struct spawn {
     enum role_kind kind;
     uint32_t number;
-    int control, board, limits;    /* limits: -1 for none */
+    int control, board, limits; /* limits: -1 for none */
     const int *listeners;
     uint32_t listener_count;
     const char *variables[SPAWN_VARIABLES + 1]; /* "NAME=value", NULL at the end: all that the role will know */

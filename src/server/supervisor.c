@@ -32,12 +32,12 @@ struct process {
     struct supervisor *owner;
     enum role_kind kind;
     uint32_t number;
-    pid_t pid;                 /* 0: not running */
+    pid_t pid; /* 0: not running */
     struct loop_source control;
-    bool is_ready;             /* has been, since it started */
-    bool was_silent;           /* killed for its heartbeat */
-    int64_t pause_us;          /* before the next start; 0 when it had been working */
-    int64_t due_us;            /* monotonic; when not running */
+    bool is_ready;    /* has been, since it started */
+    bool was_silent;  /* killed for its heartbeat */
+    int64_t pause_us; /* before the next start; 0 when it had been working */
+    int64_t due_us;   /* monotonic; when not running */
 };
 
 struct supervisor {
@@ -53,7 +53,7 @@ struct supervisor {
     int listeners[LIMIT_LISTENERS], operator_listener;
     uint32_t listener_count, worker_count;
     struct process data, operator, workers[LIMIT_WORKERS];
-    bool is_open;              /* listening: the data role has been ready once */
+    bool is_open; /* listening: the data role has been ready once */
     bool is_announced;
     bool is_draining;
     int exit_code;
@@ -101,7 +101,8 @@ static void add_variables(struct supervisor *supervisor, const struct process *p
         *at++ = number_variable(supervisor, "LIMEN_CHECK_REPLIES", config->checks_replies);
         *at++ = variable(supervisor, "LIMEN_TRUSTED_PROXY", join(supervisor, &config->trusted_proxies));
     }
-    for (const char *const *name = (const char *const[]){ "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL }; *name != NULL; name++) {
+    for (const char *const *name = (const char *const[]){ "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL };
+         *name != NULL; name++) {
         const char *value = getenv(*name);
         if (value != NULL)
             *at++ = variable(supervisor, *name, str_of(value));
@@ -121,7 +122,11 @@ static void start(struct process *process)
         LOG_ERROR("no socket for a role", log_text("error", strerror(errno)));
         return;
     }
-    struct spawn spawn = { .kind = process->kind, .number = process->number, .control = pair[1], .board = supervisor->board_zone.fd, .limits = -1 };
+    struct spawn spawn = { .kind = process->kind,
+                           .number = process->number,
+                           .control = pair[1],
+                           .board = supervisor->board_zone.fd,
+                           .limits = -1 };
     if (process->kind == ROLE_WORKER) {
         spawn.limits = supervisor->limits_zone.fd;
         spawn.listeners = supervisor->listeners;
@@ -143,13 +148,16 @@ static void start(struct process *process)
     arena_release(&scratch);
     close(pair[1]);
     process->control = (struct loop_source){ 0 };
-    if (process->pid < 0 || !loop_add(supervisor->loop, &process->control, pair[0], EPOLLIN, /* exclusive= */ false, on_control)) {
-        LOG_ERROR("a role cannot be started", log_text("role", role_name(process->kind)), log_text("error", strerror(errno)));
+    if (process->pid < 0
+        || !loop_add(supervisor->loop, &process->control, pair[0], EPOLLIN, /* exclusive= */ false, on_control)) {
+        LOG_ERROR("a role cannot be started", log_text("role", role_name(process->kind)),
+                  log_text("error", strerror(errno)));
         process->pid = 0;
         close(pair[0]);
         return;
     }
-    LOG_DEBUG("role started", log_text("role", role_name(process->kind)), log_int("number", process->number), log_int("pid", process->pid));
+    LOG_DEBUG("role started", log_text("role", role_name(process->kind)), log_int("number", process->number),
+              log_int("pid", process->pid));
     if (process->kind == ROLE_WORKER)
         introduce(supervisor, process);
     for (uint32_t i = 0; process->kind == ROLE_DATA && i < supervisor->worker_count; i++)
@@ -167,7 +175,8 @@ static void introduce(struct supervisor *supervisor, struct process *worker)
         return;
     }
     struct control_message message = { CONTROL_DATA, worker->number };
-    bool ok = control_send(supervisor->data.control.fd, message, pair[0]) && control_send(worker->control.fd, message, pair[1]);
+    bool ok = control_send(supervisor->data.control.fd, message, pair[0])
+        && control_send(worker->control.fd, message, pair[1]);
     if (!ok)
         LOG_WARN("a worker and the data role could not be introduced", log_int("worker", worker->number));
     close(pair[0]);
@@ -197,8 +206,10 @@ static void announce(struct supervisor *supervisor)
     }
     supervisor->is_announced = true;
     for (uint32_t i = 0; i < supervisor->config->listen.count; i++) {
-        limen_str url = arena_printf(supervisor->arena, "http://%.*s/", LIMEN_STR_ARG(supervisor->config->listen.items[i]));
-        LOG_INFO("open", log_str("url", url), log_int("workers", supervisor->worker_count), log_int("operations", supervisor->contract->operation_count));
+        limen_str url = arena_printf(supervisor->arena, "http://%.*s/",
+                                     LIMEN_STR_ARG(supervisor->config->listen.items[i]));
+        LOG_INFO("open", log_str("url", url), log_int("workers", supervisor->worker_count),
+                 log_int("operations", supervisor->contract->operation_count));
     }
 }
 
@@ -260,9 +271,11 @@ static struct process *find_process(struct supervisor *supervisor, pid_t pid)
 static void report_death(const struct process *process, int status)
 {
     bool is_signal = WIFSIGNALED(status);
-    LOG_WARN("a role died and is started again", log_text("role", role_name(process->kind)), log_int("number", process->number),
-             log_int("pid", process->pid), log_text("by", is_signal ? "signal" : "exit"),
-             log_int("code", is_signal ? WTERMSIG(status) : WEXITSTATUS(status)), log_int("pause_ms", process->pause_us / 1000));
+    LOG_WARN("a role died and is started again", log_text("role", role_name(process->kind)),
+             log_int("number", process->number), log_int("pid", process->pid),
+             log_text("by", is_signal ? "signal" : "exit"),
+             log_int("code", is_signal ? WTERMSIG(status) : WEXITSTATUS(status)),
+             log_int("pause_ms", process->pause_us / 1000));
 }
 
 static void bury(struct process *process, int status)
@@ -313,7 +326,8 @@ static void restart_due(struct supervisor *supervisor)
         atomic_fetch_add(&supervisor->board->data_restarts, 1);
         start(&supervisor->data);
     }
-    if (supervisor->is_open && supervisor->operator_listener >= 0 && supervisor->operator.pid == 0 && supervisor->operator.due_us <= now_us)
+    if (supervisor->is_open && supervisor->operator_listener >= 0
+        && supervisor->operator.pid == 0 && supervisor->operator.due_us <= now_us)
         start(&supervisor->operator);
     for (uint32_t i = 0; supervisor->is_open && i < supervisor->worker_count; i++) {
         struct process *worker = &supervisor->workers[i];
@@ -354,8 +368,10 @@ static void check_heartbeat(struct process *worker, int64_t now_us)
         return;
     LOG_ERROR("a worker is silent and is killed", log_int("number", worker->number), log_int("pid", worker->pid),
               log_int("silent_ms", (now_us - beat_us) / 1000),
-              log_str("operation", operation == 0 || operation > supervisor->contract->operation_count
-                                       ? LIMEN_STR("none") : supervisor->contract->operations[operation - 1].id));
+              log_str("operation",
+                      operation == 0 || operation > supervisor->contract->operation_count
+                          ? LIMEN_STR("none")
+                          : supervisor->contract->operations[operation - 1].id));
     worker->was_silent = true;
     kill(worker->pid, SIGKILL);
 }
@@ -399,7 +415,8 @@ static void end_drain(struct supervisor *supervisor, int exit_code)
         return;
     supervisor->is_draining = true;
     supervisor->exit_code = exit_code;
-    loop_timer_start(loop_timers(supervisor->loop, supervisor->config->drain_s * 1000000), &supervisor->drain, on_drained);
+    loop_timer_start(loop_timers(supervisor->loop, supervisor->config->drain_s * 1000000), &supervisor->drain,
+                     on_drained);
     kill_all(supervisor, SIGTERM);
     continue_drain(supervisor);
 }
@@ -446,13 +463,15 @@ static bool bind_all(struct supervisor *supervisor)
             return false;
         supervisor->listeners[supervisor->listener_count++] = fd;
         if (!is_loopback)
-            LOG_WARN("plain http is open to other machines: browsers keep the Secure session cookie on https and localhost only; "
-                     "put a TLS proxy in front", log_str("listen", config->listen.items[i]));
+            LOG_WARN("plain http is open to other machines: browsers keep the Secure session cookie on https and "
+                     "localhost only; "
+                     "put a TLS proxy in front",
+                     log_str("listen", config->listen.items[i]));
     }
     supervisor->operator_listener = -1;
     if (str_equal(config->operator, LIMEN_STR("off")))
         return true;
-    supervisor->operator_listener = listen_bind(config->operator, &is_loopback);
+    supervisor->operator_listener = listen_bind(config->operator, & is_loopback);
     if (supervisor->operator_listener >= 0 && !is_loopback)
         LOG_WARN("the operator's address is open to other machines", log_str("operator", config->operator));
     return supervisor->operator_listener >= 0;
@@ -474,7 +493,7 @@ static bool make_zones(struct supervisor *supervisor)
 static void name_processes(struct supervisor *supervisor)
 {
     supervisor->data = (struct process){ .owner = supervisor, .kind = ROLE_DATA };
-    supervisor->operator = (struct process){ .owner = supervisor, .kind = ROLE_OPERATOR };
+    supervisor->operator=(struct process){ .owner = supervisor, .kind = ROLE_OPERATOR };
     for (uint32_t i = 0; i < supervisor->worker_count; i++)
         supervisor->workers[i] = (struct process){ .owner = supervisor, .kind = ROLE_WORKER, .number = i };
 }
@@ -498,7 +517,8 @@ static void release(struct supervisor *supervisor)
     loop_free(supervisor->loop);
 }
 
-int supervisor_run(const struct limen_app *app, const struct contract *contract, const struct config *config, struct arena *arena)
+int supervisor_run(const struct limen_app *app, const struct contract *contract, const struct config *config,
+                   struct arena *arena)
 {
     struct supervisor *supervisor = ARENA_NEW(arena, struct supervisor);
     if (supervisor == NULL)

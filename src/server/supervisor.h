@@ -7,6 +7,7 @@
 #include "server/config.h"
 
 /* Runs until SIGTERM or SIGINT has been carried out. The contract has passed its check. Returns the exit code. */
-int supervisor_run(const struct limen_app *app, const struct contract *contract, const struct config *config, struct arena *arena);
+int supervisor_run(const struct limen_app *app, const struct contract *contract, const struct config *config,
+                   struct arena *arena);
 
 #endif

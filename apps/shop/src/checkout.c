@@ -42,11 +42,14 @@ static const find_items_row *item_of(const find_items_row *items, size_t count, 
 /* Queues one line and what it takes from the stock, and adds it to the reply's own copy. */
 static void order_item(limen_call *call, order *o, const find_items_row *it, int64_t quantity)
 {
-    take_stock(call, it->id, quantity);               /* or 409 */
+    take_stock(call, it->id, quantity);                    /* or 409 */
     insert_line(call, o->id, it->id, it->price, quantity); /* or 409: the price is held against the item's once more */
     o->lines.items[o->lines.count++] = (order_line){
-        .item_id = it->id, .name = it->name, .unit_price = it->price,
-        .quantity = quantity, .line_total = it->price * quantity,
+        .item_id = it->id,
+        .name = it->name,
+        .unit_price = it->price,
+        .quantity = quantity,
+        .line_total = it->price * quantity,
     };
     o->total += it->price * quantity;
     o->currency = it->currency;

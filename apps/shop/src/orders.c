@@ -4,7 +4,10 @@
 
 static order_state state_of(limen_str name)
 {
-    static const struct { limen_str name; order_state state; } states[] = {
+    static const struct {
+        limen_str name;
+        order_state state;
+    } states[] = {
         { LIMEN_STR_INIT("placed"), ORDER_STATE_PLACED },
         { LIMEN_STR_INIT("paying"), ORDER_STATE_PAYING },
         { LIMEN_STR_INIT("paid"), ORDER_STATE_PAID },
@@ -21,8 +24,11 @@ static order_state state_of(limen_str name)
 order order_of(const struct order_head *head)
 {
     return (order){
-        .id = head->id, .state = state_of(head->state), .currency = head->currency,
-        .total = head->total, .placed_at = head->placed_at,
+        .id = head->id,
+        .state = state_of(head->state),
+        .currency = head->currency,
+        .total = head->total,
+        .placed_at = head->placed_at,
     };
 }
 
@@ -34,19 +40,22 @@ struct line_list {
 };
 
 /* Each statement has a row type of its own; this makes one list of either. */
-#define LINE_LIST(call, rows, row_count, list)                                                                         \
-    do {                                                                                                               \
-        limen_str *order_ids_ = LIMEN_NEW_ARRAY((call), limen_str, (row_count));                                       \
-        (list)->lines = LIMEN_NEW_ARRAY((call), order_line, (row_count));                                              \
-        (list)->count = (row_count);                                                                                   \
-        for (size_t at_ = 0; at_ < (row_count); at_++) {                                                               \
-            order_ids_[at_] = (rows)[at_].order_id;                                                                    \
-            (list)->lines[at_] = (order_line){                                                                         \
-                .item_id = (rows)[at_].item_id, .name = (rows)[at_].name, .unit_price = (rows)[at_].unit_price,        \
-                .quantity = (rows)[at_].quantity, .line_total = (rows)[at_].line_total,                                \
-            };                                                                                                         \
-        }                                                                                                              \
-        (list)->order_ids = order_ids_;                                                                                \
+#define LINE_LIST(call, rows, row_count, list)                                   \
+    do {                                                                         \
+        limen_str *order_ids_ = LIMEN_NEW_ARRAY((call), limen_str, (row_count)); \
+        (list)->lines = LIMEN_NEW_ARRAY((call), order_line, (row_count));        \
+        (list)->count = (row_count);                                             \
+        for (size_t at_ = 0; at_ < (row_count); at_++) {                         \
+            order_ids_[at_] = (rows)[at_].order_id;                              \
+            (list)->lines[at_] = (order_line){                                   \
+                .item_id = (rows)[at_].item_id,                                  \
+                .name = (rows)[at_].name,                                        \
+                .unit_price = (rows)[at_].unit_price,                            \
+                .quantity = (rows)[at_].quantity,                                \
+                .line_total = (rows)[at_].line_total,                            \
+            };                                                                   \
+        }                                                                        \
+        (list)->order_ids = order_ids_;                                          \
     } while (0)
 
 /* Gives every order its stretch of the list. */
