@@ -367,68 +367,67 @@ static void kill_role(pid_t child)
     assert_int_equal(waitpid(child, &status, 0), child);
 }
 
+/* One call with a key, which is sent again until it is answered. */
+struct keyed {
+    uint32_t slot;
+    struct ask *ask;
+    char key[32], note[32];
+};
+
+static void send_keyed(struct keyed *it)
+{
+    static int serial; /* each attempt inserts another id: two commits of one key would be two notes */
+    struct data_key key = { .key = str_of(it->key) };
+    struct data_batch batch = batch_new();
+    (void)snprintf(it->note, sizeof(it->note), "note-%d", serial++);
+    queue_text(&batch, INSERT_NOTE, it->note, "text");
+    queue_take(&batch, "mug", 1);
+    it->ask = ask_on(it->slot, OP_CUSTOMER);
+    data_commit(client, &it->ask->request, &batch, &key, 201, str_of(it->key));
+}
+
 /* Every key is sent until it is answered; whatever the kills hit, each is committed once. */
 static void test_killed_data_role_commits_every_key_once(void **state)
 {
     (void)state;
-    enum { KEYS = 40, KILLS = 3 };
+    enum { KILLS = 6, KEYS = 8 };
     char token[TOKEN_TEXT_BYTES];
     pid_t child = spawn_role();
     (void)new_customer("ada@b.example", "Ada", token);
-    uint32_t slots[KEYS];
-    struct ask *asks[KEYS] = { NULL };
-    enum data_outcome ends[KEYS] = { 0 };
-    bool is_shown[KEYS] = { false }, is_done[KEYS] = { false };
-    char keys[KEYS][16], notes[KEYS][16];
-    for (size_t i = 0; i < KEYS; i++) {
-        slots[i] = take_slot();
-        (void)snprintf(keys[i], sizeof(keys[i]), "key-%zu", i);
-    }
-    size_t done = 0, tries = 0, gone = 0;
-    int kills = 0;
-    for (int round = 0; round < 20000 && done < KEYS; round++) {
+    struct keyed calls[KEYS];
+    size_t gone = 0, answered = 0;
+    for (int kills = 0; kills < KILLS; kills++) {
         for (size_t i = 0; i < KEYS; i++) {
-            if (is_done[i] || (asks[i] != NULL && asks[i]->replies == 0))
-                continue;
-            if (asks[i] != NULL) {
-                ends[i] = asks[i]->request.outcome;
-                gone += ends[i] == DATA_GONE;
-                if (is_shown[i] && (ends[i] == DATA_OK || ends[i] == DATA_REPLAY)) {
-                    is_done[i] = true;
-                    done++;
-                    continue;
-                }
-                is_shown[i] = !is_shown[i] && ends[i] == DATA_OK;
-            }
-            asks[i] = ask_on(slots[i], OP_CUSTOMER);
-            if (!is_shown[i]) {
-                data_session(client, &asks[i]->request, str_make(token, sizeof(token)));
-                continue;
-            }
-            /* Each attempt inserts another id: two commits of one key would be two notes. */
-            struct data_key key = { .key = str_of(keys[i]) };
-            struct data_batch batch = batch_new();
-            (void)snprintf(notes[i], sizeof(notes[i]), "n-%zu-%zu", i, tries++);
-            queue_text(&batch, INSERT_NOTE, notes[i], "text");
-            queue_take(&batch, "mug", 1);
-            data_commit(client, &asks[i]->request, &batch, &key, 201, str_of(keys[i]));
+            calls[i] = (struct keyed){ .slot = take_slot() };
+            (void)snprintf(calls[i].key, sizeof(calls[i].key), "key-%d-%zu", kills, i);
+            assert_int_equal(show_session(calls[i].slot, token), DATA_OK);
         }
+        for (size_t i = 0; i < KEYS; i++)
+            send_keyed(&calls[i]);
         turn(1);
-        if (kills < KILLS && done >= (size_t)(kills + 1) * 8) {
-            kill_role(child);
-            kills++;
-            turn(2);
-            child = spawn_role();
+        /* Hit it before it has read the batches, while it commits, when it has answered them. */
+        (void)usleep((useconds_t)(kills * kills) * 500);
+        kill_role(child);
+        child = spawn_role();
+        for (size_t i = 0; i < KEYS; i++) {
+            enum data_outcome outcome = answer_to(calls[i].ask);
+            gone += outcome == DATA_GONE;
+            answered += outcome == DATA_OK;
+            assert_true(outcome == DATA_GONE || outcome == DATA_OK);
+            assert_int_equal(show_session(calls[i].slot, token), DATA_OK);
+            send_keyed(&calls[i]);
+            outcome = answer_to(calls[i].ask);
+            assert_true(outcome == DATA_REPLAY || outcome == DATA_OK);
+            data_slot_release(client, calls[i].slot);
         }
     }
-    assert_int_equal(done, KEYS);
-    assert_int_equal(kills, KILLS);
     assert_true(gone > 0);
+    assert_int_equal(gone + answered, KILLS * KEYS);
     uint32_t slot = take_slot();
     assert_int_equal(show_session(slot, token), DATA_OK);
     struct ask *all = read_rows(slot, OP_CUSTOMER, ALL_NOTES, NULL);
     assert_int_equal(answer_to(all), DATA_OK);
-    assert_int_equal(all->request.row_count, KEYS);
+    assert_int_equal(all->request.row_count, KILLS * KEYS);
     kill_role(child);
 }
 
