@@ -32,25 +32,43 @@ const routes = [
 
 function navLink(href, name, text, extra) {
   const isHere = (location.hash || '#/').replace(/\/$/, '') === href;
-  return h('a.link', { href, 'aria-current': isHere ? 'page' : undefined }, icon(name), h('span.link-text', {}, text), extra);
+  return h(
+    'a.link',
+    { href, 'aria-current': isHere ? 'page' : undefined },
+    icon(name),
+    h('span.link-text', {}, text),
+    extra,
+  );
 }
 
 function renderHeader() {
   const number = basket.count();
-  show(links,
+  show(
+    links,
     session.has('admin') && navLink('#/admin', 'key', 'Shopkeeping'),
     session.isSignedIn && navLink('#/orders', 'receipt', 'Orders'),
     session.isSignedIn ? accountMenu() : navLink('#/sign-in', 'person', 'Sign in'),
-    navLink('#/basket', 'basket', 'Basket',
-      h('span.badge', { 'data-count': number, 'aria-label': `${number} in the basket` }, String(number))));
+    navLink(
+      '#/basket',
+      'basket',
+      'Basket',
+      h('span.badge', { 'data-count': number, 'aria-label': `${number} in the basket` }, String(number)),
+    ),
+  );
 }
 
 function accountMenu() {
-  const menu = h('details.menu', { on: { keydown: (event) => event.key === 'Escape' && (menu.open = false) } },
+  const menu = h(
+    'details.menu',
+    { on: { keydown: (event) => event.key === 'Escape' && (menu.open = false) } },
     h('summary.link', {}, icon('person'), h('span.link-text', {}, session.principal.name.split(/\s/)[0])),
-    h('div.menu-body', {},
+    h(
+      'div.menu-body',
+      {},
       h('p.menu-who', {}, h('strong', {}, session.principal.name), h('span', {}, session.principal.email)),
-      h('button.plain', { type: 'button', on: { click: signOut } }, 'Sign out')));
+      h('button.plain', { type: 'button', on: { click: signOut } }, 'Sign out'),
+    ),
+  );
   return menu;
 }
 
@@ -84,7 +102,7 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   main.focus();
 });
 
-// ---- router -----------------------------------------------------------------------------------------------------------
+// ---- router ---------------------------------------------------------------------------------------------------------
 
 let leave = new AbortController();
 let isFirst = true;
@@ -104,14 +122,23 @@ async function route() {
   const path = (location.hash || '#/').slice(1);
   renderHeader();
 
-  const found = routes.map(([pattern, page, role]) => ({ match: pattern.exec(path), page, role })).find(({ match }) => match);
+  const found = routes
+    .map(([pattern, page, role]) => ({ match: pattern.exec(path), page, role }))
+    .find(({ match }) => match);
   searchForm.elements.q.value = found && found.page === catalogPage ? decode(found.match[1] || '') : '';
   scrollTo(0, 0);
   document.getElementById('toasts').replaceChildren();
   if (!found) {
     document.title = 'Not here · Lintel';
-    show(main, plate({ art: 'broom', title: 'There is nothing here', text: 'The page has been swept away, or was never there.',
-      actions: [h('a.button', { href: '#/' }, 'To the shop')] }));
+    show(
+      main,
+      plate({
+        art: 'broom',
+        title: 'There is nothing here',
+        text: 'The page has been swept away, or was never there.',
+        actions: [h('a.button', { href: '#/' }, 'To the shop')],
+      }),
+    );
     return settle();
   }
   if (found.role && !session.isSignedIn) {
@@ -121,8 +148,15 @@ async function route() {
   }
   if (found.role && !session.has(found.role)) {
     document.title = 'Not for this account · Lintel';
-    show(main, plate({ art: 'hooks', title: 'This door is for the shopkeeper', text: 'Your account may not go in here.',
-      actions: [h('a.button', { href: '#/' }, 'To the shop')] }));
+    show(
+      main,
+      plate({
+        art: 'hooks',
+        title: 'This door is for the shopkeeper',
+        text: 'Your account may not go in here.',
+        actions: [h('a.button', { href: '#/' }, 'To the shop')],
+      }),
+    );
     return settle();
   }
   try {

@@ -26,7 +26,13 @@ export async function call(method, path, { body, query, key, signal } = {}) {
 
   let reply, text;
   try {
-    reply = await fetch(url, { method, headers, signal, credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body) });
+    reply = await fetch(url, {
+      method,
+      headers,
+      signal,
+      credentials: 'same-origin',
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
     text = await reply.text();
   } catch (error) {
     if (error.name === 'AbortError') throw error;
@@ -58,22 +64,40 @@ function waiting(seconds) {
 /** A refusal in a person's words. */
 export function words(problem) {
   switch (problem.status) {
-    case 0: return 'The shop did not answer. Look at your connection and try again.';
-    case 401: return 'Please sign in first.';
-    case 403: return 'Your account may not do this.';
-    case 404: return sentence(problem.detail) || 'This does not exist.';
-    case 409: return sentence(problem.detail) || 'This cannot be done just now.';
-    case 413: return 'That is too much at once.';
-    case 422: return problem.errors.length > 0
-      ? problem.errors.map((fault) => sentence(`${fieldOf(fault) ? `${fieldOf(fault)}: ` : ''}${fault.detail}`)).join(' ')
-      : sentence(problem.detail) || 'Something in this form is not right.';
-    case 429: return `That was a little too often. Please try again ${waiting(problem.retryAfter)}.`;
-    case 503: case 504: return 'The shop is very busy. Please try again in a moment.';
-    default: return 'Something went wrong on our side. It has been noted.';
+    case 0:
+      return 'The shop did not answer. Look at your connection and try again.';
+    case 401:
+      return 'Please sign in first.';
+    case 403:
+      return 'Your account may not do this.';
+    case 404:
+      return sentence(problem.detail) || 'This does not exist.';
+    case 409:
+      return sentence(problem.detail) || 'This cannot be done just now.';
+    case 413:
+      return 'That is too much at once.';
+    case 422:
+      return problem.errors.length > 0
+        ? problem.errors
+            .map((fault) => sentence(`${fieldOf(fault) ? `${fieldOf(fault)}: ` : ''}${fault.detail}`))
+            .join(' ')
+        : sentence(problem.detail) || 'Something in this form is not right.';
+    case 429:
+      return `That was a little too often. Please try again ${waiting(problem.retryAfter)}.`;
+    case 503:
+    case 504:
+      return 'The shop is very busy. Please try again in a moment.';
+    default:
+      return 'Something went wrong on our side. It has been noted.';
   }
 }
 
 /** The form's field that a fault is about: the last name in its pointer. */
 export function fieldOf(fault) {
-  return String(fault.pointer || '').split('/').filter((part) => part !== '' && !/^\d+$/.test(part)).pop() || '';
+  return (
+    String(fault.pointer || '')
+      .split('/')
+      .filter((part) => part !== '' && !/^\d+$/.test(part))
+      .pop() || ''
+  );
 }

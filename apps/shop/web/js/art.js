@@ -1,13 +1,58 @@
-// art.js - the picture of an item. What the shop opened with has been drawn; what is added later gets a figure that follows from
-// its id, so that the same item always looks the same.
+// art.js - the picture of an item. What the shop opened with has been drawn; what is added later gets a figure that
+// follows from its id, so that the same item always looks the same.
 
-const drawn = new Set(['apron', 'basket', 'bell', 'blanket', 'board', 'bowl', 'broom', 'candles', 'carafe', 'clock', 'cups', 'doormat',
-  'hooks', 'jug', 'kettle', 'lamp', 'mirror', 'notebook', 'pencils', 'planter', 'stool', 'teapot', 'umbrella', 'vase']);
+const drawn = new Set([
+  'apron',
+  'basket',
+  'bell',
+  'blanket',
+  'board',
+  'bowl',
+  'broom',
+  'candles',
+  'carafe',
+  'clock',
+  'cups',
+  'doormat',
+  'hooks',
+  'jug',
+  'kettle',
+  'lamp',
+  'mirror',
+  'notebook',
+  'pencils',
+  'planter',
+  'stool',
+  'teapot',
+  'umbrella',
+  'vase',
+]);
 const tones = ['clay', 'sage', 'sky', 'butter', 'rose', 'stone'];
 const toneOf = {
-  apron: 'butter', basket: 'sage', bell: 'sky', blanket: 'clay', board: 'rose', bowl: 'stone', broom: 'sky', candles: 'rose',
-  carafe: 'stone', clock: 'clay', cups: 'sage', doormat: 'butter', hooks: 'sky', jug: 'clay', kettle: 'rose', lamp: 'sage',
-  mirror: 'butter', notebook: 'stone', pencils: 'sky', planter: 'rose', stool: 'stone', teapot: 'sage', umbrella: 'butter', vase: 'clay',
+  apron: 'butter',
+  basket: 'sage',
+  bell: 'sky',
+  blanket: 'clay',
+  board: 'rose',
+  bowl: 'stone',
+  broom: 'sky',
+  candles: 'rose',
+  carafe: 'stone',
+  clock: 'clay',
+  cups: 'sage',
+  doormat: 'butter',
+  hooks: 'sky',
+  jug: 'clay',
+  kettle: 'rose',
+  lamp: 'sage',
+  mirror: 'butter',
+  notebook: 'stone',
+  pencils: 'sky',
+  planter: 'rose',
+  stool: 'stone',
+  teapot: 'sage',
+  umbrella: 'butter',
+  vase: 'clay',
 };
 const inks = ['#b4533a', '#3f6c8f', '#5f8262', '#d6a544', '#4c565c', '#c99a63'];
 
@@ -33,13 +78,27 @@ function figure(id) {
   const neck = 12 + pick(11, 3) * 7;
   const top = 44 + pick(15, 3) * 12;
   const picture = shape('svg', { viewBox: '0 0 200 200', 'aria-hidden': 'true' });
-  const side = (sign) => `C ${100 + sign * neck} ${top + 30} ${100 + sign * width * 1.4} ${top + 40} ${100 + sign * width} 140`;
+  const [left, right] = [100 - width, 100 + width];
+  const bulge = width * 1.4;
+  const foot = 100 + width / 2;
+  const down = `C ${100 + neck} ${top + 30} ${100 + bulge} ${top + 40} ${right} 140 Q ${right} 176 ${foot} 176`;
+  const up = `Q ${left} 176 ${left} 140 C ${100 - bulge} ${top + 40} ${100 - neck} ${top + 30} ${100 - neck} ${top}`;
   picture.append(
     shape('ellipse', { cx: 100, cy: 178, rx: width + 14, ry: 7, fill: '#000', opacity: 0.14 }),
-    shape('path', { fill: body, d: `M ${100 - neck} ${top} ${side(-1)} Q ${100 - width} 176 ${100 - width / 2} 176 H ${100 + width / 2} Q ${100 + width} 176 ${100 + width} 140 C ${100 + width * 1.4} ${top + 40} ${100 + neck} ${top + 30} ${100 + neck} ${top} Z` }),
-    shape('path', { fill: '#000', opacity: 0.12, d: `M 100 ${top} H ${100 + neck} C ${100 + neck} ${top + 30} ${100 + width * 1.4} ${top + 40} ${100 + width} 140 Q ${100 + width} 176 ${100 + width / 2} 176 H 108 Q 128 130 100 ${top} Z` }),
+    shape('path', { fill: body, d: `M ${100 - neck} ${top} H ${100 + neck} ${down} H ${100 - width / 2} ${up} Z` }),
+    shape('path', {
+      fill: '#000',
+      opacity: 0.12,
+      d: `M 100 ${top} H ${100 + neck} ${down} H 108 Q 128 130 100 ${top} Z`,
+    }),
     shape('ellipse', { cx: 100, cy: top, rx: neck, ry: neck / 3.4, fill: trim }),
-    shape('path', { d: `M ${100 - width * 0.96} 134 Q 100 152 ${100 + width * 0.96} 134`, fill: 'none', stroke: trim, 'stroke-width': 7, opacity: 0.9 }),
+    shape('path', {
+      d: `M ${100 - width * 0.96} 134 Q 100 152 ${100 + width * 0.96} 134`,
+      fill: 'none',
+      stroke: trim,
+      'stroke-width': 7,
+      opacity: 0.9,
+    }),
   );
   return picture;
 }

@@ -1,4 +1,4 @@
-// basket.js - what the visitor wants: ids and counts, and nothing else. Names and prices are asked for when they are shown.
+// basket.js - what the visitor wants: ids and counts, and nothing else. Names and prices are asked for when shown.
 
 const KEY = 'lintel.basket';
 const MOST_LINES = 50;

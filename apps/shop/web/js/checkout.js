@@ -1,5 +1,5 @@
-// checkout.js - places an order exactly once. The key is made before the first attempt and kept until there is an answer, also
-// across a reload, so that every retry carries the same key and the server can tell that it is the same order.
+// checkout.js - places an order exactly once. The key is made before the first attempt and kept until there is an
+// answer, also across a reload, so that every retry carries the same key and the server can tell that it is the same.
 
 import { call, isOpen } from './api.js';
 import { session } from './session.js';
@@ -17,7 +17,10 @@ export function openCheckout() {
   }
 }
 
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const pause = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
 // Refusals that are made before the server has looked at the key: they say nothing about an earlier attempt.
 const early = [400, 401, 403, 413, 415, 429];

@@ -15,7 +15,9 @@ export function h(selector, attributes = {}, ...children) {
       element.setAttribute(name, value === true ? '' : String(value));
     }
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -38,17 +40,23 @@ export function toast(text, link) {
 
 /** Grey shapes in the place of what is coming; they appear only when it takes a moment. */
 export function skeleton(kind, count = 1) {
-  return h(`div.skeletons.skeletons-${kind}`, { 'aria-hidden': 'true' },
-    Array.from({ length: count }, () => h('div.skeleton')));
+  return h(
+    `div.skeletons.skeletons-${kind}`,
+    { 'aria-hidden': 'true' },
+    Array.from({ length: count }, () => h('div.skeleton')),
+  );
 }
 
 /** What is said when there is nothing to show, or when something went wrong. */
 export function plate({ art, title, text, actions = [], role }) {
-  return h('section.plate', { role },
+  return h(
+    'section.plate',
+    { role },
     art && h('img.plate-art', { src: `art/${art}.svg`, alt: '', width: 160, height: 160 }),
     h('h1', { tabindex: '-1' }, title),
     text && h('p', {}, text),
-    actions.length > 0 && h('p.actions', {}, actions));
+    actions.length > 0 && h('p.actions', {}, actions),
+  );
 }
 
 /** The line at the top of a form that says what is wrong. */

@@ -15,7 +15,10 @@ export function stockWords(item) {
 
 export function addToBasket(item, quantity) {
   if (basket.quantityOf(item.id) + quantity > item.stock) {
-    toast(`There ${item.stock === 1 ? 'is' : 'are'} only ${item.stock} of this in stock.`, { href: '#/basket', text: 'See basket' });
+    toast(`There ${item.stock === 1 ? 'is' : 'are'} only ${item.stock} of this in stock.`, {
+      href: '#/basket',
+      text: 'See basket',
+    });
     return;
   }
   if (!basket.add(item.id, quantity)) {
@@ -27,21 +30,52 @@ export function addToBasket(item, quantity) {
 
 export function card(item) {
   const isGone = item.stock === 0;
-  return h(`article.card${isGone ? '.gone' : ''}`, { 'data-item': item.id },
-    h('a.card-link', { href: `#/item/${item.id}` },
+  return h(
+    `article.card${isGone ? '.gone' : ''}`,
+    { 'data-item': item.id },
+    h(
+      'a.card-link',
+      { href: `#/item/${item.id}` },
       tile(item.id),
       h('h2.card-name', {}, item.name),
       h('p.card-price', {}, money(item.price, item.currency)),
-      item.stock <= FEW && h('p.card-stock', {}, stockWords(item))),
-    !isGone && h('button.card-add', { type: 'button', 'aria-label': `Add ${item.name} to the basket`, title: 'Add to the basket',
-      on: { click: () => addToBasket(item, 1) } }, icon('plus')));
+      item.stock <= FEW && h('p.card-stock', {}, stockWords(item)),
+    ),
+    !isGone &&
+      h(
+        'button.card-add',
+        {
+          type: 'button',
+          'aria-label': `Add ${item.name} to the basket`,
+          title: 'Add to the basket',
+          on: { click: () => addToBasket(item, 1) },
+        },
+        icon('plus'),
+      ),
+  );
 }
 
 /** A number between 1 and `most`, with buttons; `onChange` hears of every new value. */
 export function stepper({ value, most, label, onChange }) {
-  const input = h('input', { type: 'number', min: 1, max: most, step: 1, inputmode: 'numeric', 'aria-label': label, value });
-  const less = h('button', { type: 'button', 'aria-label': 'One less', on: { click: () => set(Number(input.value) - 1) } }, icon('minus'));
-  const more = h('button', { type: 'button', 'aria-label': 'One more', on: { click: () => set(Number(input.value) + 1) } }, icon('plus'));
+  const input = h('input', {
+    type: 'number',
+    min: 1,
+    max: most,
+    step: 1,
+    inputmode: 'numeric',
+    'aria-label': label,
+    value,
+  });
+  const less = h(
+    'button',
+    { type: 'button', 'aria-label': 'One less', on: { click: () => set(Number(input.value) - 1) } },
+    icon('minus'),
+  );
+  const more = h(
+    'button',
+    { type: 'button', 'aria-label': 'One more', on: { click: () => set(Number(input.value) + 1) } },
+    icon('plus'),
+  );
   function set(wanted) {
     const next = Math.min(Math.max(Number.isInteger(wanted) ? wanted : 1, 1), Math.max(most, 1));
     input.value = next;
@@ -74,16 +108,18 @@ export async function whileBusy(button, work) {
 export function pager(list, next, load) {
   const button = h('button.button.quiet', { type: 'button' }, 'Show more');
   const box = h('p.more', { hidden: next === null }, button);
-  button.addEventListener('click', () => whileBusy(button, async () => {
-    try {
-      const page = await load(next);
-      list.append(...page.nodes);
-      page.nodes[0]?.querySelector('a')?.focus();
-      next = page.next;
-      box.hidden = next === null;
-    } catch (problem) {
-      if (problem.name !== 'AbortError') toast('That did not load. Please try again.');
-    }
-  }));
+  button.addEventListener('click', () =>
+    whileBusy(button, async () => {
+      try {
+        const page = await load(next);
+        list.append(...page.nodes);
+        page.nodes[0]?.querySelector('a')?.focus();
+        next = page.next;
+        box.hidden = next === null;
+      } catch (problem) {
+        if (problem.name !== 'AbortError') toast('That did not load. Please try again.');
+      }
+    }),
+  );
   return box;
 }

@@ -1,5 +1,5 @@
-// session.js - who is signed in. The session itself is a cookie that no script can read; what is kept here is only a hint
-// that there may be one, so that a visitor without an account is not asked for at every page.
+// session.js - who is signed in. The session itself is a cookie that no script can read; what is kept here is only a
+// hint that there may be one, so that the server is not asked about a visitor who never signed in.
 
 import { call } from './api.js';
 

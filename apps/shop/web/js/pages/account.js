@@ -7,9 +7,13 @@ import { session } from '../session.js';
 
 function field(label, attributes, hint) {
   const id = `field-${attributes.name}`;
-  return h('p.field', {}, h('label', { for: id }, label),
+  return h(
+    'p.field',
+    {},
+    h('label', { for: id }, label),
     h('input', { id, required: true, 'aria-describedby': hint ? `${id}-hint` : undefined, ...attributes }),
-    hint && h('span.hint', { id: `${id}-hint` }, hint));
+    hint && h('span.hint', { id: `${id}-hint` }, hint),
+  );
 }
 
 function goOn() {
@@ -32,7 +36,8 @@ function form({ fields, button, work, sayRefusal }) {
         goOn();
       } catch (problem) {
         if (problem.status === undefined) throw problem;
-        for (const fault of problem.errors) element.elements.namedItem(fieldOf(fault))?.setAttribute('aria-invalid', 'true');
+        for (const fault of problem.errors)
+          element.elements.namedItem(fieldOf(fault))?.setAttribute('aria-invalid', 'true');
         setAlert(alert, sayRefusal(problem) || words(problem));
       }
     });
@@ -41,9 +46,15 @@ function form({ fields, button, work, sayRefusal }) {
 }
 
 function door(main, title, text, body, other) {
-  show(main, h('section.door', {},
-    h('div.door-words', {}, h('h1', { tabindex: '-1' }, title), h('p', {}, text)),
-    h('div.door-form', {}, body, h('p.other', {}, other))));
+  show(
+    main,
+    h(
+      'section.door',
+      {},
+      h('div.door-words', {}, h('h1', { tabindex: '-1' }, title), h('p', {}, text)),
+      h('div.door-form', {}, body, h('p.other', {}, other)),
+    ),
+  );
 }
 
 export async function signInPage(main) {
@@ -51,15 +62,21 @@ export async function signInPage(main) {
     goOn();
     return 'Sign in';
   }
-  door(main, 'Come in', 'Sign in to order, and to see what you have ordered before.', form({
-    fields: [
-      field('Email', { name: 'email', type: 'email', autocomplete: 'username', maxlength: 254 }),
-      field('Password', { name: 'password', type: 'password', autocomplete: 'current-password', maxlength: 128 }),
-    ],
-    button: 'Sign in',
-    work: ({ email, password }) => session.signIn(email, password),
-    sayRefusal: (problem) => (problem.status === 401 ? 'This email and this password do not belong together.' : ''),
-  }), ['New here? ', h('a', { href: '#/sign-up' }, 'Make an account')]);
+  door(
+    main,
+    'Come in',
+    'Sign in to order, and to see what you have ordered before.',
+    form({
+      fields: [
+        field('Email', { name: 'email', type: 'email', autocomplete: 'username', maxlength: 254 }),
+        field('Password', { name: 'password', type: 'password', autocomplete: 'current-password', maxlength: 128 }),
+      ],
+      button: 'Sign in',
+      work: ({ email, password }) => session.signIn(email, password),
+      sayRefusal: (problem) => (problem.status === 401 ? 'This email and this password do not belong together.' : ''),
+    }),
+    ['New here? ', h('a', { href: '#/sign-up' }, 'Make an account')],
+  );
   return 'Sign in';
 }
 
@@ -68,16 +85,26 @@ export async function signUpPage(main) {
     goOn();
     return 'Sign up';
   }
-  door(main, 'A key of your own', 'An account keeps your orders together. A name, an email and a long password are enough.', form({
-    fields: [
-      field('Name', { name: 'name', autocomplete: 'name', maxlength: 80 }),
-      field('Email', { name: 'email', type: 'email', autocomplete: 'username', maxlength: 254 }),
-      field('Password', { name: 'password', type: 'password', autocomplete: 'new-password', minlength: 12, maxlength: 128 },
-        'Twelve characters at least. Four words do very well.'),
-    ],
-    button: 'Make an account',
-    work: ({ name, email, password }) => session.signUp(name, email, password),
-    sayRefusal: (problem) => (problem.status === 409 ? 'This email has an account already. Do you want to sign in?' : ''),
-  }), ['Been here before? ', h('a', { href: '#/sign-in' }, 'Sign in')]);
+  door(
+    main,
+    'A key of your own',
+    'An account keeps your orders together. A name, an email and a long password are enough.',
+    form({
+      fields: [
+        field('Name', { name: 'name', autocomplete: 'name', maxlength: 80 }),
+        field('Email', { name: 'email', type: 'email', autocomplete: 'username', maxlength: 254 }),
+        field(
+          'Password',
+          { name: 'password', type: 'password', autocomplete: 'new-password', minlength: 12, maxlength: 128 },
+          'Twelve characters at least. Four words do very well.',
+        ),
+      ],
+      button: 'Make an account',
+      work: ({ name, email, password }) => session.signUp(name, email, password),
+      sayRefusal: (problem) =>
+        problem.status === 409 ? 'This email has an account already. Do you want to sign in?' : '',
+    }),
+    ['Been here before? ', h('a', { href: '#/sign-in' }, 'Sign in')],
+  );
   return 'Sign up';
 }

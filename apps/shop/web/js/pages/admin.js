@@ -10,13 +10,17 @@ import { stateBadge } from './orders.js';
 function frame(here, ...content) {
   const tab = (href, text) => h('a', { href, 'aria-current': href === here ? 'page' : undefined }, text);
   return [
-    h('header.admin-top', {}, h('h1.page-title', { tabindex: '-1' }, 'Shopkeeping'),
-      h('nav.tabs', { 'aria-label': 'Shopkeeping' }, tab('#/admin', 'Items'), tab('#/admin/orders', 'Orders'))),
+    h(
+      'header.admin-top',
+      {},
+      h('h1.page-title', { tabindex: '-1' }, 'Shopkeeping'),
+      h('nav.tabs', { 'aria-label': 'Shopkeeping' }, tab('#/admin', 'Items'), tab('#/admin/orders', 'Orders')),
+    ),
     ...content,
   ];
 }
 
-// ---- items ------------------------------------------------------------------------------------------------------------
+// ---- items ---------------------------------------------------------------------------------------------------------
 
 function field(label, input, hint) {
   const id = `item-${input.name}`;
@@ -28,19 +32,71 @@ function field(label, input, hint) {
 function itemDialog(item) {
   const alert = alertBox();
   const save = h('button.button', { type: 'submit' }, item ? 'Save' : 'Put on sale');
-  const id = h('input', { name: 'id', required: true, pattern: 'sku_[a-z0-9]{1,32}', maxlength: 36, placeholder: 'sku_thimble', autocomplete: 'off' });
-  const price = h('input', { name: 'price', required: true, inputmode: 'decimal', autocomplete: 'off', value: item ? plainMoney(item.price) : '' });
-  const form = h('form.form', { method: 'dialog' },
-    h('header.dialog-top', {}, h('h2', {}, item ? item.name : 'A new item'),
-      h('button.plain.close', { type: 'button', 'aria-label': 'Close', on: { click: () => dialog.close() } }, icon('close'))),
+  const id = h('input', {
+    name: 'id',
+    required: true,
+    pattern: 'sku_[a-z0-9]{1,32}',
+    maxlength: 36,
+    placeholder: 'sku_thimble',
+    autocomplete: 'off',
+  });
+  const price = h('input', {
+    name: 'price',
+    required: true,
+    inputmode: 'decimal',
+    autocomplete: 'off',
+    value: item ? plainMoney(item.price) : '',
+  });
+  const form = h(
+    'form.form',
+    { method: 'dialog' },
+    h(
+      'header.dialog-top',
+      {},
+      h('h2', {}, item ? item.name : 'A new item'),
+      h(
+        'button.plain.close',
+        { type: 'button', 'aria-label': 'Close', on: { click: () => dialog.close() } },
+        icon('close'),
+      ),
+    ),
     alert,
     item === null && field('Number', id, 'Starts with sku_, then small letters and digits. It stays for ever.'),
     field('Name', h('input', { name: 'name', required: true, maxlength: 120, value: item ? item.name : '' })),
-    field('Description', h('textarea', { name: 'description', required: true, maxlength: 2000, rows: 4, value: item ? item.description : '' })),
-    h('div.two', {},
+    field(
+      'Description',
+      h('textarea', {
+        name: 'description',
+        required: true,
+        maxlength: 2000,
+        rows: 4,
+        value: item ? item.description : '',
+      }),
+    ),
+    h(
+      'div.two',
+      {},
       field('Price in euro', price),
-      field('In stock', h('input', { name: 'stock', type: 'number', required: true, min: 0, max: 1000000, step: 1, value: item ? item.stock : 1 }))),
-    h('p.actions', {}, save, h('button.button.quiet', { type: 'button', on: { click: () => dialog.close() } }, 'Cancel')));
+      field(
+        'In stock',
+        h('input', {
+          name: 'stock',
+          type: 'number',
+          required: true,
+          min: 0,
+          max: 1000000,
+          step: 1,
+          value: item ? item.stock : 1,
+        }),
+      ),
+    ),
+    h(
+      'p.actions',
+      {},
+      save,
+      h('button.button.quiet', { type: 'button', on: { click: () => dialog.close() } }, 'Cancel'),
+    ),
+  );
   const dialog = h('dialog.dialog', { 'aria-label': item ? `Change ${item.name}` : 'A new item' }, form);
 
   let stored = null;
@@ -62,13 +118,17 @@ function itemDialog(item) {
         dialog.close();
       } catch (problem) {
         if (problem.status === undefined) throw problem;
-        for (const fault of problem.errors) form.elements.namedItem(fieldOf(fault))?.setAttribute('aria-invalid', 'true');
+        for (const fault of problem.errors)
+          form.elements.namedItem(fieldOf(fault))?.setAttribute('aria-invalid', 'true');
         setAlert(alert, words(problem));
       }
     });
   });
   return new Promise((resolve) => {
-    dialog.addEventListener('close', () => { dialog.remove(); resolve(stored); });
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(stored);
+    });
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -93,21 +153,57 @@ async function setActive(item, active, button) {
 }
 
 function itemRow(item, isActive = true) {
-  const row = h(`tr${isActive ? '' : '.inactive'}`, { 'data-item': item.id },
-    h('th', { scope: 'row' }, h('span.cell-item', {}, tile(item.id, 'tile-thumb'),
-      h('span', {}, isActive ? h('a', { href: `#/item/${item.id}` }, item.name) : item.name, h('span.hint.mono', {}, item.id)))),
+  const row = h(
+    `tr${isActive ? '' : '.inactive'}`,
+    { 'data-item': item.id },
+    h(
+      'th',
+      { scope: 'row' },
+      h(
+        'span.cell-item',
+        {},
+        tile(item.id, 'tile-thumb'),
+        h(
+          'span',
+          {},
+          isActive ? h('a', { href: `#/item/${item.id}` }, item.name) : item.name,
+          h('span.hint.mono', {}, item.id),
+        ),
+      ),
+    ),
     h('td.number', {}, money(item.price, item.currency)),
     h(`td.number${item.stock <= 5 ? '.low' : ''}`, { 'data-label': 'Stock' }, String(item.stock)),
-    h('td.row-actions', {},
-      h('button.plain', { type: 'button', 'aria-label': `Change ${item.name}`, on: { click: async () => {
-        const stored = await itemDialog(item);
-        if (stored) {
-          row.replaceWith(itemRow(stored, isActive));
-          toast(`${stored.name} is saved.`);
-        }
-      } } }, 'Change'),
-      h('button.plain', { type: 'button', 'aria-label': `${isActive ? 'Take off sale' : 'Sell again'}: ${item.name}`,
-        on: { click: (event) => setActive(item, !isActive, event.currentTarget) } }, isActive ? 'Take off sale' : 'Sell again')));
+    h(
+      'td.row-actions',
+      {},
+      h(
+        'button.plain',
+        {
+          type: 'button',
+          'aria-label': `Change ${item.name}`,
+          on: {
+            click: async () => {
+              const stored = await itemDialog(item);
+              if (stored) {
+                row.replaceWith(itemRow(stored, isActive));
+                toast(`${stored.name} is saved.`);
+              }
+            },
+          },
+        },
+        'Change',
+      ),
+      h(
+        'button.plain',
+        {
+          type: 'button',
+          'aria-label': `${isActive ? 'Take off sale' : 'Sell again'}: ${item.name}`,
+          on: { click: (event) => setActive(item, !isActive, event.currentTarget) },
+        },
+        isActive ? 'Take off sale' : 'Sell again',
+      ),
+    ),
+  );
   return row;
 }
 
@@ -115,39 +211,91 @@ export async function adminItemsPage(main, { signal }) {
   show(main, frame('#/admin', skeleton('rows', 6)));
   const load = (after) => call('GET', '/items', { query: { limit: 50, after }, signal });
   const page = await load();
-  const body = h('tbody', {}, page.items.map((item) => itemRow(item)));
-  const create = h('button.button', { type: 'button', on: { click: async () => {
-    const stored = await itemDialog(null);
-    if (stored) {
-      body.prepend(itemRow(stored));
-      toast(`${stored.name} is for sale.`, { href: `#/item/${stored.id}`, text: 'See it' });
-    }
-  } } }, icon('plus'), 'New item');
-  show(main, frame('#/admin',
-    h('p.admin-tools', {}, create),
-    h('div.table-box', {}, h('table', {},
-      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Item'), h('th.number', { scope: 'col' }, 'Price'),
-        h('th.number', { scope: 'col' }, 'Stock'), h('th', { scope: 'col' }, h('span.hidden', {}, 'Actions')))),
-      body)),
-    pager(body, page.next, async (after) => {
-      const more = await load(after);
-      return { nodes: more.items.map((item) => itemRow(item)), next: more.next };
-    })));
+  const body = h(
+    'tbody',
+    {},
+    page.items.map((item) => itemRow(item)),
+  );
+  const create = h(
+    'button.button',
+    {
+      type: 'button',
+      on: {
+        click: async () => {
+          const stored = await itemDialog(null);
+          if (stored) {
+            body.prepend(itemRow(stored));
+            toast(`${stored.name} is for sale.`, { href: `#/item/${stored.id}`, text: 'See it' });
+          }
+        },
+      },
+    },
+    icon('plus'),
+    'New item',
+  );
+  show(
+    main,
+    frame(
+      '#/admin',
+      h('p.admin-tools', {}, create),
+      h(
+        'div.table-box',
+        {},
+        h(
+          'table',
+          {},
+          h(
+            'thead',
+            {},
+            h(
+              'tr',
+              {},
+              h('th', { scope: 'col' }, 'Item'),
+              h('th.number', { scope: 'col' }, 'Price'),
+              h('th.number', { scope: 'col' }, 'Stock'),
+              h('th', { scope: 'col' }, h('span.hidden', {}, 'Actions')),
+            ),
+          ),
+          body,
+        ),
+      ),
+      pager(body, page.next, async (after) => {
+        const more = await load(after);
+        return { nodes: more.items.map((item) => itemRow(item)), next: more.next };
+      }),
+    ),
+  );
   return 'Shopkeeping';
 }
 
-// ---- orders -----------------------------------------------------------------------------------------------------------
+// ---- orders --------------------------------------------------------------------------------------------------------
 
 function orderRow(order) {
   const things = order.lines.reduce((sum, line) => sum + line.quantity, 0);
-  return h('tr', { 'data-order': order.id },
-    h('th', { scope: 'row' }, h('details.order-details', {},
-      h('summary', {}, `No. ${shortId(order.id)}`, h('span.hint', {}, ` ${count(things, 'thing', 'things')}`)),
-      h('ul', {}, order.lines.map((line) => h('li', {}, `${line.quantity} × ${line.name}, ${money(line.unitPrice, order.currency)} each`))),
-      h('span.hint.mono', {}, order.id))),
+  return h(
+    'tr',
+    { 'data-order': order.id },
+    h(
+      'th',
+      { scope: 'row' },
+      h(
+        'details.order-details',
+        {},
+        h('summary', {}, `No. ${shortId(order.id)}`, h('span.hint', {}, ` ${count(things, 'thing', 'things')}`)),
+        h(
+          'ul',
+          {},
+          order.lines.map((line) =>
+            h('li', {}, `${line.quantity} × ${line.name}, ${money(line.unitPrice, order.currency)} each`),
+          ),
+        ),
+        h('span.hint.mono', {}, order.id),
+      ),
+    ),
     h('td', {}, h('time', { datetime: order.placedAt }, dateTime(order.placedAt))),
     h('td', {}, stateBadge(order)),
-    h('td.number', {}, money(order.total, order.currency)));
+    h('td.number', {}, money(order.total, order.currency)),
+  );
 }
 
 export async function adminOrdersPage(main, { signal }) {
@@ -155,16 +303,38 @@ export async function adminOrdersPage(main, { signal }) {
   const load = (after) => call('GET', '/admin/orders', { query: { limit: 50, after }, signal });
   const page = await load();
   const body = h('tbody', {}, page.orders.map(orderRow));
-  show(main, frame('#/admin/orders',
-    page.orders.length === 0
-      ? h('p.notice', {}, 'Nobody has ordered anything yet.')
-      : h('div.table-box', {}, h('table', {},
-        h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Order'), h('th', { scope: 'col' }, 'Placed'),
-          h('th', { scope: 'col' }, 'State'), h('th.number', { scope: 'col' }, 'Total'))),
-        body)),
-    pager(body, page.next, async (after) => {
-      const more = await load(after);
-      return { nodes: more.orders.map(orderRow), next: more.next };
-    })));
+  show(
+    main,
+    frame(
+      '#/admin/orders',
+      page.orders.length === 0
+        ? h('p.notice', {}, 'Nobody has ordered anything yet.')
+        : h(
+            'div.table-box',
+            {},
+            h(
+              'table',
+              {},
+              h(
+                'thead',
+                {},
+                h(
+                  'tr',
+                  {},
+                  h('th', { scope: 'col' }, 'Order'),
+                  h('th', { scope: 'col' }, 'Placed'),
+                  h('th', { scope: 'col' }, 'State'),
+                  h('th.number', { scope: 'col' }, 'Total'),
+                ),
+              ),
+              body,
+            ),
+          ),
+      pager(body, page.next, async (after) => {
+        const more = await load(after);
+        return { nodes: more.orders.map(orderRow), next: more.next };
+      }),
+    ),
+  );
   return 'All orders';
 }

@@ -19,33 +19,60 @@ async function neighbours(item, signal) {
 
 function buyForm(item) {
   const quantity = stepper({ value: 1, most: Math.min(item.stock, 99), label: 'How many' });
-  return h('form.buy', { on: { submit: (event) => { event.preventDefault(); addToBasket(item, quantity.quantity()); } } },
-    quantity, h('button.button', { type: 'submit' }, 'Add to basket'));
+  return h(
+    'form.buy',
+    {
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          addToBasket(item, quantity.quantity());
+        },
+      },
+    },
+    quantity,
+    h('button.button', { type: 'submit' }, 'Add to basket'),
+  );
 }
 
 export async function itemPage(main, { argument: itemId, signal }) {
   show(main, skeleton('item', 2));
   const item = await call('GET', `/items/${itemId}`, { signal });
   const shelf = h('section.shelf', { hidden: true });
-  show(main,
-    h('article.item', {},
+  show(
+    main,
+    h(
+      'article.item',
+      {},
       tile(item.id, 'tile-large'),
-      h('div.item-words', {},
+      h(
+        'div.item-words',
+        {},
         h('a.back', { href: '#/' }, icon('back'), 'Everything'),
         h('h1', { tabindex: '-1' }, item.name),
         h('p.item-price', {}, money(item.price, item.currency)),
         h('p.item-text', {}, item.description),
         h(`p.stock${item.stock === 0 ? '.stock-none' : item.stock <= 5 ? '.stock-few' : ''}`, {}, stockWords(item)),
         item.stock > 0 && buyForm(item),
-        h('dl.facts', {},
+        h(
+          'dl.facts',
+          {},
           h('div', {}, h('dt', {}, 'Number'), h('dd.mono', {}, item.id)),
-          h('div', {}, h('dt', {}, 'Price'), h('dd', {}, 'With tax; delivery is included'))))),
-    shelf);
+          h('div', {}, h('dt', {}, 'Price'), h('dd', {}, 'With tax; delivery is included')),
+        ),
+      ),
+    ),
+    shelf,
+  );
 
-  neighbours(item, signal).then((others) => {
-    if (signal.aborted || others.length === 0) return;
-    show(shelf, h('h2.shelf-title', {}, 'On the same shelf'), h('div.cards', {}, others.map(card)));
-    shelf.hidden = false;
-  }, () => { /* the item stands without its neighbours */ });
+  neighbours(item, signal).then(
+    (others) => {
+      if (signal.aborted || others.length === 0) return;
+      show(shelf, h('h2.shelf-title', {}, 'On the same shelf'), h('div.cards', {}, others.map(card)));
+      shelf.hidden = false;
+    },
+    () => {
+      /* the item stands without its neighbours */
+    },
+  );
   return item.name;
 }
