@@ -20,7 +20,7 @@ SECONDS = 540
 def suite_names():
     """The tests of shop.mjs by name; a `${colorScheme}` in a name stands for both."""
     names = []
-    for name in re.findall(r"^ *test\(['`](.+?)['`], ", SUITE.read_text(), re.MULTILINE):
+    for name in re.findall(r"^ *test\(\s*['`](.+?)['`],", SUITE.read_text(), re.MULTILINE):
         if "${colorScheme}" in name:
             names += [name.replace("${colorScheme}", scheme) for scheme in ("light", "dark")]
         else:
@@ -38,7 +38,8 @@ def fetch_playwright():
     if done.is_file() and done.stat().st_mtime >= lock.stat().st_mtime:
         return
     env = dict(os.environ, PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD="1")
-    fetched = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, env=env, capture_output=True, text=True)
+    command = ["npm", "ci", "--no-audit", "--no-fund"]
+    fetched = subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True)
     if fetched.returncode != 0:
         pytest.fail(f"npm ci failed\n{fetched.stderr[-2000:]}", pytrace=False)
     done.touch()
@@ -68,13 +69,13 @@ def results(shop, tmp_path_factory):
     need(os.environ.get("SHOP_CHROMIUM", "chromium"), "chromium")
     fetch_playwright()
     shots = os.environ.get("LIMEN_TEST_SHOTS") or str(tmp_path_factory.mktemp("shots"))
-    env = dict(os.environ, SHOP_URL=shop.url, SHOP_ADMIN_EMAIL=shop.admin_email, SHOP_ADMIN_PASSWORD=shop.admin_password or "",
-               SHOP_SHOTS=shots)  # fmt: skip
+    env = dict(os.environ, SHOP_URL=shop.url, SHOP_SHOTS=shots)
+    env.update(SHOP_ADMIN_EMAIL=shop.admin_email, SHOP_ADMIN_PASSWORD=shop.admin_password or "")
     if os.environ.get("LIMEN_README_SHOT"):
         env["SHOP_README_SHOT"] = str(ROOT / "docs" / "shop.png")
     try:
-        run = subprocess.run(["node", "--test", "--test-reporter=tap", SUITE.name], cwd=HERE, env=env, capture_output=True,
-                             text=True, timeout=SECONDS)  # fmt: skip
+        command = ["node", "--test", "--test-reporter=tap", SUITE.name]
+        run = subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, timeout=SECONDS)
         said = run.stdout + run.stderr
     except subprocess.TimeoutExpired as late:
         said = (late.stdout or b"").decode(errors="replace") + f"\nstill running after {SECONDS} s"
@@ -85,7 +86,8 @@ def results(shop, tmp_path_factory):
 def test_shop(results, shop, name):
     verdicts, said = results
     if name not in verdicts:
-        pytest.fail(f"the suite did not get to this test\n{said[-3000:]}\n---- server\n{shop.tail(2000)}", pytrace=False)
+        detail = f"the suite did not get to this test\n{said[-3000:]}"
+        pytest.fail(f"{detail}\n---- server\n{shop.tail(2000)}", pytrace=False)
     passed, detail = verdicts[name]
     if not passed:
         pytest.fail(f"{detail}\n---- server\n{shop.tail(2000)}", pytrace=False)
