@@ -26,7 +26,8 @@ static uint32_t check_value(const struct json_doc *doc, uint32_t at, unsigned de
         for (; behind < value->next; children++) {
             if (value->type == JSON_OBJECT) {
                 DEMAND(doc->tape[behind].type == JSON_STRING);
-                DEMAND(json_member(doc, at, json_text(&doc->tape[behind])) == behind + 1); /* the first of its name: the only one */
+                DEMAND(json_member(doc, at, json_text(&doc->tape[behind]))
+                       == behind + 1); /* the first of its name: the only one */
                 behind++;
             }
             behind = check_value(doc, behind, depth + 1);
@@ -44,13 +45,26 @@ static void write_value(const struct json_doc *doc, uint32_t at, struct buf *out
     const struct json_value *value = &doc->tape[at];
     uint32_t child = at + 1;
     switch (value->type) {
-    case JSON_NULL: BUF_ADD(out, "null"); return;
-    case JSON_FALSE: BUF_ADD(out, "false"); return;
-    case JSON_TRUE: BUF_ADD(out, "true"); return;
-    case JSON_INT: buf_add_int(out, value->as.integer); return;
-    case JSON_DOUBLE: json_write_double(out, value->as.number); return;
-    case JSON_STRING: json_write_string(out, json_text(value)); return;
-    default: break;
+    case JSON_NULL:
+        BUF_ADD(out, "null");
+        return;
+    case JSON_FALSE:
+        BUF_ADD(out, "false");
+        return;
+    case JSON_TRUE:
+        BUF_ADD(out, "true");
+        return;
+    case JSON_INT:
+        buf_add_int(out, value->as.integer);
+        return;
+    case JSON_DOUBLE:
+        json_write_double(out, value->as.number);
+        return;
+    case JSON_STRING:
+        json_write_string(out, json_text(value));
+        return;
+    default:
+        break;
     }
     buf_add_char(out, value->type == JSON_ARRAY ? '[' : '{');
     for (uint32_t i = 0; i < value->length; i++) {
