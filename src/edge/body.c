@@ -111,7 +111,8 @@ static bool chunked_keep(struct exchange *exchange, size_t content)
     if (exchange->in_arena) {
         if (!chunked_grow(exchange, content))
             return false;
-        memcpy(exchange->body + exchange->body_bytes, exchange->connection->in->data + exchange->connection->in_start, content);
+        memcpy(exchange->body + exchange->body_bytes, exchange->connection->in->data + exchange->connection->in_start,
+               content);
     }
     exchange->body_bytes += content;
     return true;
@@ -128,8 +129,8 @@ static void chunked_advance(struct exchange *exchange)
         finish(exchange, BODY_MALFORMED);
         return;
     }
-    if (exchange->chunks.content > exchange->body_ceiling ||
-        exchange->chunks.left > exchange->body_ceiling - exchange->chunks.content) {
+    if (exchange->chunks.content > exchange->body_ceiling
+        || exchange->chunks.left > exchange->body_ceiling - exchange->chunks.content) {
         finish(exchange, BODY_TOO_LARGE);
         return;
     }
@@ -178,7 +179,8 @@ bool body_receive(struct connection *connection)
 }
 
 void exchange_read_body(struct exchange *exchange, size_t ceiling, struct arena *arena,
-                        void (*on_body)(void *context, struct exchange *exchange, enum body_outcome outcome, limen_str body),
+                        void (*on_body)(void *context, struct exchange *exchange, enum body_outcome outcome,
+                                        limen_str body),
                         void *context)
 {
     if (exchange->body_asked || exchange->request.framing == FRAMING_NONE)

@@ -7,6 +7,7 @@
 #define Q CHAR_QUERY
 #define H CHAR_HOST
 
+/* clang-format off */
 const uint8_t http1_chars[256] = {
     ['\t'] = X,        [' '] = X,         ['"'] = X,         ['<'] = X,         ['>'] = X,
     ['!'] = X | T | P, ['#'] = X | T,     ['$'] = X | T | P, ['%'] = X | T | P, ['&'] = X | T | P,
@@ -23,3 +24,4 @@ const uint8_t http1_chars[256] = {
     ['{'] = X | Q,     ['|'] = X | T | Q, ['}'] = X | Q,     ['~'] = X | T | P | H,
     [128 ... 255] = X,
 };
+/* clang-format on */

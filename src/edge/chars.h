@@ -12,7 +12,7 @@ enum {
     CHAR_HOST = 8,  /* of a registered name or an IPv4 address; narrower than RFC 3986: no escapes, no sub-delims */
     CHAR_HEX = 16,
     CHAR_DIGIT = 32,
-    CHAR_TEXT = 64  /* in a field's value: all but controls and DEL; HTAB is one */
+    CHAR_TEXT = 64 /* in a field's value: all but controls and DEL; HTAB is one */
 };
 
 extern const uint8_t http1_chars[256];

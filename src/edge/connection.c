@@ -29,7 +29,8 @@ void connection_open(struct edge *edge, int fd, const struct edge_address *peer)
         return;
     }
     struct connection *connection = connection_take(edge);
-    if (connection == NULL || !loop_add(edge->loop, &connection->source, fd, EPOLLIN, /* exclusive= */ false, on_ready)) {
+    if (connection == NULL
+        || !loop_add(edge->loop, &connection->source, fd, EPOLLIN, /* exclusive= */ false, on_ready)) {
         if (!is_trusted)
             peers_leave(&edge->peers, peer);
         if (connection != NULL)
@@ -97,7 +98,8 @@ void connection_close(struct connection *connection)
 
 /* ---- states -------------------------------------------------------------------------------------------------------- */
 
-static void enter(struct connection *connection, enum connection_state state, uint32_t want, struct loop_timer_list *timers)
+static void enter(struct connection *connection, enum connection_state state, uint32_t want,
+                  struct loop_timer_list *timers)
 {
     connection->state = (uint8_t)state;
     loop_want(connection->edge->loop, &connection->source, want);
@@ -171,7 +173,8 @@ static void begin_exchange(struct connection *connection, struct exchange *excha
     exchange->user = NULL;
     exchange->body_bytes = 0;
     exchange->held = NULL;
-    exchange->wants_body = exchange->body_asked = exchange->body_done = exchange->in_arena = exchange->must_close = false;
+    exchange->wants_body = exchange->body_asked = exchange->body_done = exchange->in_arena = exchange->must_close =
+        false;
     exchange->chunks = (struct http1_chunks){ 0 };
     exchange->peer = &connection->peer;
     if (connection->is_trusted)
@@ -196,7 +199,7 @@ static void make_room(struct connection *connection)
 static bool can_serve(const struct connection *connection)
 {
     return connection->exchange == NULL && !connection->is_last && !connection->wants_bytes && !connection->is_broken
-           && connection->in_start < connection->in_end && connection->discard_left == 0;
+        && connection->in_start < connection->in_end && connection->discard_left == 0;
 }
 
 /* Parses one head and hands it up, or refuses. */
@@ -270,8 +273,7 @@ void connection_wake(struct connection *connection)
 
 static void on_task(struct loop_task *task)
 {
-    struct connection *connection =
-        (struct connection *)(void *)((char *)task - offsetof(struct connection, task));
+    struct connection *connection = (struct connection *)(void *)((char *)task - offsetof(struct connection, task));
     connection->is_running = true;
     run_and_leave(connection);
 }
@@ -304,7 +306,8 @@ static bool discard(struct connection *connection)
     struct block *block = block_take(connection->edge);
     if (block == NULL)
         return false;
-    size_t wanted = connection->discard_left < sizeof(block->data) ? (size_t)connection->discard_left : sizeof(block->data);
+    size_t wanted = connection->discard_left < sizeof(block->data) ? (size_t)connection->discard_left
+                                                                   : sizeof(block->data);
     ssize_t count = recv(connection->source.fd, block->data, wanted, 0);
     bool is_waiting = count < 0 && (errno == EAGAIN || errno == EINTR);
     block_put(connection->edge, block);
@@ -351,8 +354,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
 
 static void on_due(struct loop_timer *timer)
 {
-    struct connection *connection =
-        (struct connection *)(void *)((char *)timer - offsetof(struct connection, timer));
+    struct connection *connection = (struct connection *)(void *)((char *)timer - offsetof(struct connection, timer));
     connection->is_running = true;
     if (connection->state == CONNECTION_HEAD)
         reply_refuse(connection, 408, "the head did not come in time");

@@ -34,8 +34,8 @@ static bool find_timers(struct edge *edge)
     edge->write_timers = loop_timers(edge->loop, options->write_us);
     edge->linger_timers = loop_timers(edge->loop, options->linger_us);
     edge->backoff_timers = loop_timers(edge->loop, LIMIT_ACCEPT_BACKOFF_US);
-    return edge->head_timers != NULL && edge->body_timers != NULL && edge->idle_timers != NULL && edge->write_timers != NULL
-           && edge->linger_timers != NULL && edge->backoff_timers != NULL;
+    return edge->head_timers != NULL && edge->body_timers != NULL && edge->idle_timers != NULL
+        && edge->write_timers != NULL && edge->linger_timers != NULL && edge->backoff_timers != NULL;
 }
 
 struct edge *edge_new_with(struct loop *loop, const struct edge_hooks *hooks, const struct edge_options *options)

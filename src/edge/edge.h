@@ -51,15 +51,15 @@ enum reply_flavour { REPLY_API, REPLY_PAGE }; /* which set of security headers *
 struct http_reply {
     int status;
     enum reply_flavour flavour;
-    limen_str content_type;                 /* empty: none */
+    limen_str content_type; /* empty: none */
     limen_str body;
-    bool body_is_static;                    /* lives for ever: sent without a copy */
-    bool has_length;                        /* HEAD, 304: `length` is what Content-Length says though no body follows */
+    bool body_is_static; /* lives for ever: sent without a copy */
+    bool has_length;     /* HEAD, 304: `length` is what Content-Length says though no body follows */
     uint64_t length;
-    const struct http_header_out *headers;  /* further fields */
+    const struct http_header_out *headers; /* further fields */
     uint32_t header_count;
-    bool close;                             /* Connection: close, and close after it (with linger when a body is unread) */
-    bool is_cacheable;                      /* false: Cache-Control: no-store is added */
+    bool close;        /* Connection: close, and close after it (with linger when a body is unread) */
+    bool is_cacheable; /* false: Cache-Control: no-store is added */
 };
 
 /* What tests shorten; the server uses the ceilings of core/limits.h. */
@@ -96,7 +96,8 @@ void *exchange_user(const struct exchange *exchange);
  * inside this function, when all of it is there already. The slice points into the connection's buffer or the arena and is
  * valid until exchange_reply. Called at most once, and only when framing is not FRAMING_NONE. */
 void exchange_read_body(struct exchange *exchange, size_t ceiling, struct arena *arena,
-                        void (*on_body)(void *context, struct exchange *exchange, enum body_outcome outcome, limen_str body),
+                        void (*on_body)(void *context, struct exchange *exchange, enum body_outcome outcome,
+                                        limen_str body),
                         void *context);
 /* Ends the exchange: the reply is copied into the connection's output (but a static body is not copied), sent at the end of the
  * turn. The exchange and the request's slices are invalid afterwards. Adds Date, Content-Length, the security headers, Connection. */

@@ -59,7 +59,8 @@ void exchange_reply(struct exchange *exchange, const struct http_reply *reply)
                                  .says_keep_alive = request->minor_version == 0 };
     reply_write(connection, reply, frame);
     connection->is_last = frame.close;
-    connection->lingers = !serves_on; /* a client that asked for the close sends nothing that could reset the connection */
+    connection->lingers =
+        !serves_on; /* a client that asked for the close sends nothing that could reset the connection */
     connection->exchange = NULL;
     block_put(connection->edge, exchange->held);
     exchange_put(connection->edge, exchange);

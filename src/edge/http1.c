@@ -69,7 +69,8 @@ static size_t find_control(const char *bytes, size_t at, size_t len)
 
 /* Walks from the line that starts at `*line` to the end of the head. On HTTP1_MORE `*line` is the start of the line that is
  * not complete yet. */
-static enum http1_outcome scan_lines(limen_str bytes, size_t *line, struct head_lines *lines, struct refusal *ret_refusal)
+static enum http1_outcome scan_lines(limen_str bytes, size_t *line, struct head_lines *lines,
+                                     struct refusal *ret_refusal)
 {
     for (;;) {
         size_t stop = find_control(bytes.ptr, *line, bytes.len);
@@ -103,7 +104,8 @@ static bool skip_empty_line(limen_str bytes, size_t *ret_first)
     return bytes.len > 2;
 }
 
-static enum http1_outcome find_lines(limen_str bytes, size_t *scanned, struct head_lines *lines, struct refusal *ret_refusal)
+static enum http1_outcome find_lines(limen_str bytes, size_t *scanned, struct head_lines *lines,
+                                     struct refusal *ret_refusal)
 {
     if (!skip_empty_line(bytes, &lines->first))
         return HTTP1_MORE;
@@ -215,7 +217,8 @@ static bool parse_target(struct http_request *request, limen_str target, struct 
 /* The last 9 bytes of the request line: " HTTP/1.1". */
 static bool parse_version(struct http_request *request, const char *text, struct refusal *ret_refusal)
 {
-    if (memcmp(text, " HTTP/", 6) != 0 || !char_is(text[6], CHAR_DIGIT) || text[7] != '.' || !char_is(text[8], CHAR_DIGIT))
+    if (memcmp(text, " HTTP/", 6) != 0 || !char_is(text[6], CHAR_DIGIT) || text[7] != '.'
+        || !char_is(text[8], CHAR_DIGIT))
         return refuse(ret_refusal, 400, "the request line has no valid version");
     if (text[6] != '1' || text[8] > '1')
         return refuse(ret_refusal, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
@@ -255,24 +258,33 @@ static const struct known_name {
     const char *text;
     enum header_id id;
 } known_names[] = {
-    { "te", HEADER_TE }, /* 2 */
-    { "host", HEADER_HOST }, /* 4 */
+    { "te", HEADER_TE },       /* 2 */
+    { "host", HEADER_HOST },   /* 4 */
     { "range", HEADER_RANGE }, /* 5 */
-    { "accept", HEADER_ACCEPT }, { "cookie", HEADER_COOKIE }, { "expect", HEADER_EXPECT }, { "origin", HEADER_ORIGIN }, /* 6 */
-    { "trailer", HEADER_TRAILER }, { "upgrade", HEADER_UPGRADE }, /* 7 */
-    { "if-range", HEADER_IF_RANGE }, /* 8 */
-    { "forwarded", HEADER_FORWARDED }, /* 9 */
-    { "connection", HEADER_CONNECTION }, /* 10 */
-    { "traceparent", HEADER_TRACEPARENT }, /* 11 */
+    { "accept", HEADER_ACCEPT },
+    { "cookie", HEADER_COOKIE },
+    { "expect", HEADER_EXPECT },
+    { "origin", HEADER_ORIGIN }, /* 6 */
+    { "trailer", HEADER_TRAILER },
+    { "upgrade", HEADER_UPGRADE },           /* 7 */
+    { "if-range", HEADER_IF_RANGE },         /* 8 */
+    { "forwarded", HEADER_FORWARDED },       /* 9 */
+    { "connection", HEADER_CONNECTION },     /* 10 */
+    { "traceparent", HEADER_TRACEPARENT },   /* 11 */
     { "content-type", HEADER_CONTENT_TYPE }, /* 12 */
-    { "authorization", HEADER_AUTHORIZATION }, { "if-none-match", HEADER_IF_NONE_MATCH }, /* 13 */
-    { "content-length", HEADER_CONTENT_LENGTH }, { "sec-fetch-site", HEADER_SEC_FETCH_SITE },
-    { "sec-fetch-mode", HEADER_SEC_FETCH_MODE }, { "sec-fetch-dest", HEADER_SEC_FETCH_DEST }, /* 14 */
-    { "accept-encoding", HEADER_ACCEPT_ENCODING }, { "idempotency-key", HEADER_IDEMPOTENCY_KEY },
-    { "x-forwarded-for", HEADER_X_FORWARDED_FOR }, /* 15 */
+    { "authorization", HEADER_AUTHORIZATION },
+    { "if-none-match", HEADER_IF_NONE_MATCH }, /* 13 */
+    { "content-length", HEADER_CONTENT_LENGTH },
+    { "sec-fetch-site", HEADER_SEC_FETCH_SITE },
+    { "sec-fetch-mode", HEADER_SEC_FETCH_MODE },
+    { "sec-fetch-dest", HEADER_SEC_FETCH_DEST }, /* 14 */
+    { "accept-encoding", HEADER_ACCEPT_ENCODING },
+    { "idempotency-key", HEADER_IDEMPOTENCY_KEY },
+    { "x-forwarded-for", HEADER_X_FORWARDED_FOR },   /* 15 */
     { "content-encoding", HEADER_CONTENT_ENCODING }, /* 16 */
-    { "transfer-encoding", HEADER_TRANSFER_ENCODING }, { "if-modified-since", HEADER_IF_MODIFIED_SINCE },
-    { "x-forwarded-proto", HEADER_X_FORWARDED_PROTO }, /* 17 */
+    { "transfer-encoding", HEADER_TRANSFER_ENCODING },
+    { "if-modified-since", HEADER_IF_MODIFIED_SINCE },
+    { "x-forwarded-proto", HEADER_X_FORWARDED_PROTO },                         /* 17 */
     { "access-control-request-method", HEADER_ACCESS_CONTROL_REQUEST_METHOD }, /* 29 */
 };
 enum { KNOWN_LONGEST = 29 };
@@ -311,10 +323,11 @@ static enum header_id name_id(const char *name, size_t len)
 
 /* Fields that have one value: a second one would be read by one server and not by the next. */
 #define ONE(id) (1ULL << (id))
-static const uint64_t singletons = ONE(HEADER_HOST) | ONE(HEADER_CONTENT_LENGTH) | ONE(HEADER_TRANSFER_ENCODING) |
-    ONE(HEADER_CONTENT_TYPE) | ONE(HEADER_EXPECT) | ONE(HEADER_COOKIE) | ONE(HEADER_ORIGIN) | ONE(HEADER_AUTHORIZATION) |
-    ONE(HEADER_SEC_FETCH_SITE) | ONE(HEADER_SEC_FETCH_MODE) | ONE(HEADER_SEC_FETCH_DEST) | ONE(HEADER_IDEMPOTENCY_KEY) |
-    ONE(HEADER_RANGE) | ONE(HEADER_IF_RANGE) | ONE(HEADER_IF_MODIFIED_SINCE) | ONE(HEADER_ACCESS_CONTROL_REQUEST_METHOD);
+static const uint64_t singletons = ONE(HEADER_HOST) | ONE(HEADER_CONTENT_LENGTH) | ONE(HEADER_TRANSFER_ENCODING)
+    | ONE(HEADER_CONTENT_TYPE) | ONE(HEADER_EXPECT) | ONE(HEADER_COOKIE) | ONE(HEADER_ORIGIN)
+    | ONE(HEADER_AUTHORIZATION) | ONE(HEADER_SEC_FETCH_SITE) | ONE(HEADER_SEC_FETCH_MODE) | ONE(HEADER_SEC_FETCH_DEST)
+    | ONE(HEADER_IDEMPOTENCY_KEY) | ONE(HEADER_RANGE) | ONE(HEADER_IF_RANGE) | ONE(HEADER_IF_MODIFIED_SINCE)
+    | ONE(HEADER_ACCESS_CONTROL_REQUEST_METHOD);
 _Static_assert(HEADER_COUNT <= 64, "singletons is a set of bits");
 
 /* "Content_Length" is taken for Content-Length by what maps names to environment variables: it must not frame anything. */
@@ -323,8 +336,9 @@ static bool name_mimics_framing(const char *name, size_t len)
     if (len != 14 && len != 17)
         return false;
     size_t split = len == 14 ? 7 : 8;
-    return name[split] == '_' && (str_equal_nocase(str_make(name, split), LIMEN_STR("content")) ||
-                                  str_equal_nocase(str_make(name, split), LIMEN_STR("transfer")));
+    return name[split] == '_'
+        && (str_equal_nocase(str_make(name, split), LIMEN_STR("content"))
+            || str_equal_nocase(str_make(name, split), LIMEN_STR("transfer")));
 }
 
 static bool parse_field(struct http_request *request, const char *line, const char *end, struct refusal *ret_refusal)
@@ -387,8 +401,8 @@ static bool read_length(limen_str text, uint64_t *ret_length)
     if (text.len == 0 || (text.len > 1 && text.ptr[0] == '0'))
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (!char_is(text.ptr[i], CHAR_DIGIT) || __builtin_mul_overflow(length, 10U, &length) ||
-            __builtin_add_overflow(length, (uint64_t)(text.ptr[i] - '0'), &length))
+        if (!char_is(text.ptr[i], CHAR_DIGIT) || __builtin_mul_overflow(length, 10U, &length)
+            || __builtin_add_overflow(length, (uint64_t)(text.ptr[i] - '0'), &length))
             return false;
     }
     *ret_length = length;
@@ -411,8 +425,9 @@ static bool apply_framing(struct http_request *request, struct refusal *ret_refu
         if (request->minor_version == 0)
             return refuse(ret_refusal, 400, "HTTP/1.0 has no Transfer-Encoding");
         if (!str_equal_nocase(coding->value, LIMEN_STR("chunked")))
-            return ends_with_chunked(coding->value) ? refuse(ret_refusal, 501, "no transfer coding but chunked is implemented")
-                                                    : refuse(ret_refusal, 400, "the final transfer coding must be chunked");
+            return ends_with_chunked(coding->value)
+                ? refuse(ret_refusal, 501, "no transfer coding but chunked is implemented")
+                : refuse(ret_refusal, 400, "the final transfer coding must be chunked");
         request->framing = FRAMING_CHUNKED;
     } else if (length != NULL) {
         if (!read_length(length->value, &request->content_length))
@@ -480,8 +495,9 @@ static bool parse_lines(struct http_request *request, limen_str bytes, const str
     request_reset(request);
     request->head_bytes = lines->bytes;
     limen_str line = str_make(bytes.ptr + lines->first, lines->end[0] - lines->first);
-    if (!parse_request_line(request, line, ret_refusal) || !parse_fields(request, bytes, lines, ret_refusal) ||
-        !apply_host(request, ret_refusal) || !apply_framing(request, ret_refusal) || !apply_expect(request, ret_refusal))
+    if (!parse_request_line(request, line, ret_refusal) || !parse_fields(request, bytes, lines, ret_refusal)
+        || !apply_host(request, ret_refusal) || !apply_framing(request, ret_refusal)
+        || !apply_expect(request, ret_refusal))
         return false;
     apply_connection(request);
     return true;

@@ -11,11 +11,36 @@
 
 /* Names that we act on, found once while parsing. */
 enum header_id {
-    HEADER_OTHER, HEADER_HOST, HEADER_CONTENT_LENGTH, HEADER_CONTENT_TYPE, HEADER_CONTENT_ENCODING, HEADER_TRANSFER_ENCODING,
-    HEADER_CONNECTION, HEADER_EXPECT, HEADER_UPGRADE, HEADER_COOKIE, HEADER_ORIGIN, HEADER_SEC_FETCH_SITE, HEADER_SEC_FETCH_MODE,
-    HEADER_SEC_FETCH_DEST, HEADER_AUTHORIZATION, HEADER_IDEMPOTENCY_KEY, HEADER_ACCEPT, HEADER_ACCEPT_ENCODING, HEADER_IF_NONE_MATCH,
-    HEADER_IF_MODIFIED_SINCE, HEADER_IF_RANGE, HEADER_RANGE, HEADER_X_FORWARDED_FOR, HEADER_X_FORWARDED_PROTO, HEADER_FORWARDED,
-    HEADER_TRACEPARENT, HEADER_TRAILER, HEADER_TE, HEADER_ACCESS_CONTROL_REQUEST_METHOD, HEADER_COUNT
+    HEADER_OTHER,
+    HEADER_HOST,
+    HEADER_CONTENT_LENGTH,
+    HEADER_CONTENT_TYPE,
+    HEADER_CONTENT_ENCODING,
+    HEADER_TRANSFER_ENCODING,
+    HEADER_CONNECTION,
+    HEADER_EXPECT,
+    HEADER_UPGRADE,
+    HEADER_COOKIE,
+    HEADER_ORIGIN,
+    HEADER_SEC_FETCH_SITE,
+    HEADER_SEC_FETCH_MODE,
+    HEADER_SEC_FETCH_DEST,
+    HEADER_AUTHORIZATION,
+    HEADER_IDEMPOTENCY_KEY,
+    HEADER_ACCEPT,
+    HEADER_ACCEPT_ENCODING,
+    HEADER_IF_NONE_MATCH,
+    HEADER_IF_MODIFIED_SINCE,
+    HEADER_IF_RANGE,
+    HEADER_RANGE,
+    HEADER_X_FORWARDED_FOR,
+    HEADER_X_FORWARDED_PROTO,
+    HEADER_FORWARDED,
+    HEADER_TRACEPARENT,
+    HEADER_TRAILER,
+    HEADER_TE,
+    HEADER_ACCESS_CONTROL_REQUEST_METHOD,
+    HEADER_COUNT
 };
 
 struct http_field {
@@ -30,12 +55,12 @@ enum http_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
 struct http_request {
     enum http_method method;
     limen_str method_text;
-    limen_str target;     /* as sent */
-    limen_str path;       /* raw, starts with '/', or "*" */
-    limen_str query;      /* raw, without '?' */
+    limen_str target; /* as sent */
+    limen_str path;   /* raw, starts with '/', or "*" */
+    limen_str query;  /* raw, without '?' */
     bool has_query;
-    int minor_version;    /* 0 or 1 */
-    limen_str host;       /* of Host, or of an absolute-form target that agrees with it */
+    int minor_version; /* 0 or 1 */
+    limen_str host;    /* of Host, or of an absolute-form target that agrees with it */
     struct http_field fields[LIMIT_HEADER_FIELDS];
     uint32_t field_count;
     uint8_t first[HEADER_COUNT]; /* index + 1 in fields of the first with this id; 0: none */
@@ -43,7 +68,7 @@ struct http_request {
     uint64_t content_length;
     bool keep_alive;
     bool expects_continue;
-    size_t head_bytes;    /* with the empty line */
+    size_t head_bytes; /* with the empty line */
 };
 
 enum http1_outcome { HTTP1_OK, HTTP1_MORE, HTTP1_REFUSED };
@@ -73,7 +98,7 @@ struct http1_chunks {
 };
 /* Consumes `bytes` from `data`; writes `ret_content` bytes of content to the start of `data`, `ret_used` of input were used. HTTP1_OK:
  * the body has ended (what stands behind ret_used belongs to the next request). Trailers are read over, within the ceiling; after HTTP1_MORE all of `bytes` was used. */
-enum http1_outcome http1_dechunk(struct http1_chunks *chunks, char *data, size_t bytes, size_t *ret_used, size_t *ret_content,
-                                 const char **ret_why) LIMEN_MUST_CHECK;
+enum http1_outcome http1_dechunk(struct http1_chunks *chunks, char *data, size_t bytes, size_t *ret_used,
+                                 size_t *ret_content, const char **ret_why) LIMEN_MUST_CHECK;
 
 #endif

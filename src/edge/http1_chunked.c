@@ -8,18 +8,18 @@
 #include "edge/chars.h"
 
 enum chunk_state {
-    SIZE_FIRST,  /* zeroed: the first digit of a size */
+    SIZE_FIRST, /* zeroed: the first digit of a size */
     SIZE,
-    SIZE_SPACE,  /* after a size: only an extension may follow */
-    EXT_START,   /* after ';' */
+    SIZE_SPACE, /* after a size: only an extension may follow */
+    EXT_START,  /* after ';' */
     EXT_NAME,
     EXT_NAME_SPACE,
-    EXT_EQUALS,  /* after '=' */
+    EXT_EQUALS, /* after '=' */
     EXT_VALUE,
     EXT_QUOTED,
     EXT_ESCAPED,
     EXT_QUOTED_END,
-    EXT_SPACE,   /* after a value: only another extension may follow */
+    EXT_SPACE, /* after a value: only another extension may follow */
     SIZE_LF,
     DATA,
     DATA_CR,
@@ -32,7 +32,10 @@ enum chunk_state {
     ENDED
 };
 
-static bool is_space(char c) { return c == ' ' || c == '\t'; }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
 
 static bool add_digit(struct http1_chunks *chunks, char c)
 {
@@ -114,10 +117,11 @@ static int step_extension(struct http1_chunks *chunks, char c)
 /* RFC 9110 6.5.1: what frames, routes or describes the message has no place behind it. */
 static bool trailer_is_allowed(const struct http1_chunks *chunks)
 {
-    static const limen_str refused[] = { LIMEN_STR_INIT("content-length"), LIMEN_STR_INIT("transfer-encoding"),
-                                         LIMEN_STR_INIT("host"), LIMEN_STR_INIT("content-type"),
-                                         LIMEN_STR_INIT("content-encoding"), LIMEN_STR_INIT("authorization"),
-                                         LIMEN_STR_INIT("cookie") };
+    static const limen_str refused[] = {
+        LIMEN_STR_INIT("content-length"), LIMEN_STR_INIT("transfer-encoding"), LIMEN_STR_INIT("host"),
+        LIMEN_STR_INIT("content-type"),   LIMEN_STR_INIT("content-encoding"),  LIMEN_STR_INIT("authorization"),
+        LIMEN_STR_INIT("cookie")
+    };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         if (str_equal(str_make(chunks->name, chunks->name_bytes), refused[i]))
             return false;
@@ -181,8 +185,8 @@ static int step(struct http1_chunks *chunks, char c)
     }
 }
 
-enum http1_outcome http1_dechunk(struct http1_chunks *chunks, char *data, size_t bytes, size_t *ret_used, size_t *ret_content,
-                                 const char **ret_why)
+enum http1_outcome http1_dechunk(struct http1_chunks *chunks, char *data, size_t bytes, size_t *ret_used,
+                                 size_t *ret_content, const char **ret_why)
 {
     size_t at = 0, content = 0;
     while (at < bytes && chunks->state != ENDED) {

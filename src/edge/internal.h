@@ -44,18 +44,18 @@ struct connection {
     struct exchange *exchange;
     struct block *in;
     uint32_t in_start, in_end;
-    size_t scanned;            /* for http1_parse_head */
+    size_t scanned; /* for http1_parse_head */
     struct block *out_first, *out_last;
     size_t out_bytes;
-    uint64_t discard_left;     /* of an unread body, or what a lingering client may still send */
-    uint8_t state;             /* enum connection_state */
-    bool is_running;           /* one of our functions is on the stack: it settles and frees */
-    bool wants_bytes;          /* the head in `in` is incomplete */
-    bool is_last;              /* after what is in `out` the connection closes */
-    bool lingers;              /* and not before the client had a chance to read it */
-    bool peer_closed;          /* the client will send nothing more */
-    bool is_broken;            /* memory was out: close at once */
-    bool is_trusted;           /* a proxy of ours */
+    uint64_t discard_left; /* of an unread body, or what a lingering client may still send */
+    uint8_t state;         /* enum connection_state */
+    bool is_running;       /* one of our functions is on the stack: it settles and frees */
+    bool wants_bytes;      /* the head in `in` is incomplete */
+    bool is_last;          /* after what is in `out` the connection closes */
+    bool lingers;          /* and not before the client had a chance to read it */
+    bool peer_closed;      /* the client will send nothing more */
+    bool is_broken;        /* memory was out: close at once */
+    bool is_trusted;       /* a proxy of ours */
     struct edge_address peer;
 };
 
@@ -67,11 +67,11 @@ struct exchange {
     void *body_context;
     struct arena *arena;
     size_t body_ceiling;
-    char *body;                    /* in the block or in the arena */
-    size_t body_bytes;             /* of content, so far */
-    size_t body_room;              /* of the arena's piece */
-    struct block *held;            /* the head's block, when a chunked body went on in another */
-    bool wants_body;               /* on_body is to be called */
+    char *body;         /* in the block or in the arena */
+    size_t body_bytes;  /* of content, so far */
+    size_t body_room;   /* of the arena's piece */
+    struct block *held; /* the head's block, when a chunked body went on in another */
+    bool wants_body;    /* on_body is to be called */
     bool body_asked, body_done;
     bool in_arena;
     bool must_close;
@@ -178,7 +178,7 @@ bool output_flush(struct connection *connection, bool *ret_progress) LIMEN_MUST_
 
 /* How a reply is framed; the rest of it is struct http_reply. */
 struct reply_frame {
-    bool is_head;  /* the request's method was HEAD: no body */
+    bool is_head; /* the request's method was HEAD: no body */
     bool close;
     bool says_keep_alive; /* HTTP/1.0 wants to hear it */
 };

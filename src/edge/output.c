@@ -87,12 +87,14 @@ void output_release(struct connection *connection)
 static size_t gather(const struct connection *connection, struct iovec *pieces)
 {
     size_t count = 0;
-    for (struct block *block = connection->out_first; block != NULL && count + 2 <= PIECES_AT_ONCE; block = block->next) {
+    for (struct block *block = connection->out_first; block != NULL && count + 2 <= PIECES_AT_ONCE;
+         block = block->next) {
         size_t tail_sent = block->sent > block->bytes ? block->sent - block->bytes : 0;
         if (block->sent < block->bytes)
             pieces[count++] = (struct iovec){ block->data + block->sent, block->bytes - block->sent };
         if (tail_sent < block->tail_bytes)
-            pieces[count++] = (struct iovec){ (char *)(uintptr_t)block->tail + tail_sent, block->tail_bytes - tail_sent };
+            pieces[count++] = (struct iovec){ (char *)(uintptr_t)block->tail + tail_sent,
+                                              block->tail_bytes - tail_sent };
     }
     return count;
 }

@@ -7,7 +7,11 @@
 
 #include <stdlib.h>
 
-#define KEPT(count) (ARENA_IS_POISONED ? 0U : (count))
+/* Is there room for one more among those that wait to be lent again? */
+static bool is_kept(size_t count, size_t ceiling)
+{
+    return !ARENA_IS_POISONED && count < ceiling;
+}
 
 struct block *block_take(struct edge *edge)
 {
@@ -30,7 +34,7 @@ void block_put(struct edge *edge, struct block *block)
 {
     if (block == NULL)
         return;
-    if (edge->free_block_count >= KEPT(LIMIT_EDGE_POOLED_BLOCKS)) {
+    if (!is_kept(edge->free_block_count, LIMIT_EDGE_POOLED_BLOCKS)) {
         free(block);
         return;
     }
@@ -53,7 +57,7 @@ void exchange_put(struct edge *edge, struct exchange *exchange)
 {
     if (exchange == NULL)
         return;
-    if (edge->free_exchange_count >= KEPT(LIMIT_FIBERS_PER_WORKER)) {
+    if (!is_kept(edge->free_exchange_count, LIMIT_FIBERS_PER_WORKER)) {
         free(exchange);
         return;
     }
@@ -76,7 +80,7 @@ struct connection *connection_take(struct edge *edge)
 
 void connection_put(struct edge *edge, struct connection *connection)
 {
-    if (edge->free_connection_count >= KEPT(LIMIT_CONNECTIONS_PER_WORKER)) {
+    if (!is_kept(edge->free_connection_count, LIMIT_CONNECTIONS_PER_WORKER)) {
         free(connection);
         return;
     }

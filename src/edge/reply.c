@@ -11,22 +11,21 @@
 #include <stdio.h>
 
 /* What OWASP's secure headers ask for. HSTS comes with TLS. */
-#define SECURITY_COMMON                                                                                                \
-    "X-Content-Type-Options: nosniff\r\n"                                                                              \
-    "X-Frame-Options: deny\r\n"                                                                                        \
-    "Referrer-Policy: no-referrer\r\n"                                                                                 \
-    "Cross-Origin-Opener-Policy: same-origin\r\n"                                                                      \
+#define SECURITY_COMMON                           \
+    "X-Content-Type-Options: nosniff\r\n"         \
+    "X-Frame-Options: deny\r\n"                   \
+    "Referrer-Policy: no-referrer\r\n"            \
+    "Cross-Origin-Opener-Policy: same-origin\r\n" \
     "Cross-Origin-Resource-Policy: same-origin\r\n"
-#define SECURITY_API                                                                                                   \
-    SECURITY_COMMON "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-#define SECURITY_PAGE                                                                                                  \
-    SECURITY_COMMON                                                                                                    \
-    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri 'self'; object-src 'none'; "            \
-    "frame-ancestors 'none'\r\n"                                                                                       \
-    "Permissions-Policy: accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(), "            \
-    "cross-origin-isolated=(), display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), "    \
-    "gyroscope=(), hid=(), idle-detection=(), interest-cohort=(), keyboard-map=(), magnetometer=(), microphone=(), "   \
-    "midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), "       \
+#define SECURITY_API SECURITY_COMMON "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+#define SECURITY_PAGE                                                                                                \
+    SECURITY_COMMON                                                                                                  \
+    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri 'self'; object-src 'none'; "          \
+    "frame-ancestors 'none'\r\n"                                                                                     \
+    "Permissions-Policy: accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(), "          \
+    "cross-origin-isolated=(), display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), "  \
+    "gyroscope=(), hid=(), idle-detection=(), interest-cohort=(), keyboard-map=(), magnetometer=(), microphone=(), " \
+    "midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), "     \
     "sync-xhr=(), unload=(), usb=(), web-share=(), xr-spatial-tracking=()\r\n"
 #define NO_STORE "Cache-Control: no-store\r\n"
 
@@ -36,50 +35,53 @@ static const limen_str security[2][2] = {
     [REPLY_PAGE] = { LIMEN_STR_INIT(NO_STORE SECURITY_PAGE), LIMEN_STR_INIT(SECURITY_PAGE) },
 };
 
-/* RFC 9110 15, and 428, 429, 431 of RFC 6585. */
+/* RFC 9110 15, and 428, 429, 431 of RFC 6585. A phrase means nothing to a client; a status without one is fine. */
+static const limen_str reasons[600] = {
+    [200] = LIMEN_STR_INIT("OK"),
+    [201] = LIMEN_STR_INIT("Created"),
+    [202] = LIMEN_STR_INIT("Accepted"),
+    [204] = LIMEN_STR_INIT("No Content"),
+    [206] = LIMEN_STR_INIT("Partial Content"),
+    [301] = LIMEN_STR_INIT("Moved Permanently"),
+    [302] = LIMEN_STR_INIT("Found"),
+    [303] = LIMEN_STR_INIT("See Other"),
+    [304] = LIMEN_STR_INIT("Not Modified"),
+    [307] = LIMEN_STR_INIT("Temporary Redirect"),
+    [308] = LIMEN_STR_INIT("Permanent Redirect"),
+    [400] = LIMEN_STR_INIT("Bad Request"),
+    [401] = LIMEN_STR_INIT("Unauthorized"),
+    [403] = LIMEN_STR_INIT("Forbidden"),
+    [404] = LIMEN_STR_INIT("Not Found"),
+    [405] = LIMEN_STR_INIT("Method Not Allowed"),
+    [406] = LIMEN_STR_INIT("Not Acceptable"),
+    [408] = LIMEN_STR_INIT("Request Timeout"),
+    [409] = LIMEN_STR_INIT("Conflict"),
+    [410] = LIMEN_STR_INIT("Gone"),
+    [411] = LIMEN_STR_INIT("Length Required"),
+    [412] = LIMEN_STR_INIT("Precondition Failed"),
+    [413] = LIMEN_STR_INIT("Content Too Large"),
+    [414] = LIMEN_STR_INIT("URI Too Long"),
+    [415] = LIMEN_STR_INIT("Unsupported Media Type"),
+    [416] = LIMEN_STR_INIT("Range Not Satisfiable"),
+    [417] = LIMEN_STR_INIT("Expectation Failed"),
+    [421] = LIMEN_STR_INIT("Misdirected Request"),
+    [422] = LIMEN_STR_INIT("Unprocessable Content"),
+    [428] = LIMEN_STR_INIT("Precondition Required"),
+    [429] = LIMEN_STR_INIT("Too Many Requests"),
+    [431] = LIMEN_STR_INIT("Request Header Fields Too Large"),
+    [500] = LIMEN_STR_INIT("Internal Server Error"),
+    [501] = LIMEN_STR_INIT("Not Implemented"),
+    [502] = LIMEN_STR_INIT("Bad Gateway"),
+    [503] = LIMEN_STR_INIT("Service Unavailable"),
+    [504] = LIMEN_STR_INIT("Gateway Timeout"),
+    [505] = LIMEN_STR_INIT("HTTP Version Not Supported"),
+};
+
 static limen_str reason_of(int status)
 {
-    switch (status) {
-    case 200: return LIMEN_STR("OK");
-    case 201: return LIMEN_STR("Created");
-    case 202: return LIMEN_STR("Accepted");
-    case 204: return LIMEN_STR("No Content");
-    case 206: return LIMEN_STR("Partial Content");
-    case 301: return LIMEN_STR("Moved Permanently");
-    case 302: return LIMEN_STR("Found");
-    case 303: return LIMEN_STR("See Other");
-    case 304: return LIMEN_STR("Not Modified");
-    case 307: return LIMEN_STR("Temporary Redirect");
-    case 308: return LIMEN_STR("Permanent Redirect");
-    case 400: return LIMEN_STR("Bad Request");
-    case 401: return LIMEN_STR("Unauthorized");
-    case 403: return LIMEN_STR("Forbidden");
-    case 404: return LIMEN_STR("Not Found");
-    case 405: return LIMEN_STR("Method Not Allowed");
-    case 406: return LIMEN_STR("Not Acceptable");
-    case 408: return LIMEN_STR("Request Timeout");
-    case 409: return LIMEN_STR("Conflict");
-    case 410: return LIMEN_STR("Gone");
-    case 411: return LIMEN_STR("Length Required");
-    case 412: return LIMEN_STR("Precondition Failed");
-    case 413: return LIMEN_STR("Content Too Large");
-    case 414: return LIMEN_STR("URI Too Long");
-    case 415: return LIMEN_STR("Unsupported Media Type");
-    case 416: return LIMEN_STR("Range Not Satisfiable");
-    case 417: return LIMEN_STR("Expectation Failed");
-    case 421: return LIMEN_STR("Misdirected Request");
-    case 422: return LIMEN_STR("Unprocessable Content");
-    case 428: return LIMEN_STR("Precondition Required");
-    case 429: return LIMEN_STR("Too Many Requests");
-    case 431: return LIMEN_STR("Request Header Fields Too Large");
-    case 500: return LIMEN_STR("Internal Server Error");
-    case 501: return LIMEN_STR("Not Implemented");
-    case 502: return LIMEN_STR("Bad Gateway");
-    case 503: return LIMEN_STR("Service Unavailable");
-    case 504: return LIMEN_STR("Gateway Timeout");
-    case 505: return LIMEN_STR("HTTP Version Not Supported");
-    default: return LIMEN_STR("Status"); /* the phrase means nothing to a client */
-    }
+    if (status < 200 || status > 599)
+        BUG("a reply has no final status");
+    return reasons[status];
 }
 
 /* Fixed pieces at their longest: status line, Date, Content-Type's name, Content-Length, Connection, the empty line. */
@@ -129,7 +131,7 @@ static char *put_field(char *at, const struct http_header_out *field)
 static char *put_status_line(char *at, int status)
 {
     at = PUT(at, "HTTP/1.1 ");
-    at[0] = (char)('0' + status / 100 % 10);
+    at[0] = (char)('0' + status / 100);
     at[1] = (char)('0' + status / 10 % 10);
     at[2] = (char)('0' + status % 10);
     at[3] = ' ';
@@ -161,7 +163,8 @@ void reply_write(struct connection *connection, const struct http_reply *reply, 
     char *start = output_reserve(connection, head_room(reply));
     if (start == NULL) {
         if (!connection->is_broken)
-            LOG_ERROR("a reply's head is larger than a block; the connection is closed", log_int("status", reply->status));
+            LOG_ERROR("a reply's head is larger than a block; the connection is closed",
+                      log_int("status", reply->status));
         connection->is_broken = true;
         return;
     }
@@ -194,11 +197,13 @@ void reply_refuse(struct connection *connection, int status, const char *why)
 {
     char body[256];
     limen_str reason = reason_of(status);
-    int len = snprintf(body, sizeof(body), "{\"type\":\"about:blank\",\"title\":\"%.*s\",\"status\":%d,\"detail\":\"%s\"}",
+    int len = snprintf(body, sizeof(body),
+                       "{\"type\":\"about:blank\",\"title\":\"%.*s\",\"status\":%d,\"detail\":\"%s\"}",
                        LIMEN_STR_ARG(reason), status, why);
     size_t body_bytes = len < 0 ? 0 : (size_t)len < sizeof(body) ? (size_t)len : sizeof(body) - 1;
     reply_write(connection,
-                &(struct http_reply){ .status = status, .content_type = LIMEN_STR("application/problem+json"),
+                &(struct http_reply){ .status = status,
+                                      .content_type = LIMEN_STR("application/problem+json"),
                                       .body = str_make(body, body_bytes) },
                 (struct reply_frame){ .close = true });
     connection->is_last = true;

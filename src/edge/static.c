@@ -96,7 +96,8 @@ static bool add_file(struct static_files *files, const struct limen_file *from)
     write_etag(file);
     limen_str directory = str_slice(file->path, 0, file->path.len - LIMEN_STR("index.html").len);
     bool is_index = str_ends(file->path, LIMEN_STR("/index.html"));
-    return map_put(&files->by_path, file->path, file, NULL) && (!is_index || map_put(&files->by_path, directory, file, NULL));
+    return map_put(&files->by_path, file->path, file, NULL)
+        && (!is_index || map_put(&files->by_path, directory, file, NULL));
 }
 
 struct static_files *static_files_new(const struct limen_file *from, size_t count)
@@ -195,8 +196,8 @@ static enum range_outcome parse_range(limen_str text, size_t size, size_t *ret_f
 }
 
 /* Ranges are for GET, and only of the version that If-Range names (RFC 9110 13.1.5, 14.2). */
-static enum range_outcome find_range(const struct http_request *request, const struct static_file *file, size_t *ret_from,
-                                     size_t *ret_count)
+static enum range_outcome find_range(const struct http_request *request, const struct static_file *file,
+                                     size_t *ret_from, size_t *ret_count)
 {
     const struct http_field *range = http_field_get(request, HEADER_RANGE);
     const struct http_field *condition = http_field_get(request, HEADER_IF_RANGE);
@@ -212,15 +213,16 @@ static enum range_outcome find_range(const struct http_request *request, const s
 static void reply_method_not_allowed(struct exchange *exchange)
 {
     static const struct http_header_out allow = { LIMEN_STR_INIT("Allow"), LIMEN_STR_INIT("GET, HEAD") };
-    exchange_reply(exchange, &(struct http_reply){
-        .status = 405,
-        .flavour = REPLY_PAGE,
-        .content_type = LIMEN_STR("application/problem+json"),
-        .body = LIMEN_STR("{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
-                          "\"detail\":\"a page is read with GET or HEAD\"}"),
-        .headers = &allow,
-        .header_count = 1,
-    });
+    exchange_reply(exchange,
+                   &(struct http_reply){
+                       .status = 405,
+                       .flavour = REPLY_PAGE,
+                       .content_type = LIMEN_STR("application/problem+json"),
+                       .body = LIMEN_STR("{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
+                                         "\"detail\":\"a page is read with GET or HEAD\"}"),
+                       .headers = &allow,
+                       .header_count = 1,
+                   });
 }
 
 static void reply_file(struct exchange *exchange, const struct static_file *file)
@@ -229,11 +231,18 @@ static void reply_file(struct exchange *exchange, const struct static_file *file
     char range_text[80];
     struct http_header_out headers[4] = {
         { LIMEN_STR_INIT("ETag"), etag_of(file) },
-        { LIMEN_STR_INIT("Cache-Control"), LIMEN_STR_INIT("no-cache") }, /* kept, but asked for again: names carry no version */
+        { LIMEN_STR_INIT("Cache-Control"),
+          LIMEN_STR_INIT("no-cache") }, /* kept, but asked for again: names carry no version */
         { LIMEN_STR_INIT("Accept-Ranges"), LIMEN_STR_INIT("bytes") },
     };
-    struct http_reply reply = { .status = 200, .flavour = REPLY_PAGE, .content_type = file->type, .body = file->bytes,
-                                .body_is_static = true, .is_cacheable = true, .headers = headers, .header_count = 3 };
+    struct http_reply reply = { .status = 200,
+                                .flavour = REPLY_PAGE,
+                                .content_type = file->type,
+                                .body = file->bytes,
+                                .body_is_static = true,
+                                .is_cacheable = true,
+                                .headers = headers,
+                                .header_count = 3 };
     size_t from = 0, count = file->bytes.len;
     int len = 0;
     if (is_known_to_client(request, etag_of(file))) {
@@ -244,7 +253,8 @@ static void reply_file(struct exchange *exchange, const struct static_file *file
         case RANGE_PART:
             reply.status = 206;
             reply.body = str_slice(file->bytes, from, from + count);
-            len = snprintf(range_text, sizeof(range_text), "bytes %zu-%zu/%zu", from, from + count - 1, file->bytes.len);
+            len = snprintf(range_text, sizeof(range_text), "bytes %zu-%zu/%zu", from, from + count - 1,
+                           file->bytes.len);
             break;
         case RANGE_UNSATISFIABLE:
             reply.status = 416;
@@ -256,8 +266,8 @@ static void reply_file(struct exchange *exchange, const struct static_file *file
         }
     }
     if (len > 0)
-        headers[reply.header_count++] =
-            (struct http_header_out){ LIMEN_STR_INIT("Content-Range"), { range_text, (size_t)len } };
+        headers[reply.header_count++] = (struct http_header_out){ LIMEN_STR_INIT("Content-Range"),
+                                                                  { range_text, (size_t)len } };
     exchange_reply(exchange, &reply);
 }
 

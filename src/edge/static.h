@@ -11,7 +11,7 @@ struct exchange;
 struct static_files;
 
 /* An index over the app's files: paths ("/app.js"; "/" is "/index.html"), strong ETags (from a SHA-256 of the bytes), types by ending. NULL when memory is out. */
-struct static_files *static_files_new(const struct limen_file *files, size_t count);
+struct static_files *static_files_new(const struct limen_file *from, size_t count);
 void static_files_free(struct static_files *files);
 /* Answers when `path` is a file's (GET and HEAD; 405 with Allow for other methods; If-None-Match -> 304; Range -> 206, 416). False when there
  * is no such file; the exchange is then untouched. */

@@ -28,13 +28,15 @@ struct echo {
 
 static void reply_text(struct exchange *exchange, int status, limen_str body)
 {
-    exchange_reply(exchange, &(struct http_reply){ .status = status, .content_type = LIMEN_STR("text/plain"), .body = body });
+    exchange_reply(exchange,
+                   &(struct http_reply){ .status = status, .content_type = LIMEN_STR("text/plain"), .body = body });
 }
 
 static void on_body(void *context, struct exchange *exchange, enum body_outcome outcome, limen_str body)
 {
-    static const int statuses[] = { [BODY_OK] = 200, [BODY_TOO_LARGE] = 413, [BODY_MALFORMED] = 400, [BODY_TIMEOUT] = 408,
-                                    [BODY_NO_MEMORY] = 503 };
+    static const int statuses[] = {
+        [BODY_OK] = 200, [BODY_TOO_LARGE] = 413, [BODY_MALFORMED] = 400, [BODY_TIMEOUT] = 408, [BODY_NO_MEMORY] = 503
+    };
     struct arena *arena = exchange_user(exchange);
     (void)context;
     reply_text(exchange, statuses[outcome], body);
@@ -48,7 +50,8 @@ static void on_request(void *context, struct exchange *exchange)
     const struct http_request *request = exchange_request(exchange);
     if (echo->files != NULL && static_files_reply(echo->files, exchange, NULL))
         return;
-    bool has_content = request->method == METHOD_POST || request->method == METHOD_PUT || request->method == METHOD_PATCH;
+    bool has_content = request->method == METHOD_POST || request->method == METHOD_PUT
+        || request->method == METHOD_PATCH;
     if (request->framing != FRAMING_NONE && !has_content) {
         reply_text(exchange, 400, LIMEN_STR("no body is expected"));
         return;
@@ -86,7 +89,9 @@ static void on_signal(struct loop_source *source, uint32_t events)
 static int listen_on(uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons(port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0
         || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 4096) != 0)
         return -1;
@@ -105,7 +110,8 @@ static int watch_signals(struct echo *echo)
 }
 
 static const struct limen_file page[] = {
-    { LIMEN_STR_INIT("index.html"), LIMEN_STR_INIT("<!doctype html><title>echo</title><p>This is the page of the echo server.") },
+    { LIMEN_STR_INIT("index.html"),
+      LIMEN_STR_INIT("<!doctype html><title>echo</title><p>This is the page of the echo server.") },
 };
 
 int main(int argc, char **argv)

@@ -27,10 +27,10 @@
 struct harness {
     struct loop *loop;
     struct edge *edge;
-    struct arena arena;        /* of all bodies of a test */
+    struct arena arena; /* of all bodies of a test */
     int listener;
     struct sockaddr_in address;
-    struct exchange *waiting;  /* of /later */
+    struct exchange *waiting; /* of /later */
     unsigned requests, gone, refused;
     int refused_status;
     size_t body_ceiling;
@@ -41,7 +41,8 @@ struct harness {
 
 static inline void reply_plain(struct exchange *exchange, int status, limen_str body)
 {
-    exchange_reply(exchange, &(struct http_reply){ .status = status, .content_type = LIMEN_STR("text/plain"), .body = body });
+    exchange_reply(exchange,
+                   &(struct http_reply){ .status = status, .content_type = LIMEN_STR("text/plain"), .body = body });
 }
 
 static inline void harness_on_body(void *context, struct exchange *exchange, enum body_outcome outcome, limen_str body)
@@ -67,7 +68,9 @@ static inline void harness_on_request(void *context, struct exchange *exchange)
     } else if (str_equal(request->path, LIMEN_STR("/unread"))) {
         reply_plain(exchange, 401, LIMEN_STR("no"));
     } else if (str_equal(request->path, LIMEN_STR("/big"))) {
-        exchange_reply(exchange, &(struct http_reply){ .status = 200, .body = str_make(h->big, BIG_BYTES), .body_is_static = true });
+        exchange_reply(
+            exchange,
+            &(struct http_reply){ .status = 200, .body = str_make(h->big, BIG_BYTES), .body_is_static = true });
     } else if (str_equal(request->path, LIMEN_STR("/copied"))) {
         exchange_reply(exchange, &(struct http_reply){ .status = 200, .body = str_make(h->big, BIG_BYTES) });
     } else if (str_equal(request->path, LIMEN_STR("/close"))) {
@@ -85,8 +88,12 @@ static inline void harness_on_request(void *context, struct exchange *exchange)
         };
         exchange_reply(exchange, &(struct http_reply){ .status = 200, .headers = headers, .header_count = 4 });
     } else if (str_equal(request->path, LIMEN_STR("/page"))) {
-        exchange_reply(exchange, &(struct http_reply){ .status = 200, .flavour = REPLY_PAGE, .is_cacheable = true,
-                                                       .content_type = LIMEN_STR("text/html"), .body = LIMEN_STR("<p>") });
+        exchange_reply(exchange,
+                       &(struct http_reply){ .status = 200,
+                                             .flavour = REPLY_PAGE,
+                                             .is_cacheable = true,
+                                             .content_type = LIMEN_STR("text/html"),
+                                             .body = LIMEN_STR("<p>") });
     } else {
         reply_plain(exchange, 200, LIMEN_STR("ok"));
     }
@@ -116,8 +123,8 @@ static inline void harness_open(struct harness *h, const struct edge_options *op
     arena_init(&h->arena, NULL, 64U << 20);
     h->loop = loop_new();
     assert_non_null(h->loop);
-    h->edge = edge_new_with(h->loop,
-                            &(struct edge_hooks){ harness_on_request, harness_on_gone, harness_on_refused, h }, options);
+    h->edge = edge_new_with(h->loop, &(struct edge_hooks){ harness_on_request, harness_on_gone, harness_on_refused, h },
+                            options);
     assert_non_null(h->edge);
     h->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     h->address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -203,8 +210,8 @@ static inline void read_bytes(struct harness *h, int fd, struct answer *answer, 
 }
 static inline void read_answers(struct harness *h, int fd, struct answer *answer, unsigned count)
 {
-    for (int64_t end = clock_mono_us() + 3000000;
-         clock_mono_us() < end && (answers_in(answer) < count || strstr(answer->text, "\r\n\r\n") == NULL) && !answer->closed;) {
+    for (int64_t end = clock_mono_us() + 3000000; clock_mono_us() < end
+         && (answers_in(answer) < count || strstr(answer->text, "\r\n\r\n") == NULL) && !answer->closed;) {
         loop_turn(h->loop, 1000);
         while (client_read(fd, answer))
             ;

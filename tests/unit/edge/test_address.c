@@ -37,8 +37,9 @@ static void test_range_holds_its_addresses_only(void **state)
 static void test_malformed_range_is_refused(void **state)
 {
     (void)state;
-    static const char *const cases[] = { "", "/8", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0/8x", "10.0.0/8", "::/129", "localhost",
-                                         "10.0.0.1 ", "10.0.0.0/08" };
+    static const char *const cases[] = { "",          "/8",          "10.0.0.0/33", "10.0.0.0/-1",
+                                         "10.0.0.0/", "10.0.0.0/8x", "10.0.0/8",    "::/129",
+                                         "localhost", "10.0.0.1 ",   "10.0.0.0/08" };
     struct address_range range;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_false(range_parse(str_of(cases[i]), &range));
@@ -70,7 +71,8 @@ static void test_client_is_the_first_that_no_proxy_of_ours_vouches_for(void **st
     check_peer("", "127.0.0.1");
     check_peer("X-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9");
     check_peer("X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.1.2.3\r\n", "203.0.113.9");
-    check_peer("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 10.1.2.3\r\n", "203.0.113.9");
+    check_peer("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 10.1.2.3\r\n",
+               "203.0.113.9");
     check_peer("X-Forwarded-For: 10.1.1.1, 10.2.2.2\r\n", "10.1.1.1");
     check_peer("X-Forwarded-For: 2001:db8::7\r\n", "2001:db8::7");
     check_peer("X-Forwarded-For: [2001:db8::7]:4711\r\n", "2001:db8::7");
@@ -109,7 +111,8 @@ static void test_counts_are_exact_through_growth_and_leaving(void **state)
     for (int step = 0; step < STEPS; step++) {
         random = random * 1664525 + 1013904223;
         unsigned i = (random >> 8) % ADDRESSES;
-        struct edge_address address = { .bytes = { 0x20, 1, (uint8_t)(i >> 8), (uint8_t)i, 0, 0, 0, 0, (uint8_t)random } };
+        struct edge_address address = { .bytes = { 0x20, 1, (uint8_t)(i >> 8), (uint8_t)i, 0, 0, 0, 0,
+                                                   (uint8_t)random } };
         if ((random >> 28) < 9) {
             assert_int_equal(peers_enter(&peers, &address, 3), expected[i] < 3);
             expected[i] += expected[i] < 3;

@@ -8,15 +8,15 @@ static struct edge_options quick(void)
     return options;
 }
 
-#define OPEN(h, fd)                                                                                                    \
-    struct harness h;                                                                                                  \
-    (void)state;                                                                                                       \
-    harness_open(&h, &(struct edge_options[]){ quick() }[0]);                                                          \
-    int fd = client_open(&h);                                                                                          \
+#define OPEN(h, fd)                                           \
+    struct harness h;                                         \
+    (void)state;                                              \
+    harness_open(&h, &(struct edge_options[]){ quick() }[0]); \
+    int fd = client_open(&h);                                 \
     struct answer answer = { 0 }
-#define CLOSE(h, fd)                                                                                                   \
-    answer_release(&answer);                                                                                           \
-    close(fd);                                                                                                         \
+#define CLOSE(h, fd)         \
+    answer_release(&answer); \
+    close(fd);               \
     harness_close(&h)
 
 static void test_reply_carries_what_every_reply_carries(void **state)
@@ -203,7 +203,7 @@ static void test_malformed_chunks_close_the_connection(void **state)
 static void test_unread_body_is_read_over(void **state)
 {
     OPEN(h, fd);
-    SEND(fd, "POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nGET / HT" );
+    SEND(fd, "POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nGET / HT");
     read_answers(&h, fd, &answer, 1);
     SEND(fd, "X" GET("/")); /* the ninth byte belongs to the body */
     read_answers(&h, fd, &answer, 2);

@@ -92,8 +92,11 @@ static void test_warm_requests_allocate_nothing(void **state)
     for (int round = 0; round < 20; round++) {
         if (round == 5)
             before = allocations;
-        tell(fd, GET("/") GET("/page") "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
-                 "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        tell(
+            fd,
+            GET("/") GET(
+                "/page") "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+                         "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
         turn_for(&h, 3);
         while (recv(fd, text, sizeof(text), 0) > 0)
             ;
@@ -151,8 +154,10 @@ static void test_slow_head_is_refused(void **state)
 static void test_slow_body_is_refused(void **state)
 {
     (void)state;
-    check_timeout("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhel", true, "HTTP/1.1 408 Request Timeout\r\n", 1);
-    check_timeout("POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n", true, "408 Request Timeout", 1);
+    check_timeout("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhel", true,
+                  "HTTP/1.1 408 Request Timeout\r\n", 1);
+    check_timeout("POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n", true,
+                  "408 Request Timeout", 1);
 }
 
 static void test_idle_connection_is_closed(void **state)

@@ -26,8 +26,8 @@ static void parse(struct parsed *ret_parsed, const char *text, size_t len, char 
     memcpy(block, text, len);
     memset(ret_parsed, 0xa5, sizeof(*ret_parsed)); /* what the parser must not rely on */
     ret_parsed->status = 0;
-    ret_parsed->outcome =
-        http1_parse_head(str_make(block, len), &scanned, &ret_parsed->request, &ret_parsed->status, &ret_parsed->why);
+    ret_parsed->outcome = http1_parse_head(str_make(block, len), &scanned, &ret_parsed->request, &ret_parsed->status,
+                                           &ret_parsed->why);
     *ret_block = block;
 }
 
@@ -40,8 +40,9 @@ static void assert_text(limen_str actual, const char *expected)
 static void test_request_is_taken_apart(void **state)
 {
     (void)state;
-    static const char text[] = "POST /api/items?limit=2&q=a%20b HTTP/1.1\r\nhOST:shop.example:8080\r\nX-Own:  a b \t\r\n"
-                               "Content-Type: application/json\r\nContent-Length: 12\r\nx-own: second\r\n\r\nrest";
+    static const char text[] =
+        "POST /api/items?limit=2&q=a%20b HTTP/1.1\r\nhOST:shop.example:8080\r\nX-Own:  a b \t\r\n"
+        "Content-Type: application/json\r\nContent-Length: 12\r\nx-own: second\r\n\r\nrest";
     struct parsed p;
     char *block;
     parse(&p, text, sizeof(text) - 1, &block);
@@ -83,10 +84,12 @@ static void test_good_requests_are_accepted(void **state)
         { "GET / HTTP/1.1\r\n" HOST "\r\n", "/", "", "shop.example", FRAMING_NONE, true, false },
         { "\r\nGET / HTTP/1.1\r\n" HOST "\r\n", "/", "", "shop.example", FRAMING_NONE, true, false },
         { "GET /? HTTP/1.1\r\n" HOST "\r\n", "/", "", "shop.example", FRAMING_NONE, true, false },
-        { "GET /a?b?c/d={e}|[f] HTTP/1.1\r\n" HOST "\r\n", "/a", "b?c/d={e}|[f]", "shop.example", FRAMING_NONE, true, false },
+        { "GET /a?b?c/d={e}|[f] HTTP/1.1\r\n" HOST "\r\n", "/a", "b?c/d={e}|[f]", "shop.example", FRAMING_NONE, true,
+          false },
         { "GET / HTTP/1.0\r\n\r\n", "/", "", "", FRAMING_NONE, false, false },
         { "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "/", "", "", FRAMING_NONE, true, false },
-        { "GET / HTTP/1.1\r\n" HOST "Connection: x, CLOSE\r\n\r\n", "/", "", "shop.example", FRAMING_NONE, false, false },
+        { "GET / HTTP/1.1\r\n" HOST "Connection: x, CLOSE\r\n\r\n", "/", "", "shop.example", FRAMING_NONE, false,
+          false },
         { "GET / HTTP/1.1\r\n" HOST "Connection: close\r\nConnection: keep-alive\r\n\r\n", "/", "", "shop.example",
           FRAMING_NONE, false, false },
         { "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", "*", "", "shop.example", FRAMING_NONE, true, false },
@@ -94,12 +97,14 @@ static void test_good_requests_are_accepted(void **state)
         { "GET HTTPS://SHOP.example?a HTTP/1.1\r\n" HOST "\r\n", "/", "a", "shop.example", FRAMING_NONE, true, false },
         { "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "/", "", "[::1]:80", FRAMING_NONE, true, false },
         { "GET / HTTP/1.1\r\nHost: 127.0.0.1:65535\r\n\r\n", "/", "", "127.0.0.1:65535", FRAMING_NONE, true, false },
-        { "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n", "/", "", "shop.example", FRAMING_CHUNKED, true, false },
+        { "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n", "/", "", "shop.example", FRAMING_CHUNKED,
+          true, false },
         { "POST / HTTP/1.1\r\n" HOST "Content-Length: 0\r\nExpect: 100-continue\r\n\r\n", "/", "", "shop.example",
           FRAMING_NONE, true, false },
         { "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nExpect: 100-Continue\r\n\r\n", "/", "", "shop.example",
           FRAMING_LENGTH, true, true },
-        { "POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", "/", "", "", FRAMING_LENGTH, false, false },
+        { "POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", "/", "", "", FRAMING_LENGTH, false,
+          false },
         { "GET / HTTP/1.1\r\n" HOST "X: \xc3\xa9\t\xff\r\n\r\n", "/", "", "shop.example", FRAMING_NONE, true, false },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -124,7 +129,10 @@ struct bad {
     int status;
     limen_str text;
 };
-#define BAD(status, literal) { (status), LIMEN_STR_INIT(literal) }
+#define BAD(status, literal)              \
+    {                                     \
+        (status), LIMEN_STR_INIT(literal) \
+    }
 #define FIELD(status, literal) BAD(status, "GET / HTTP/1.1\r\n" HOST literal "\r\n\r\n")
 #define LINE(status, literal) BAD(status, literal "\r\n" HOST "\r\n")
 #define OF_HOST(literal) BAD(400, "GET / HTTP/1.1\r\nHost: " literal "\r\n\r\n")
@@ -134,33 +142,91 @@ static void test_bad_requests_are_refused_with_their_status(void **state)
     (void)state;
     static const struct bad cases[] = {
         /* the request line */
-        LINE(400, "GET  / HTTP/1.1"), LINE(400, "GET / HTTP/1.1 "), LINE(400, " GET / HTTP/1.1"), LINE(400, "GET /"),
-        LINE(400, "GET\t/ HTTP/1.1"), LINE(400, "G@T / HTTP/1.1"), LINE(400, "GET / http/1.1"), LINE(400, "GET / HTTP/1.x"),
-        LINE(400, "GET /a b HTTP/1.1"), LINE(400, "GET /#a HTTP/1.1"), LINE(400, "GET /\xc3\xa9 HTTP/1.1"), LINE(400, "GET * HTTP/1.1"),
-        LINE(400, "GET a HTTP/1.1"), LINE(400, "GET /\\ HTTP/1.1"), LINE(400, "GET ftp://shop.example/ HTTP/1.1"),
-        LINE(400, "GET http:///x HTTP/1.1"), LINE(400, "GET http://a@shop.example/ HTTP/1.1"), LINE(400, ""),
-        LINE(400, "GET http://other.example/ HTTP/1.1"), BAD(400, "\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n"),
-        LINE(505, "GET / HTTP/2.0"), LINE(505, "GET / HTTP/1.2"), LINE(505, "GET / HTTP/0.9"), LINE(501, "BREW / HTTP/1.1"),
-        LINE(501, "get / HTTP/1.1"), LINE(501, "CONNECT shop.example:443 HTTP/1.1"), LINE(501, "TRACE / HTTP/1.1"),
+        LINE(400, "GET  / HTTP/1.1"),
+        LINE(400, "GET / HTTP/1.1 "),
+        LINE(400, " GET / HTTP/1.1"),
+        LINE(400, "GET /"),
+        LINE(400, "GET\t/ HTTP/1.1"),
+        LINE(400, "G@T / HTTP/1.1"),
+        LINE(400, "GET / http/1.1"),
+        LINE(400, "GET / HTTP/1.x"),
+        LINE(400, "GET /a b HTTP/1.1"),
+        LINE(400, "GET /#a HTTP/1.1"),
+        LINE(400, "GET /\xc3\xa9 HTTP/1.1"),
+        LINE(400, "GET * HTTP/1.1"),
+        LINE(400, "GET a HTTP/1.1"),
+        LINE(400, "GET /\\ HTTP/1.1"),
+        LINE(400, "GET ftp://shop.example/ HTTP/1.1"),
+        LINE(400, "GET http:///x HTTP/1.1"),
+        LINE(400, "GET http://a@shop.example/ HTTP/1.1"),
+        LINE(400, ""),
+        LINE(400, "GET http://other.example/ HTTP/1.1"),
+        BAD(400, "\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n"),
+        LINE(505, "GET / HTTP/2.0"),
+        LINE(505, "GET / HTTP/1.2"),
+        LINE(505, "GET / HTTP/0.9"),
+        LINE(501, "BREW / HTTP/1.1"),
+        LINE(501, "get / HTTP/1.1"),
+        LINE(501, "CONNECT shop.example:443 HTTP/1.1"),
+        LINE(501, "TRACE / HTTP/1.1"),
         /* fields */
-        FIELD(400, "X : a"), FIELD(400, " X: a"), FIELD(400, "X: a\r\n b"), FIELD(400, "X"), FIELD(400, ": a"), FIELD(400, "X(: a"),
-        FIELD(400, "X: a\nY: b"), FIELD(400, "X: a\rY: b"), FIELD(400, "X: \0"), FIELD(400, "X: \x01"), FIELD(400, "X: \x7f"),
-        FIELD(400, "\xff: a"), FIELD(400, "Content_Length: 5"), FIELD(400, "transfer_encoding: chunked"),
-        FIELD(400, "Cookie: a=1\r\nCookie: b=2"), FIELD(400, "Authorization: a\r\nauthorization: b"), FIELD(400, "Origin: a\r\nOrigin: a"),
-        FIELD(400, "Content-Type: a/b\r\nContent-Type: a/b"), FIELD(400, "Idempotency-Key: a\r\nIdempotency-Key: a"),
+        FIELD(400, "X : a"),
+        FIELD(400, " X: a"),
+        FIELD(400, "X: a\r\n b"),
+        FIELD(400, "X"),
+        FIELD(400, ": a"),
+        FIELD(400, "X(: a"),
+        FIELD(400, "X: a\nY: b"),
+        FIELD(400, "X: a\rY: b"),
+        FIELD(400, "X: \0"),
+        FIELD(400, "X: \x01"),
+        FIELD(400, "X: \x7f"),
+        FIELD(400, "\xff: a"),
+        FIELD(400, "Content_Length: 5"),
+        FIELD(400, "transfer_encoding: chunked"),
+        FIELD(400, "Cookie: a=1\r\nCookie: b=2"),
+        FIELD(400, "Authorization: a\r\nauthorization: b"),
+        FIELD(400, "Origin: a\r\nOrigin: a"),
+        FIELD(400, "Content-Type: a/b\r\nContent-Type: a/b"),
+        FIELD(400, "Idempotency-Key: a\r\nIdempotency-Key: a"),
         /* Host */
-        BAD(400, "GET / HTTP/1.1\r\n\r\n"), FIELD(400, HOST "X: y"), OF_HOST(""), OF_HOST("a b"), OF_HOST("a,b"), OF_HOST("a/b"),
-        OF_HOST("a@b"), OF_HOST("a:b"), OF_HOST("a:65536"), OF_HOST("a:99999999999"), OF_HOST("[::1"), OF_HOST("[]"), OF_HOST(":80"),
-        OF_HOST("a:1:2"), OF_HOST("[::1]x"),
+        BAD(400, "GET / HTTP/1.1\r\n\r\n"),
+        FIELD(400, HOST "X: y"),
+        OF_HOST(""),
+        OF_HOST("a b"),
+        OF_HOST("a,b"),
+        OF_HOST("a/b"),
+        OF_HOST("a@b"),
+        OF_HOST("a:b"),
+        OF_HOST("a:65536"),
+        OF_HOST("a:99999999999"),
+        OF_HOST("[::1"),
+        OF_HOST("[]"),
+        OF_HOST(":80"),
+        OF_HOST("a:1:2"),
+        OF_HOST("[::1]x"),
         /* framing */
-        FIELD(400, "Content-Length: 5\r\nContent-Length: 5"), FIELD(400, "Content-Length: 5, 5"), FIELD(400, "Content-Length: +5"),
-        FIELD(400, "Content-Length: -5"), FIELD(400, "Content-Length: 0x5"), FIELD(400, "Content-Length: 05"),
-        FIELD(400, "Content-Length:"), FIELD(400, "Content-Length: 5 5"), FIELD(400, "Content-Length: 18446744073709551616"),
-        FIELD(400, "Content-Length: 9223372036854775808"), FIELD(400, "Content-Length: 5\r\nTransfer-Encoding: chunked"),
-        FIELD(400, "Transfer-Encoding: chunked\r\nContent-Length: 5"), FIELD(400, "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
-        FIELD(400, "Transfer-Encoding: chunked, gzip"), FIELD(400, "Transfer-Encoding: identity"), FIELD(400, "Transfer-Encoding:"),
-        FIELD(400, "Transfer-Encoding: \"chunked\""), FIELD(400, "Transfer-Encoding: chunked;a=b"), FIELD(501, "Transfer-Encoding: gzip, chunked"),
-        BAD(400, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), FIELD(417, "Expect: 200-ok"),
+        FIELD(400, "Content-Length: 5\r\nContent-Length: 5"),
+        FIELD(400, "Content-Length: 5, 5"),
+        FIELD(400, "Content-Length: +5"),
+        FIELD(400, "Content-Length: -5"),
+        FIELD(400, "Content-Length: 0x5"),
+        FIELD(400, "Content-Length: 05"),
+        FIELD(400, "Content-Length:"),
+        FIELD(400, "Content-Length: 5 5"),
+        FIELD(400, "Content-Length: 18446744073709551616"),
+        FIELD(400, "Content-Length: 9223372036854775808"),
+        FIELD(400, "Content-Length: 5\r\nTransfer-Encoding: chunked"),
+        FIELD(400, "Transfer-Encoding: chunked\r\nContent-Length: 5"),
+        FIELD(400, "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+        FIELD(400, "Transfer-Encoding: chunked, gzip"),
+        FIELD(400, "Transfer-Encoding: identity"),
+        FIELD(400, "Transfer-Encoding:"),
+        FIELD(400, "Transfer-Encoding: \"chunked\""),
+        FIELD(400, "Transfer-Encoding: chunked;a=b"),
+        FIELD(501, "Transfer-Encoding: gzip, chunked"),
+        BAD(400, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        FIELD(417, "Expect: 200-ok"),
         FIELD(417, "Expect: 100-continue, x"),
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -168,7 +234,8 @@ static void test_bad_requests_are_refused_with_their_status(void **state)
         char *block;
         parse(&p, cases[i].text.ptr, cases[i].text.len, &block);
         if (p.outcome != HTTP1_REFUSED || p.status != cases[i].status)
-            print_error("case %zu: outcome %d, status %d: %.*s", i, (int)p.outcome, p.status, LIMEN_STR_ARG(cases[i].text));
+            print_error("case %zu: outcome %d, status %d: %.*s", i, (int)p.outcome, p.status,
+                        LIMEN_STR_ARG(cases[i].text));
         assert_int_equal(p.outcome, HTTP1_REFUSED);
         assert_int_equal(p.status, cases[i].status);
         assert_non_null(p.why);
@@ -180,7 +247,8 @@ static void test_bad_requests_are_refused_with_their_status(void **state)
 static void test_head_in_pieces_is_read_as_at_once(void **state)
 {
     (void)state;
-    static const char text[] = "\r\nPUT /a?b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Long-Name-Of-A-Field: with a value\r\n\r\n";
+    static const char text[] =
+        "\r\nPUT /a?b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Long-Name-Of-A-Field: with a value\r\n\r\n";
     struct http_request request;
     size_t scanned = 0;
     int status = 0;
@@ -202,7 +270,8 @@ static void test_head_in_pieces_is_read_as_at_once(void **state)
 static void test_bad_line_is_refused_before_the_head_is_complete(void **state)
 {
     (void)state;
-    static const char *const cases[] = { "GET / HTTP/1.1\nHost: a", "GET / HTTP/1.1\rHost: a", "GET /\x01", "\n", "GET / HTTP/1.1\r\nA: b\x7f" };
+    static const char *const cases[] = { "GET / HTTP/1.1\nHost: a", "GET / HTTP/1.1\rHost: a", "GET /\x01", "\n",
+                                         "GET / HTTP/1.1\r\nA: b\x7f" };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct parsed p;
         char *block;
@@ -277,15 +346,33 @@ static void test_every_known_name_is_found_in_any_case(void **state)
         const char *name;
         enum header_id id;
     } names[] = {
-        { "Host", HEADER_HOST }, { "Content-Length", HEADER_CONTENT_LENGTH }, { "Content-Type", HEADER_CONTENT_TYPE },
-        { "Content-Encoding", HEADER_CONTENT_ENCODING }, { "Transfer-Encoding", HEADER_TRANSFER_ENCODING },
-        { "Connection", HEADER_CONNECTION }, { "Expect", HEADER_EXPECT }, { "Upgrade", HEADER_UPGRADE }, { "Cookie", HEADER_COOKIE },
-        { "Origin", HEADER_ORIGIN }, { "Sec-Fetch-Site", HEADER_SEC_FETCH_SITE }, { "Sec-Fetch-Mode", HEADER_SEC_FETCH_MODE },
-        { "Sec-Fetch-Dest", HEADER_SEC_FETCH_DEST }, { "Authorization", HEADER_AUTHORIZATION },
-        { "Idempotency-Key", HEADER_IDEMPOTENCY_KEY }, { "Accept", HEADER_ACCEPT }, { "Accept-Encoding", HEADER_ACCEPT_ENCODING },
-        { "If-None-Match", HEADER_IF_NONE_MATCH }, { "If-Modified-Since", HEADER_IF_MODIFIED_SINCE }, { "If-Range", HEADER_IF_RANGE },
-        { "Range", HEADER_RANGE }, { "X-Forwarded-For", HEADER_X_FORWARDED_FOR }, { "X-Forwarded-Proto", HEADER_X_FORWARDED_PROTO },
-        { "Forwarded", HEADER_FORWARDED }, { "Traceparent", HEADER_TRACEPARENT }, { "Trailer", HEADER_TRAILER }, { "TE", HEADER_TE },
+        { "Host", HEADER_HOST },
+        { "Content-Length", HEADER_CONTENT_LENGTH },
+        { "Content-Type", HEADER_CONTENT_TYPE },
+        { "Content-Encoding", HEADER_CONTENT_ENCODING },
+        { "Transfer-Encoding", HEADER_TRANSFER_ENCODING },
+        { "Connection", HEADER_CONNECTION },
+        { "Expect", HEADER_EXPECT },
+        { "Upgrade", HEADER_UPGRADE },
+        { "Cookie", HEADER_COOKIE },
+        { "Origin", HEADER_ORIGIN },
+        { "Sec-Fetch-Site", HEADER_SEC_FETCH_SITE },
+        { "Sec-Fetch-Mode", HEADER_SEC_FETCH_MODE },
+        { "Sec-Fetch-Dest", HEADER_SEC_FETCH_DEST },
+        { "Authorization", HEADER_AUTHORIZATION },
+        { "Idempotency-Key", HEADER_IDEMPOTENCY_KEY },
+        { "Accept", HEADER_ACCEPT },
+        { "Accept-Encoding", HEADER_ACCEPT_ENCODING },
+        { "If-None-Match", HEADER_IF_NONE_MATCH },
+        { "If-Modified-Since", HEADER_IF_MODIFIED_SINCE },
+        { "If-Range", HEADER_IF_RANGE },
+        { "Range", HEADER_RANGE },
+        { "X-Forwarded-For", HEADER_X_FORWARDED_FOR },
+        { "X-Forwarded-Proto", HEADER_X_FORWARDED_PROTO },
+        { "Forwarded", HEADER_FORWARDED },
+        { "Traceparent", HEADER_TRACEPARENT },
+        { "Trailer", HEADER_TRAILER },
+        { "TE", HEADER_TE },
         { "Access-Control-Request-Method", HEADER_ACCESS_CONTROL_REQUEST_METHOD },
     };
     assert_int_equal(sizeof(names) / sizeof(names[0]), HEADER_COUNT - 1);
@@ -296,8 +383,11 @@ static void test_every_known_name_is_found_in_any_case(void **state)
             for (char *c = name; *c != '\0'; c++)
                 if (form > 0 && ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
                     *c = (char)(form == 1 ? *c & ~0x20 : *c | 0x20);
-            const char *value = names[i].id == HEADER_EXPECT ? "100-continue" : names[i].id == HEADER_TRANSFER_ENCODING ? "chunked" : "1";
-            int len = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s%s: %s\r\n\r\n", names[i].id == HEADER_HOST ? "" : HOST, name, value);
+            const char *value = names[i].id == HEADER_EXPECT ? "100-continue"
+                : names[i].id == HEADER_TRANSFER_ENCODING    ? "chunked"
+                                                             : "1";
+            int len = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s%s: %s\r\n\r\n",
+                               names[i].id == HEADER_HOST ? "" : HOST, name, value);
             struct parsed p;
             char *block;
             parse(&p, text, (size_t)len, &block);

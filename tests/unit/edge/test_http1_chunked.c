@@ -40,7 +40,10 @@ struct body {
     limen_str content;
     size_t left; /* bytes behind the body */
 };
-#define BODY(text, content, left) { LIMEN_STR_INIT(text), LIMEN_STR_INIT(content), (left) }
+#define BODY(text, content, left)                             \
+    {                                                         \
+        LIMEN_STR_INIT(text), LIMEN_STR_INIT(content), (left) \
+    }
 
 static void test_good_bodies_are_decoded_in_any_pieces(void **state)
 {
@@ -84,16 +87,44 @@ static void test_bad_bodies_are_refused_in_any_pieces(void **state)
 {
     (void)state;
     static const limen_str cases[] = {
-        LIMEN_STR_INIT("\r\n"), LIMEN_STR_INIT("g\r\n"), LIMEN_STR_INIT(" 5\r\n"), LIMEN_STR_INIT("+5\r\n"), LIMEN_STR_INIT("-1\r\n"),
-        LIMEN_STR_INIT("0x5\r\n"), LIMEN_STR_INIT("5_0\r\n"), LIMEN_STR_INIT("5 \r\n"), LIMEN_STR_INIT("5 a\r\n"), LIMEN_STR_INIT("5,a\r\n"),
-        LIMEN_STR_INIT("5\n"), LIMEN_STR_INIT("5\rx"), LIMEN_STR_INIT("5;\r\n"), LIMEN_STR_INIT("5;;\r\n"), LIMEN_STR_INIT("5;a \r\n"),
-        LIMEN_STR_INIT("5;a b\r\n"), LIMEN_STR_INIT("5;a=\r\n"), LIMEN_STR_INIT("5;a=\"b\r\n"), LIMEN_STR_INIT("5;a=b\n"),
-        LIMEN_STR_INIT("5;\0a\r\n"), LIMEN_STR_INIT("5;a=\"\x01\"\r\n"), LIMEN_STR_INIT("5\r\nhello!\r\n"), LIMEN_STR_INIT("5\r\nhello\n0"),
-        LIMEN_STR_INIT("5\r\nhello0\r\n\r\n"), LIMEN_STR_INIT("10000000000000000\r\n"), LIMEN_STR_INIT("ffffffffffffffff\r\n"),
-        LIMEN_STR_INIT("f0000000000000003\r\n"), LIMEN_STR_INIT("0\r\nX Y: z\r\n\r\n"), LIMEN_STR_INIT("0\r\n: z\r\n\r\n"),
-        LIMEN_STR_INIT("0\r\nX: y\n\r\n"), LIMEN_STR_INIT("0\r\nX: \x01\r\n\r\n"), LIMEN_STR_INIT("0\r\n\n"), LIMEN_STR_INIT("0\r\n\rX"),
-        LIMEN_STR_INIT("0\r\nX\r\n\r\n"), LIMEN_STR_INIT("0\r\n X: y\r\n\r\n"), LIMEN_STR_INIT("0\r\nContent-LENGTH: 5\r\n\r\n"),
-        LIMEN_STR_INIT("0\r\ntransfer-encoding: chunked\r\n\r\n"), LIMEN_STR_INIT("0\r\nA: b\r\nHost: a\r\n\r\n"),
+        LIMEN_STR_INIT("\r\n"),
+        LIMEN_STR_INIT("g\r\n"),
+        LIMEN_STR_INIT(" 5\r\n"),
+        LIMEN_STR_INIT("+5\r\n"),
+        LIMEN_STR_INIT("-1\r\n"),
+        LIMEN_STR_INIT("0x5\r\n"),
+        LIMEN_STR_INIT("5_0\r\n"),
+        LIMEN_STR_INIT("5 \r\n"),
+        LIMEN_STR_INIT("5 a\r\n"),
+        LIMEN_STR_INIT("5,a\r\n"),
+        LIMEN_STR_INIT("5\n"),
+        LIMEN_STR_INIT("5\rx"),
+        LIMEN_STR_INIT("5;\r\n"),
+        LIMEN_STR_INIT("5;;\r\n"),
+        LIMEN_STR_INIT("5;a \r\n"),
+        LIMEN_STR_INIT("5;a b\r\n"),
+        LIMEN_STR_INIT("5;a=\r\n"),
+        LIMEN_STR_INIT("5;a=\"b\r\n"),
+        LIMEN_STR_INIT("5;a=b\n"),
+        LIMEN_STR_INIT("5;\0a\r\n"),
+        LIMEN_STR_INIT("5;a=\"\x01\"\r\n"),
+        LIMEN_STR_INIT("5\r\nhello!\r\n"),
+        LIMEN_STR_INIT("5\r\nhello\n0"),
+        LIMEN_STR_INIT("5\r\nhello0\r\n\r\n"),
+        LIMEN_STR_INIT("10000000000000000\r\n"),
+        LIMEN_STR_INIT("ffffffffffffffff\r\n"),
+        LIMEN_STR_INIT("f0000000000000003\r\n"),
+        LIMEN_STR_INIT("0\r\nX Y: z\r\n\r\n"),
+        LIMEN_STR_INIT("0\r\n: z\r\n\r\n"),
+        LIMEN_STR_INIT("0\r\nX: y\n\r\n"),
+        LIMEN_STR_INIT("0\r\nX: \x01\r\n\r\n"),
+        LIMEN_STR_INIT("0\r\n\n"),
+        LIMEN_STR_INIT("0\r\n\rX"),
+        LIMEN_STR_INIT("0\r\nX\r\n\r\n"),
+        LIMEN_STR_INIT("0\r\n X: y\r\n\r\n"),
+        LIMEN_STR_INIT("0\r\nContent-LENGTH: 5\r\n\r\n"),
+        LIMEN_STR_INIT("0\r\ntransfer-encoding: chunked\r\n\r\n"),
+        LIMEN_STR_INIT("0\r\nA: b\r\nHost: a\r\n\r\n"),
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (size_t piece = 1; piece <= cases[i].len; piece++) {
@@ -138,8 +169,8 @@ static void test_what_is_not_content_has_ceilings(void **state)
     check_ceiling("0\r\n", "A: b\r\n", LIMIT_CHUNKED_OVERHEAD_BYTES + 1, HTTP1_REFUSED);
     check_ceiling("0\r\n", "A: b\r\n", LIMIT_CHUNKED_OVERHEAD_BYTES - 100, HTTP1_MORE);
     check_ceiling("", "0", LIMIT_CHUNKED_OVERHEAD_BYTES + 1, HTTP1_REFUSED);
-    check_ceiling("", "1\r\nx\r\n", 1024 * 1024, HTTP1_REFUSED);            /* one byte of content in six */
-    check_ceiling("", "8\r\n01234567\r\n", 1024 * 1024, HTTP1_MORE);        /* small chunks are fine */
+    check_ceiling("", "1\r\nx\r\n", 1024 * 1024, HTTP1_REFUSED);     /* one byte of content in six */
+    check_ceiling("", "8\r\n01234567\r\n", 1024 * 1024, HTTP1_MORE); /* small chunks are fine */
 }
 
 int main(void)

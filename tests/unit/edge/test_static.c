@@ -51,7 +51,8 @@ static struct answer ask(const char *method, const char *path, const char *field
     assert_int_equal(getsockname(h.listener, (struct sockaddr *)&h.address, &bytes), 0);
     assert_true(edge_listen(h.edge, h.listener));
     int fd = client_open(&h);
-    int len = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", method, path, fields);
+    int len = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", method,
+                       path, fields);
     client_send(fd, request, (size_t)len);
     read_to_end(&h, fd, &answer, 2000);
     assert_true(answer.closed);
@@ -75,8 +76,9 @@ static void check(const char *method, const char *path, const char *fields, cons
 static void test_files_are_served_with_their_types(void **state)
 {
     (void)state;
-    CHECK("GET", "/", "", "HTTP/1.1 200 OK", "Content-Type: text/html; charset=utf-8\r\n", "Content-Length: 28\r\n", "ETag: \"",
-          "Cache-Control: no-cache\r\n", "Content-Security-Policy: default-src 'self';", "\r\n\r\n<!doctype html><p>0123456789");
+    CHECK("GET", "/", "", "HTTP/1.1 200 OK", "Content-Type: text/html; charset=utf-8\r\n", "Content-Length: 28\r\n",
+          "ETag: \"", "Cache-Control: no-cache\r\n", "Content-Security-Policy: default-src 'self';",
+          "\r\n\r\n<!doctype html><p>0123456789");
     CHECK("GET", "/index.html", "", "200 OK", "\r\n\r\n<!doctype html><p>");
     CHECK("GET", "/app.js?v=1", "", "Content-Type: text/javascript; charset=utf-8\r\n", "\r\n\r\nlet a = 1;\n");
     CHECK("GET", "/img/a.svg", "", "Content-Type: image/svg+xml\r\n");
@@ -92,7 +94,8 @@ static void test_files_are_served_with_their_types(void **state)
 static void test_no_other_path_leads_to_a_file(void **state)
 {
     (void)state;
-    static const char *const paths[] = { "/app", "/app.js/", "//app.js", "/img/../app.js", "/%61pp.js", "/img", "/img/", "/docs", "/APP.js" };
+    static const char *const paths[] = { "/app", "/app.js/", "//app.js", "/img/../app.js", "/%61pp.js",
+                                         "/img", "/img/",    "/docs",    "/APP.js" };
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         CHECK("GET", paths[i], "", "HTTP/1.1 404 Not Found");
 }
@@ -122,7 +125,8 @@ static void test_known_version_is_not_sent_again(void **state)
     read_etag("/app.js", etag);
     read_etag("/index.html", other);
     assert_string_not_equal(etag, other);
-    static const char *const forms[] = { "If-None-Match: %s\r\n", "If-None-Match: \"x\", W/%s\r\n", "If-None-Match: \"x\"\r\nIf-None-Match: %s\r\n" };
+    static const char *const forms[] = { "If-None-Match: %s\r\n", "If-None-Match: \"x\", W/%s\r\n",
+                                         "If-None-Match: \"x\"\r\nIf-None-Match: %s\r\n" };
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         char *at = fields;
         const char *split = strstr(forms[i], "%s");
@@ -163,7 +167,8 @@ static void test_range_is_cut_out(void **state)
     check_range("bytes=28-", "416 Range Not Satisfiable", "Content-Range: bytes */28\r\n", "");
     check_range("bytes=99999999999999999999999-", "416 Range Not Satisfiable", "Content-Range: bytes */28\r\n", "");
     check_range("bytes=-0", "416 Range Not Satisfiable", "Content-Range: bytes */28\r\n", "");
-    static const char *const ignored[] = { "bytes=5-2", "bytes=a-b", "bytes=1-2,4-5", "bytes=", "bytes=-", "items=1-2", "bytes 1-2", "bytes=1-2x" };
+    static const char *const ignored[] = { "bytes=5-2", "bytes=a-b", "bytes=1-2,4-5", "bytes=",
+                                           "bytes=-",   "items=1-2", "bytes 1-2",     "bytes=1-2x" };
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         check_range(ignored[i], "200 OK", "Content-Length: 28\r\n", "<!doctype html><p>0123456789");
     CHECK("GET", "/empty.txt", "Range: bytes=0-\r\n", "416 Range Not Satisfiable", "bytes */0");
