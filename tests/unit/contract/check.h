@@ -40,7 +40,11 @@ static inline limen_str tight_copy(limen_str text)
 static inline const char *shared_folder(char *memory, size_t bytes)
 {
     const char *shared = getenv("LIMEN_SHARED"), *source = getenv("LIMEN_SOURCE_DIR");
-    snprintf(memory, bytes, "%s%s", shared != NULL ? shared : source != NULL ? source : ".", shared != NULL ? "" : "/../shared");
+    snprintf(memory, bytes, "%s%s",
+             shared != NULL       ? shared
+                 : source != NULL ? source
+                                  : ".",
+             shared != NULL ? "" : "/../shared");
     return memory;
 }
 

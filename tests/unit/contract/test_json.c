@@ -57,7 +57,8 @@ static void test_tape_of_a_document(void **state)
     assert_int_equal(tape[0].length, 3);
     assert_int_equal(tape[0].next, 10);
     assert_int_equal(tape[0].from, 1);
-    assert_text(str_slice(f.doc.text, tape[0].from, tape[0].to), "{\"a\": [1, \"x\\n\", true], \"bc\" : {} , \"d\":null}");
+    assert_text(str_slice(f.doc.text, tape[0].from, tape[0].to),
+                "{\"a\": [1, \"x\\n\", true], \"bc\" : {} , \"d\":null}");
     assert_int_equal(tape[2].type, JSON_ARRAY);
     assert_int_equal(tape[2].length, 3);
     assert_int_equal(tape[2].next, 6);
@@ -84,11 +85,42 @@ static void test_text_without_escapes_is_a_slice(void **state)
 static void test_malformed_text_is_refused_at_its_place(void **state)
 {
     (void)state;
-    static const struct { const char *text; size_t at; } cases[] = {
-        { "", 0 }, { " ", 1 }, { "{", 1 }, { "[1,]", 3 }, { "[1 2]", 3 }, { "{\"a\" 1}", 5 }, { "{\"a\":1,}", 7 }, { "{a:1}", 1 },
-        { "[1}", 2 }, { "1 1", 2 }, { "tru", 0 }, { "nulL", 0 }, { "'a'", 0 }, { "\"a", 2 }, { "\"a\nb\"", 2 }, { "\"\\x\"", 1 },
-        { "\"\\u12g4\"", 1 }, { "\"\\", 2 }, { "\xef\xbb\xbf{}", 0 }, { "[[", 2 }, { "{\"a\":1}}", 7 }, { "01", 0 }, { "-", 1 },
-        { "1.", 2 }, { ".5", 0 }, { "1e", 2 }, { "+1", 0 }, { "0x1", 1 }, { "NaN", 0 }, { "Infinity", 0 }, { "1e+", 2 }, { "-a", 1 },
+    static const struct {
+        const char *text;
+        size_t at;
+    } cases[] = {
+        { "", 0 },
+        { " ", 1 },
+        { "{", 1 },
+        { "[1,]", 3 },
+        { "[1 2]", 3 },
+        { "{\"a\" 1}", 5 },
+        { "{\"a\":1,}", 7 },
+        { "{a:1}", 1 },
+        { "[1}", 2 },
+        { "1 1", 2 },
+        { "tru", 0 },
+        { "nulL", 0 },
+        { "'a'", 0 },
+        { "\"a", 2 },
+        { "\"a\nb\"", 2 },
+        { "\"\\x\"", 1 },
+        { "\"\\u12g4\"", 1 },
+        { "\"\\", 2 },
+        { "\xef\xbb\xbf{}", 0 },
+        { "[[", 2 },
+        { "{\"a\":1}}", 7 },
+        { "01", 0 },
+        { "-", 1 },
+        { "1.", 2 },
+        { ".5", 0 },
+        { "1e", 2 },
+        { "+1", 0 },
+        { "0x1", 1 },
+        { "NaN", 0 },
+        { "Infinity", 0 },
+        { "1e+", 2 },
+        { "-a", 1 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f;
@@ -177,8 +209,10 @@ static void test_duplicate_names_are_refused(void **state)
     assert_outcome("{\"a\":1,\"\\u0061\":2}", JSON_DUPLICATE_NAME);
     assert_outcome("{\"\":1,\"\":2}", JSON_DUPLICATE_NAME);
     assert_outcome("[{\"x\":{\"price\":1,\"quantity\":2,\"price\":1}}]", JSON_DUPLICATE_NAME);
-    assert_outcome("{\"a name that is longer than sixteen bytes\":1,\"a name that is longer than sixteen bytes\":2}", JSON_DUPLICATE_NAME);
-    assert_outcome("{\"a name that is longer than sixteen bytes\":1,\"a name that is longer THAN sixteen bytes\":2}", JSON_OK);
+    assert_outcome("{\"a name that is longer than sixteen bytes\":1,\"a name that is longer than sixteen bytes\":2}",
+                   JSON_DUPLICATE_NAME);
+    assert_outcome("{\"a name that is longer than sixteen bytes\":1,\"a name that is longer THAN sixteen bytes\":2}",
+                   JSON_OK);
     assert_outcome("{\"a\":1,\"b\":{\"a\":1},\"A\":1,\"aa\":1,\"aaa\":1,\"aba\":1}", JSON_OK);
 }
 
@@ -214,7 +248,8 @@ static void test_escapes(void **state)
 {
     (void)state;
     struct fixture f;
-    assert_int_equal(parse(&f, LIMEN_STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e4\\u20ac\\ud83d\\ude00 \\u0000.\"")), JSON_OK);
+    assert_int_equal(parse(&f, LIMEN_STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e4\\u20ac\\ud83d\\ude00 \\u0000.\"")),
+                     JSON_OK);
     const limen_str want = LIMEN_STR("\"\\/\b\f\n\r\tA\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \0.");
     assert_true(str_equal(json_text(&f.doc.tape[0]), want));
     release(&f);
@@ -227,11 +262,24 @@ static void test_escapes(void **state)
 static void test_utf8_is_checked(void **state)
 {
     (void)state;
-    static const char *const good[] = { "\"\xc2\x80\"", "\"\xdf\xbf\"", "\"\xe0\xa0\x80\"", "\"\xed\x9f\xbf\"", "\"\xef\xbf\xbf\"",
-                                        "\"\xf0\x90\x80\x80\"", "\"\xf4\x8f\xbf\xbf\"", "\"0123456789abcdef\xc3\xa4\"" };
-    static const char *const bad[] = { "\"\x80\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xc3\"", "\"\xe0\x9f\xbf\"", "\"\xed\xa0\x80\"",
-                                       "\"\xe2\x82\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xff\"",
-                                       "\"\xf0\x90\x80\"", "\"0123456789abcdef\xc3\"", "\"\xe2\x28\xa1\"" };
+    static const char *const good[] = { "\"\xc2\x80\"",         "\"\xdf\xbf\"",
+                                        "\"\xe0\xa0\x80\"",     "\"\xed\x9f\xbf\"",
+                                        "\"\xef\xbf\xbf\"",     "\"\xf0\x90\x80\x80\"",
+                                        "\"\xf4\x8f\xbf\xbf\"", "\"0123456789abcdef\xc3\xa4\"" };
+    static const char *const bad[] = { "\"\x80\"",
+                                       "\"\xc0\x80\"",
+                                       "\"\xc1\xbf\"",
+                                       "\"\xc3\"",
+                                       "\"\xe0\x9f\xbf\"",
+                                       "\"\xed\xa0\x80\"",
+                                       "\"\xe2\x82\"",
+                                       "\"\xf0\x8f\xbf\xbf\"",
+                                       "\"\xf4\x90\x80\x80\"",
+                                       "\"\xf5\x80\x80\x80\"",
+                                       "\"\xff\"",
+                                       "\"\xf0\x90\x80\"",
+                                       "\"0123456789abcdef\xc3\"",
+                                       "\"\xe2\x28\xa1\"" };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         check_outcome(str_of(good[i]), JSON_OK, __FILE__, __LINE__);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -290,10 +338,18 @@ static void test_integers_are_exact(void **state)
 static void test_doubles_know_whether_they_are_integers(void **state)
 {
     (void)state;
-    static const char *const integers[] = { "1.0", "1e3", "1.5e1", "-0.0", "0e99999999999999999999", "120e-1", "1180591620717411303424",
-                                            "0.000000000000000000001e21", "0.0e-5" };
-    static const char *const fractions[] = { "0.5", "1e-1", "15e-1", "1.0000000000000000000000000000000000001", "1e-400", "125e-1",
-                                             "123.456e-789" };
+    static const char *const integers[] = { "1.0",
+                                            "1e3",
+                                            "1.5e1",
+                                            "-0.0",
+                                            "0e99999999999999999999",
+                                            "120e-1",
+                                            "1180591620717411303424",
+                                            "0.000000000000000000001e21",
+                                            "0.0e-5" };
+    static const char *const fractions[] = {
+        "0.5", "1e-1", "15e-1", "1.0000000000000000000000000000000000001", "1e-400", "125e-1", "123.456e-789"
+    };
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
         assert_true(number(integers[i]).is_integer && number(integers[i]).type == JSON_DOUBLE);
     for (size_t i = 0; i < sizeof fractions / sizeof *fractions; i++)
@@ -304,10 +360,28 @@ static void test_doubles_are_rounded_correctly(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "0.1", "0.3", "1e23", "8.41e21", "9.109e-31", "2.2250738585072011e-308", "2.2250738585072014e-308", "4.9e-324", "5e-324",
-        "2.4703282292062327e-324", "2.4703282292062328e-324", "1.7976931348623157e308", "9007199254740993.0", "9007199254740991.5",
-        "123456789012345678901234567890", "0.000001e-300", "6.0221407600000000000001e23", "-1.5", "1.00000000000000011102230246251565",
-        "1.00000000000000011102230246251565404", "1.00000000000000011102230246251566", "10000000000000000000000000.0e-25",
+        "0.1",
+        "0.3",
+        "1e23",
+        "8.41e21",
+        "9.109e-31",
+        "2.2250738585072011e-308",
+        "2.2250738585072014e-308",
+        "4.9e-324",
+        "5e-324",
+        "2.4703282292062327e-324",
+        "2.4703282292062328e-324",
+        "1.7976931348623157e308",
+        "9007199254740993.0",
+        "9007199254740991.5",
+        "123456789012345678901234567890",
+        "0.000001e-300",
+        "6.0221407600000000000001e23",
+        "-1.5",
+        "1.00000000000000011102230246251565",
+        "1.00000000000000011102230246251565404",
+        "1.00000000000000011102230246251566",
+        "10000000000000000000000000.0e-25",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const struct json_value value = number(texts[i]);
@@ -397,7 +471,8 @@ static void test_strings_are_written_with_the_escapes_that_must_be(void **state)
     struct buf buf;
     buf_init_fixed(&buf, memory, sizeof memory);
     json_write_string(&buf, LIMEN_STR("a\"b\\c/\b\f\n\r\t\x01\x1f\x7f \xc3\xa4\xf0\x9f\x98\x80 and some more text"));
-    assert_text(buf_str(&buf), "\"a\\\"b\\\\c/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f \xc3\xa4\xf0\x9f\x98\x80 and some more text\"");
+    assert_text(buf_str(&buf),
+                "\"a\\\"b\\\\c/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f \xc3\xa4\xf0\x9f\x98\x80 and some more text\"");
     buf_init_fixed(&buf, memory, sizeof memory);
     json_write_string(&buf, (limen_str){ NULL, 0 });
     assert_text(buf_str(&buf), "\"\"");
@@ -406,10 +481,22 @@ static void test_strings_are_written_with_the_escapes_that_must_be(void **state)
 static void test_doubles_are_written_short_and_read_back_the_same(void **state)
 {
     (void)state;
-    static const struct { double number; const char *text; } cases[] = {
-        { 0.1, "0.1" }, { 100.0, "100" }, { -5.0, "-5" }, { 0.0, "0" }, { -0.0, "-0" }, { 1e21, "1e+21" }, { 5e-324, "5e-324" },
-        { 1.0 / 3, "0.3333333333333333" }, { 0.1 + 0.2, "0.30000000000000004" }, { 9007199254740991.0, "9007199254740991" },
-        { DBL_MAX, "1.7976931348623157e+308" }, { 123456.789, "123456.789" },
+    static const struct {
+        double number;
+        const char *text;
+    } cases[] = {
+        { 0.1, "0.1" },
+        { 100.0, "100" },
+        { -5.0, "-5" },
+        { 0.0, "0" },
+        { -0.0, "-0" },
+        { 1e21, "1e+21" },
+        { 5e-324, "5e-324" },
+        { 1.0 / 3, "0.3333333333333333" },
+        { 0.1 + 0.2, "0.30000000000000004" },
+        { 9007199254740991.0, "9007199254740991" },
+        { DBL_MAX, "1.7976931348623157e+308" },
+        { 123456.789, "123456.789" },
     };
     char memory[64];
     struct buf buf;

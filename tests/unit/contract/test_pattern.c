@@ -1,0 +1,178 @@
+/* Tests of contract/pattern.h: patterns mean what ECMA-262 says, and their work is bounded. */
+#include "check.h"
+
+#include "contract/pattern.h"
+
+struct fixture {
+    struct arena arena;
+    struct pattern_engine *engine;
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    arena_init(&f.arena, NULL, 16U * 1024 * 1024);
+    f.engine = pattern_engine_new();
+    *state = &f;
+    return f.engine == NULL;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    pattern_engine_free(f->engine);
+    arena_release(&f->arena);
+    return 0;
+}
+
+static enum pattern_outcome match(struct fixture *f, const char *source, limen_str text)
+{
+    limen_str why = { NULL, 0 };
+    const struct pattern *pattern = pattern_compile(f->engine, &f->arena, str_of(source), &why);
+    if (pattern == NULL)
+        fail_msg("%s is refused: %.*s", source, LIMEN_STR_ARG(why));
+    const limen_str tight = tight_copy(text);
+    const enum pattern_outcome outcome = pattern_match(pattern, tight);
+    free((char *)tight.ptr);
+    return outcome;
+}
+
+static void test_what_matches(void **state)
+{
+    static const struct {
+        const char *source, *text;
+        bool want;
+    } cases[] = {
+        { "^sku_[a-z0-9]{1,32}$", "sku_abc", true },
+        { "^sku_[a-z0-9]{1,32}$", "sku_abc\n", false }, /* $ is the very end */
+        { "^sku_[a-z0-9]{1,32}$", "xsku_abc", false },
+        { "^sku_[a-z0-9]{1,32}$", "sku_", false },
+        { "b", "abc", true },                /* not anchored */
+        { "^.$", "\xf0\x9f\x98\x80", true }, /* one code point */
+        { "^.$", "\xe2\x80\xa8", false },    /* U+2028 ends a line */
+        { "^.$", "\v", true },
+        { "^\\d$", "\xd9\xa1", false }, /* ASCII digits only */
+        { "^\\w$", "\xc3\xa4", false },
+        { "^\\s$", "\xc2\xa0", true },
+        { "^\\s$", "\xef\xbb\xbf", true },
+        { "^[\\s]$", "\xe2\x80\x8a", true },
+        { "^\\S$", "\xc2\xa0", false },
+        { "^[^\\S]$", "\xc2\xa0", true },
+        { "^[\\S]$", "\xe2\x80\x8b", true },
+        { "^\\v$", "\x0b", true },
+        { "^\\v$", "\n", false }, /* in PCRE2 \v is a set */
+        { "^\\cA$", "\x01", true },
+        { "^\\x41\\u0042\\u{43}\\ud83d\\ude00$", "ABC\xf0\x9f\x98\x80", true },
+        { "^[\\ud83d\\ude00-\\ud83d\\ude02]$", "\xf0\x9f\x98\x81", true },
+        { "^\\p{Letter}\\p{Lu}\\P{L}\\p{Script=Greek}$",
+          "\xc3\xa4"
+          "A1\xce\xb1",
+          true },
+        { "^\\p{gc=Decimal_Number}$", "\xd9\xa1", true },
+        { "^[[:alpha:]]$", "a", false }, /* no POSIX classes: this one is followed by a bracket */
+        { "^[a[b]$", "[", true },
+        { "^[\\b]$", "\b", true },
+        { "[]", "a", false },
+        { "^[^]$", "\n", true },
+        { "^a{,3}$", "a{,3}", true },
+        { "^(?:a|b)+?(?=c)c(?!d)$", "abc", true },
+        { "^(?<x>a)\\k<x>\\1$", "aaa", true },
+        { "^[\\-]$", "-", true },
+        { "", "anything", true },
+        { "^$", "", true },
+        { "^\\0$", "x", false },
+        { "#\\*", "a#*", true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const enum pattern_outcome outcome = match(*state, cases[i].source, str_of(cases[i].text));
+        if (outcome != (cases[i].want ? PATTERN_MATCHES : PATTERN_DIFFERS))
+            fail_msg("%s on \"%s\": outcome %d", cases[i].source, cases[i].text, (int)outcome);
+    }
+    assert_int_equal(match(*state, "^\\0$", LIMEN_STR("\0")), PATTERN_MATCHES);
+}
+
+static void test_what_is_refused(void **state)
+{
+    static const char *const sources[] = {
+        "(",
+        ")",
+        "[a",
+        "a**",
+        "a++",
+        "a?+",
+        "*a",
+        "+",
+        "?",
+        "(*UTF)",
+        "(?i)a",
+        "(?>a)",
+        "(?P<n>a)",
+        "(?#x)",
+        "\\A",
+        "\\Z",
+        "\\z",
+        "\\Q",
+        "\\E",
+        "\\h",
+        "\\R",
+        "\\K",
+        "\\G",
+        "\\X",
+        "\\N",
+        "\\a",
+        "\\e",
+        "\\-",
+        "\\_",
+        "\\u12",
+        "\\u{110000}",
+        "\\ud83d",
+        "\\x1",
+        "\\c1",
+        "\\01",
+        "\\p",
+        "\\p{",
+        "\\p{No_Such=L}",
+        "\\p{Nothing_Like_It}",
+        "[z-a]",
+        "a{2,1}",
+        "\\",
+        "\\k",
+        "\\k<x>",
+        "\\2",
+        "[\\1]",
+        "[\\B]",
+        "a\\/\\-",
+        "(?<=a*)b",
+        "a{99999}",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        limen_str why = { NULL, 0 };
+        if (pattern_compile(f->engine, &f->arena, str_of(sources[i]), &why) != NULL)
+            fail_msg("%s is taken", sources[i]);
+        assert_true(why.len > 0);
+    }
+    limen_str why;
+    assert_null(pattern_compile(f->engine, &f->arena, LIMEN_STR("a\0b"), &why));
+}
+
+static void test_work_is_bounded(void **state)
+{
+    char text[64];
+    memset(text, 'a', sizeof text);
+    text[sizeof text - 1] = '!';
+    assert_int_equal(match(*state, "^(a|aa)+$", str_make(text, sizeof text)), PATTERN_GAVE_UP);
+    assert_int_equal(match(*state, "^([a-z]+\\d?)+$", str_make(text, sizeof text)), PATTERN_GAVE_UP);
+    /* and the next match is not harmed */
+    assert_int_equal(match(*state, "^a", str_make(text, sizeof text)), PATTERN_MATCHES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_matches),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_work_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
