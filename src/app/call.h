@@ -43,8 +43,8 @@ struct limen_call {
     struct call_undo *undos;
 };
 
-/* Suspends the fiber until the call is woken. */
-void call_wait(void *call);
+/* Suspends the fiber of the call `context` until it is woken; the data client takes it as its callback. */
+void call_wait(void *context);
 /* Resumes it, from the loop. */
 void call_wake(void *call);
 /* Inside the fiber: ends the call with this reply; the handler is not returned to. */

@@ -8,9 +8,9 @@
 /* Prints errors and warnings on standard error, in colour on a terminal. 1 when there is an error, else 0. */
 int cli_print_diags(const struct diags *errors, const struct diags *warnings);
 
-/* `check`: holds a contract, its statements and migrations against all rules; prints the boundary report with --report. With `app` (an app's own
+/* `check`: holds a contract, its statements and migrations against all rules; prints the boundary report with --report. With `embedded` (an app's own
  * binary) the embedded files are checked, else the files that the arguments name. Exit codes: 0 fine, 1 refused, 2 wrong usage. */
-int check_main(int argc, char **argv, const struct limen_app *app);
+int check_main(int argc, char **argv, const struct limen_app *embedded);
 /* `migrate`: shows what is applied and what is pending; applies with --apply. */
 int migrate_main(int argc, char **argv, const struct limen_app *app);
 

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "check") == 0)
-        return check_main(argc - 1, argv + 1, /* app= */ NULL);
+        return check_main(argc - 1, argv + 1, /* embedded= */ NULL);
     if (strcmp(command, "gen") == 0)
         return gen_main(argc - 1, argv + 1);
     if (strcmp(command, "migrate") == 0)

@@ -10,9 +10,18 @@
 #include <string.h>
 
 /* ---- digits ---------------------------------------------------------------------------------------------------- */
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_alnum(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_alnum(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static bool is_hex(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 /* Exactly `count` digits at `at` of the text, as a number; -1 when there are fewer. */
 static int digits_at(limen_str text, size_t at, size_t count)
@@ -28,7 +37,10 @@ static int digits_at(limen_str text, size_t at, size_t count)
     return value;
 }
 
-static bool char_is(limen_str text, size_t at, char c) { return at < text.len && text.ptr[at] == c; }
+static bool char_is(limen_str text, size_t at, char c)
+{
+    return at < text.len && text.ptr[at] == c;
+}
 
 /* ---- RFC 3339 -------------------------------------------------------------------------------------------------- */
 bool format_is_date(limen_str text)
@@ -77,8 +89,8 @@ bool format_is_time(limen_str text)
 
 bool format_is_date_time(limen_str text)
 {
-    return text.len > 11 && (text.ptr[10] == 'T' || text.ptr[10] == 't') && format_is_date(str_make(text.ptr, 10)) &&
-           format_is_time(str_make(text.ptr + 11, text.len - 11));
+    return text.len > 11 && (text.ptr[10] == 'T' || text.ptr[10] == 't') && format_is_date(str_make(text.ptr, 10))
+        && format_is_time(str_make(text.ptr + 11, text.len - 11));
 }
 
 /* Takes "<digits><unit>" for each of `units`, in their order and without gaps once begun. False when nothing was taken. */
@@ -259,8 +271,10 @@ bool format_is_email(limen_str text)
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
-#define TEXT_FORMAT(text, function, words) \
-    { .name = LIMEN_STR_INIT(text), .noun = LIMEN_STR_INIT(words), .kind = FORMAT_TEXT, .check = (function) }
+#define TEXT_FORMAT(text, function, words)                                                                    \
+    {                                                                                                         \
+        .name = LIMEN_STR_INIT(text), .noun = LIMEN_STR_INIT(words), .kind = FORMAT_TEXT, .check = (function) \
+    }
 
 static const struct format formats[] = {
     TEXT_FORMAT("date-time", format_is_date_time, "a date and time of RFC 3339, such as 2026-01-31T09:30:00Z"),
@@ -279,13 +293,23 @@ static const struct format formats[] = {
     TEXT_FORMAT("hostname", format_is_hostname, "a host name"),
     TEXT_FORMAT("ipv4", format_is_ipv4, "an IPv4 address"),
     TEXT_FORMAT("ipv6", format_is_ipv6, "an IPv6 address"),
-    { .name = LIMEN_STR_INIT("int32"), .noun = LIMEN_STR_INIT("an integer of 32 bits"), .kind = FORMAT_INTEGER,
-      .least = INT32_MIN, .most = INT32_MAX },
-    { .name = LIMEN_STR_INIT("int64"), .noun = LIMEN_STR_INIT("an integer of 64 bits"), .kind = FORMAT_INTEGER,
-      .least = INT64_MIN, .most = INT64_MAX },
-    { .name = LIMEN_STR_INIT("float"), .noun = LIMEN_STR_INIT("a number of single precision"), .kind = FORMAT_FLOAT,
+    { .name = LIMEN_STR_INIT("int32"),
+      .noun = LIMEN_STR_INIT("an integer of 32 bits"),
+      .kind = FORMAT_INTEGER,
+      .least = INT32_MIN,
+      .most = INT32_MAX },
+    { .name = LIMEN_STR_INIT("int64"),
+      .noun = LIMEN_STR_INIT("an integer of 64 bits"),
+      .kind = FORMAT_INTEGER,
+      .least = INT64_MIN,
+      .most = INT64_MAX },
+    { .name = LIMEN_STR_INIT("float"),
+      .noun = LIMEN_STR_INIT("a number of single precision"),
+      .kind = FORMAT_FLOAT,
       .magnitude = (double)FLT_MAX },
-    { .name = LIMEN_STR_INIT("double"), .noun = LIMEN_STR_INIT("a number of double precision"), .kind = FORMAT_FLOAT,
+    { .name = LIMEN_STR_INIT("double"),
+      .noun = LIMEN_STR_INIT("a number of double precision"),
+      .kind = FORMAT_FLOAT,
       .magnitude = DBL_MAX },
     { .name = LIMEN_STR_INIT("password"), .kind = FORMAT_ANNOTATION },
 };

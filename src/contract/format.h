@@ -5,10 +5,10 @@
 #include "limen/base.h"
 
 enum format_kind {
-    FORMAT_TEXT,       /* `check` decides on strings */
-    FORMAT_INTEGER,    /* an integer from `least` to `most`, on numbers */
-    FORMAT_FLOAT,      /* a number whose magnitude is at most `magnitude` */
-    FORMAT_ANNOTATION  /* says nothing that could be checked: password */
+    FORMAT_TEXT,      /* `check` decides on strings */
+    FORMAT_INTEGER,   /* an integer from `least` to `most`, on numbers */
+    FORMAT_FLOAT,     /* a number whose magnitude is at most `magnitude` */
+    FORMAT_ANNOTATION /* says nothing that could be checked: password */
 };
 
 struct format {

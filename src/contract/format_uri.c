@@ -8,11 +8,26 @@
 
 #include <string.h>
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-static bool is_one_of(char c, const char *set) { return c != '\0' && strchr(set, c) != NULL; }
-static bool is_unreserved(char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~"); }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_alpha(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static bool is_hex(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+static bool is_one_of(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+static bool is_unreserved(char c)
+{
+    return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~");
+}
 
 /* The code point of well-formed UTF-8 at `at`, which moves behind it; 0xFFFFFFFF when it is none. */
 static uint32_t take_point(limen_str text, size_t *at)
@@ -31,12 +46,13 @@ static uint32_t take_point(limen_str text, size_t *at)
 /* ucschar of RFC 3987; `with_private` admits iprivate, which stands in queries only. */
 static bool is_iri_point(uint32_t point, bool with_private)
 {
-    const bool is_private = (point >= 0xE000 && point <= 0xF8FF) || (point >= 0xF0000 && point <= 0xFFFFD) ||
-                            (point >= 0x100000 && point <= 0x10FFFD);
+    const bool is_private = (point >= 0xE000 && point <= 0xF8FF) || (point >= 0xF0000 && point <= 0xFFFFD)
+        || (point >= 0x100000 && point <= 0x10FFFD);
     if (is_private)
         return with_private;
     if (point < 0x10000)
-        return (point >= 0xA0 && point <= 0xD7FF) || (point >= 0xF900 && point <= 0xFDCF) || (point >= 0xFDF0 && point <= 0xFFEF);
+        return (point >= 0xA0 && point <= 0xD7FF) || (point >= 0xF900 && point <= 0xFDCF)
+            || (point >= 0xFDF0 && point <= 0xFFEF);
     return point <= 0xEFFFD && (point & 0xFFFF) <= 0xFFFD && (point < 0xE0000 || point >= 0xE1000);
 }
 
@@ -137,7 +153,8 @@ static bool is_reference(limen_str text, bool needs_scheme, bool is_internationa
         return false;
     text = str_slice(text, 0, hash);
     const size_t mark = find_or_end(text, '?');
-    if (mark < text.len && !is_made_of(str_slice(text, mark + 1, text.len), ":@/?", is_international ? ALL_AND_PRIVATE : ASCII_ONLY))
+    if (mark < text.len
+        && !is_made_of(str_slice(text, mark + 1, text.len), ":@/?", is_international ? ALL_AND_PRIVATE : ASCII_ONLY))
         return false;
     text = str_slice(text, 0, mark);
 
@@ -160,10 +177,22 @@ static bool is_reference(limen_str text, bool needs_scheme, bool is_internationa
     return is_made_of(text, ":@/", letters);
 }
 
-bool format_is_uri(limen_str text) { return is_reference(text, true, false); }
-bool format_is_uri_reference(limen_str text) { return is_reference(text, false, false); }
-bool format_is_iri(limen_str text) { return is_reference(text, true, true); }
-bool format_is_iri_reference(limen_str text) { return is_reference(text, false, true); }
+bool format_is_uri(limen_str text)
+{
+    return is_reference(text, true, false);
+}
+bool format_is_uri_reference(limen_str text)
+{
+    return is_reference(text, false, false);
+}
+bool format_is_iri(limen_str text)
+{
+    return is_reference(text, true, true);
+}
+bool format_is_iri_reference(limen_str text)
+{
+    return is_reference(text, false, true);
+}
 
 /* ---- RFC 6570 -------------------------------------------------------------------------------------------------- */
 /* varspec: a name of varchars and single inner dots, then ":" 1 to 9999, or "*". */

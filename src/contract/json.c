@@ -49,14 +49,17 @@ static size_t most_values(const uint8_t *at, const uint8_t *end)
 {
     size_t count = 1;
 #ifdef __SSE2__
-    const __m128i comma = _mm_set1_epi8(','), colon = _mm_set1_epi8(':'), bracket = _mm_set1_epi8('['), brace = _mm_set1_epi8('{');
+    const __m128i comma = _mm_set1_epi8(','), colon = _mm_set1_epi8(':'), bracket = _mm_set1_epi8('['),
+                  brace = _mm_set1_epi8('{');
     while (end - at >= 16) {
-        const uint8_t *pause = end - at > 255 * 16 ? at + 255 * 16 : at + (end - at) / 16 * 16; /* before a byte counter overflows */
+        const uint8_t *pause = end - at > 255 * 16 ? at + 255 * 16
+                                                   : at + (end - at) / 16 * 16; /* before a byte counter overflows */
         __m128i counters = _mm_setzero_si128();
         for (; at < pause; at += 16) {
             const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-            const __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, comma), _mm_cmpeq_epi8(bytes, colon)),
-                                              _mm_or_si128(_mm_cmpeq_epi8(bytes, bracket), _mm_cmpeq_epi8(bytes, brace)));
+            const __m128i hits = _mm_or_si128(
+                _mm_or_si128(_mm_cmpeq_epi8(bytes, comma), _mm_cmpeq_epi8(bytes, colon)),
+                _mm_or_si128(_mm_cmpeq_epi8(bytes, bracket), _mm_cmpeq_epi8(bytes, brace)));
             counters = _mm_sub_epi8(counters, hits); /* a hit is -1 */
         }
         const __m128i sums = _mm_sad_epu8(counters, _mm_setzero_si128());
@@ -112,7 +115,8 @@ static size_t utf8_sequence(const uint8_t *at, const uint8_t *end)
     const uint8_t lead = at[0];
     if (lead < 0xC2 || lead > 0xF4 || left < 2)
         return 0;
-    uint8_t lowest = 0x80, highest = 0xBF; /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
+    uint8_t lowest = 0x80,
+            highest = 0xBF; /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
     if (lead == 0xE0)
         lowest = 0xA0;
     else if (lead == 0xED)
@@ -151,8 +155,14 @@ static int32_t hex4(const uint8_t *at, const uint8_t *end)
     return value;
 }
 
-static bool is_high_surrogate(int32_t unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
-static bool is_low_surrogate(int32_t unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
+static bool is_high_surrogate(int32_t unit)
+{
+    return unit >= 0xD800 && unit <= 0xDBFF;
+}
+static bool is_low_surrogate(int32_t unit)
+{
+    return unit >= 0xDC00 && unit <= 0xDFFF;
+}
 
 /* Length of the escape at `at`, which is a backslash; 0 after fail(). */
 static size_t check_escape(struct parser *p, const uint8_t *at)
@@ -174,7 +184,8 @@ static size_t check_escape(struct parser *p, const uint8_t *at)
     }
     if (!is_high_surrogate(unit) && !is_low_surrogate(unit))
         return 6;
-    if (is_high_surrogate(unit) && p->end - at >= 12 && at[6] == '\\' && at[7] == 'u' && is_low_surrogate(hex4(at + 8, p->end)))
+    if (is_high_surrogate(unit) && p->end - at >= 12 && at[6] == '\\' && at[7] == 'u'
+        && is_low_surrogate(hex4(at + 8, p->end)))
         return 12;
     fail(p, JSON_MALFORMED, at, "an escape names half of a surrogate pair");
     return 0;
@@ -206,13 +217,26 @@ static char *decode_escape(char *out, const uint8_t **at, const uint8_t *end)
     const uint8_t *escape = *at;
     *at += 2;
     switch (escape[1]) {
-    case 'b': *out = '\b'; return out + 1;
-    case 'f': *out = '\f'; return out + 1;
-    case 'n': *out = '\n'; return out + 1;
-    case 'r': *out = '\r'; return out + 1;
-    case 't': *out = '\t'; return out + 1;
-    case 'u': break;
-    default: *out = (char)escape[1]; return out + 1;
+    case 'b':
+        *out = '\b';
+        return out + 1;
+    case 'f':
+        *out = '\f';
+        return out + 1;
+    case 'n':
+        *out = '\n';
+        return out + 1;
+    case 'r':
+        *out = '\r';
+        return out + 1;
+    case 't':
+        *out = '\t';
+        return out + 1;
+    case 'u':
+        break;
+    default:
+        *out = (char)escape[1];
+        return out + 1;
     }
     const int32_t unit = hex4(escape + 2, end);
     *at += 4;
@@ -245,7 +269,8 @@ static bool decode_string(struct parser *p, const uint8_t *at, const uint8_t *en
 }
 
 /* The rest of a string whose first special byte is at `at`. Leaves `p->at` behind the closing quote. */
-static __attribute__((noinline)) bool finish_string(struct parser *p, const uint8_t *from, const uint8_t *at, struct json_value *value)
+static __attribute__((noinline)) bool finish_string(struct parser *p, const uint8_t *from, const uint8_t *at,
+                                                    struct json_value *value)
 {
     bool has_escape = false;
     for (;;) {
@@ -313,8 +338,8 @@ static inline bool parse_number(struct parser *p, struct json_value *value)
     int64_t integer = 0;
     while (at < p->end && at - p->at < 18 && (uint8_t)(*at - '0') <= 9)
         integer = integer * 10 + (*at++ - '0');
-    const bool is_plain = at != p->at && (*p->at != '0' || at - p->at == 1) &&
-                          (at == p->end || (*at != '.' && (*at | 0x20) != 'e' && (uint8_t)(*at - '0') > 9));
+    const bool is_plain = at != p->at && (*p->at != '0' || at - p->at == 1)
+        && (at == p->end || (*at != '.' && (*at | 0x20) != 'e' && (uint8_t)(*at - '0') > 9));
     if (is_plain) {
         value->type = JSON_INT;
         value->as.integer = integer;
@@ -424,13 +449,28 @@ static inline uint8_t peek(const struct parser *p)
 static inline bool parse_scalar(struct parser *p, struct json_value *value)
 {
     switch (peek(p)) {
-    case '"': return parse_string(p, value);
-    case 't': return parse_word(p, value, JSON_TRUE, "true", 4);
-    case 'f': return parse_word(p, value, JSON_FALSE, "false", 5);
-    case 'n': return parse_word(p, value, JSON_NULL, "null", 4);
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+    case '"':
+        return parse_string(p, value);
+    case 't':
+        return parse_word(p, value, JSON_TRUE, "true", 4);
+    case 'f':
+        return parse_word(p, value, JSON_FALSE, "false", 5);
+    case 'n':
+        return parse_word(p, value, JSON_NULL, "null", 4);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
         return parse_number(p, value);
-    default: return fail(p, JSON_MALFORMED, p->at, p->at < p->end ? "a value is expected here" : "the text ends too early");
+    default:
+        return fail(p, JSON_MALFORMED, p->at, p->at < p->end ? "a value is expected here" : "the text ends too early");
     }
 }
 
@@ -493,7 +533,8 @@ static inline bool step_on(struct parser *p, struct open_container *open, uint32
             return !is_object || parse_name(p);
         }
         if (c != (is_object ? '}' : ']'))
-            return fail(p, JSON_MALFORMED, p->at, is_object ? "a comma or '}' is expected here" : "a comma or ']' is expected here");
+            return fail(p, JSON_MALFORMED, p->at,
+                        is_object ? "a comma or '}' is expected here" : "a comma or ']' is expected here");
         if (!close_container(p, container))
             return false;
         (*depth)--;
@@ -530,7 +571,8 @@ static bool parse_document(struct parser *p)
     return p->at == p->end || fail(p, JSON_MALFORMED, p->at, "the document ends here, but the text goes on");
 }
 
-enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc, struct json_error *ret_error)
+enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc,
+                             struct json_error *ret_error)
 {
     const uint8_t *start = (const uint8_t *)(text.len > 0 ? text.ptr : "");
     struct parser p = { .start = start, .at = start, .end = start + text.len, .arena = arena };

@@ -15,10 +15,10 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_INT, JSON_DOUBLE, JSON_S
 
 /* A value on the tape. An object is followed by name (JSON_STRING), value, name, value, …; an array by its items. */
 struct json_value {
-    uint8_t type;    /* enum json_type */
-    bool is_integer; /* JSON_DOUBLE that has no fraction, such as 1.0, 1e3 or 2^70 (JSON Schema: an integer) */
-    uint32_t next;   /* index just behind this value and all that it contains */
-    uint32_t length; /* JSON_STRING: bytes; JSON_ARRAY: items; JSON_OBJECT: members */
+    uint8_t type;      /* enum json_type */
+    bool is_integer;   /* JSON_DOUBLE that has no fraction, such as 1.0, 1e3 or 2^70 (JSON Schema: an integer) */
+    uint32_t next;     /* index just behind this value and all that it contains */
+    uint32_t length;   /* JSON_STRING: bytes; JSON_ARRAY: items; JSON_OBJECT: members */
     uint32_t from, to; /* the value's bytes in the text (a string with its quotes) */
     union {
         int64_t integer;  /* JSON_INT: written without fraction and exponent, and it fits; exact */
@@ -33,16 +33,26 @@ struct json_doc {
     limen_str text;
 };
 
-enum json_outcome { JSON_OK, JSON_MALFORMED, JSON_TOO_DEEP, JSON_TOO_MANY_VALUES, JSON_DUPLICATE_NAME, JSON_BAD_UTF8, JSON_NUMBER_RANGE, JSON_NO_MEMORY };
+enum json_outcome {
+    JSON_OK,
+    JSON_MALFORMED,
+    JSON_TOO_DEEP,
+    JSON_TOO_MANY_VALUES,
+    JSON_DUPLICATE_NAME,
+    JSON_BAD_UTF8,
+    JSON_NUMBER_RANGE,
+    JSON_NO_MEMORY
+};
 
 struct json_error {
-    size_t at;         /* byte offset in the text */
-    const char *what;  /* one clause in English, without what the client sent */
+    size_t at;        /* byte offset in the text */
+    const char *what; /* one clause in English, without what the client sent */
 };
 
 /* Parses `text`, which must outlive the tape; tape and unescaped strings are in the arena. A number whose value
  * overflows a double (1e400) is JSON_NUMBER_RANGE. `ret_doc` is written only on JSON_OK, `ret_error` only otherwise. */
-enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc, struct json_error *ret_error) LIMEN_MUST_CHECK;
+enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc,
+                             struct json_error *ret_error) LIMEN_MUST_CHECK;
 
 static inline limen_str json_text(const struct json_value *value)
 {

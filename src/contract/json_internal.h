@@ -12,8 +12,8 @@
 
 /* Reads the number that starts at `at` (a digit or '-'). On JSON_OK `ret_behind` is the byte behind it and type, is_integer and the
  * value are set; otherwise `ret_behind` is where it went wrong and `ret_what` says how. */
-enum json_outcome json_number_read(const uint8_t *at, const uint8_t *end, struct json_value *value, const uint8_t **ret_behind,
-                                   const char **ret_what) LIMEN_MUST_CHECK;
+enum json_outcome json_number_read(const uint8_t *at, const uint8_t *end, struct json_value *value,
+                                   const uint8_t **ret_behind, const char **ret_what) LIMEN_MUST_CHECK;
 
 /* True when the byte stands for itself inside a string: no quote, no backslash, no control, ASCII. */
 static inline bool json_is_plain(uint8_t c)
@@ -29,8 +29,8 @@ static inline const uint8_t *json_skip_plain(const uint8_t *at, const uint8_t *e
     while (end - at >= 16) {
         const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
         /* As signed bytes, controls and everything from 0x80 up are both less than a space. */
-        const __m128i special = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
-                                             _mm_cmplt_epi8(bytes, space));
+        const __m128i special = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)), _mm_cmplt_epi8(bytes, space));
         const unsigned mask = (unsigned)_mm_movemask_epi8(special);
         if (mask != 0)
             return at + __builtin_ctz(mask);

@@ -16,11 +16,12 @@
 #define EXPONENT_SATURATED INT64_C(1000000000000) /* more than any number of digits that a text can hold */
 
 struct number_text {
-    const uint8_t *digits;   /* first digit of the integer part */
-    const uint8_t *behind;   /* behind the last digit of integer and fraction */
+    const uint8_t *digits; /* first digit of the integer part */
+    const uint8_t *behind; /* behind the last digit of integer and fraction */
     int64_t integer_digits;
-    int64_t exponent;        /* as written, saturated */
-    int64_t first, last;     /* places of the first and last digit other than '0', the point not counted; first -1: all are zero */
+    int64_t exponent; /* as written, saturated */
+    int64_t first,
+        last; /* places of the first and last digit other than '0', the point not counted; first -1: all are zero */
     bool is_negative, has_fraction, has_exponent;
 };
 
@@ -59,8 +60,8 @@ static const uint8_t *take_exponent(struct number_text *number, const uint8_t *a
 }
 
 /* The grammar of RFC 8259 section 6. Returns the byte behind the number; NULL (and `*ret_at`) when it breaks the grammar. */
-static const uint8_t *scan_number(const uint8_t *at, const uint8_t *end, struct number_text *number, const uint8_t **ret_at,
-                                  const char **ret_what)
+static const uint8_t *scan_number(const uint8_t *at, const uint8_t *end, struct number_text *number,
+                                  const uint8_t **ret_at, const char **ret_what)
 {
     *number = (struct number_text){ .first = -1 };
     if (at < end && *at == '-') {
@@ -164,8 +165,8 @@ static double read_magnitude(const struct number_text *number)
     return strtod(text, NULL);
 }
 
-enum json_outcome json_number_read(const uint8_t *at, const uint8_t *end, struct json_value *value, const uint8_t **ret_behind,
-                                   const char **ret_what)
+enum json_outcome json_number_read(const uint8_t *at, const uint8_t *end, struct json_value *value,
+                                   const uint8_t **ret_behind, const char **ret_what)
 {
     struct number_text number;
     const uint8_t *wrong_at;

@@ -13,14 +13,29 @@ static void write_escape(struct buf *buf, uint8_t c)
 {
     static const char digits[] = "0123456789abcdef";
     switch (c) {
-    case '"': BUF_ADD(buf, "\\\""); return;
-    case '\\': BUF_ADD(buf, "\\\\"); return;
-    case '\b': BUF_ADD(buf, "\\b"); return;
-    case '\f': BUF_ADD(buf, "\\f"); return;
-    case '\n': BUF_ADD(buf, "\\n"); return;
-    case '\r': BUF_ADD(buf, "\\r"); return;
-    case '\t': BUF_ADD(buf, "\\t"); return;
-    default: break;
+    case '"':
+        BUF_ADD(buf, "\\\"");
+        return;
+    case '\\':
+        BUF_ADD(buf, "\\\\");
+        return;
+    case '\b':
+        BUF_ADD(buf, "\\b");
+        return;
+    case '\f':
+        BUF_ADD(buf, "\\f");
+        return;
+    case '\n':
+        BUF_ADD(buf, "\\n");
+        return;
+    case '\r':
+        BUF_ADD(buf, "\\r");
+        return;
+    case '\t':
+        BUF_ADD(buf, "\\t");
+        return;
+    default:
+        break;
     }
     const char text[] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] };
     buf_add(buf, (limen_str){ text, sizeof(text) });

@@ -28,7 +28,8 @@ static inline struct name_mark name_mark_of(const char *ptr, size_t len)
         mark.head = head;
         mark.tail = tail;
     } else if (len > 0) {
-        mark.head = (uint64_t)(uint8_t)ptr[0] | (uint64_t)(uint8_t)ptr[len / 2] << 8 | (uint64_t)(uint8_t)ptr[len - 1] << 16;
+        mark.head = (uint64_t)(uint8_t)ptr[0] | (uint64_t)(uint8_t)ptr[len / 2] << 8
+            | (uint64_t)(uint8_t)ptr[len - 1] << 16;
     }
     return mark;
 }

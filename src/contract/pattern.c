@@ -54,7 +54,8 @@ void pattern_engine_free(struct pattern_engine *engine)
     free(engine);
 }
 
-struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *arena, limen_str source, limen_str *ret_why)
+struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *arena, limen_str source,
+                                limen_str *ret_why)
 {
     struct buf translated;
     buf_init(&translated, arena, source.len * 2 + 64);
@@ -90,7 +91,8 @@ enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text
 {
     const struct pattern_engine *engine = pattern->engine;
     PCRE2_SPTR subject = (PCRE2_SPTR)(text.len > 0 ? text.ptr : "");
-    const int found = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, engine->match, engine->context);
+    const int found = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, engine->match,
+                                  engine->context);
     if (found >= 0)
         return PATTERN_MATCHES;
     return found == PCRE2_ERROR_NOMATCH ? PATTERN_DIFFERS : PATTERN_GAVE_UP;

@@ -11,12 +11,13 @@ struct pattern;
 /* What all patterns of one process share: limits, the JIT's own stack, memory for matches. Used by one thread at a time. */
 struct pattern_engine;
 
-struct pattern_engine *pattern_engine_new(void); /* NULL when memory is out */
+struct pattern_engine *pattern_engine_new(void);         /* NULL when memory is out */
 void pattern_engine_free(struct pattern_engine *engine); /* frees the patterns too; accepts NULL */
 
 /* Not anchored, as JSON Schema has it. NULL when `source` is no regular expression: `ret_why` then says so in a clause that lives
  * in the arena. */
-struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *arena, limen_str source, limen_str *ret_why);
+struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *arena, limen_str source,
+                                limen_str *ret_why);
 
 enum pattern_outcome { PATTERN_MATCHES, PATTERN_DIFFERS, PATTERN_GAVE_UP /* past LIMIT_PATTERN_STEPS */ };
 /* `text` must be UTF-8. */

@@ -9,8 +9,10 @@
 #include <string.h>
 
 /* White space and line ends of ECMA-262, and everything else. */
-#define SPACES "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}"
-#define NOT_SPACES "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}" \
+#define SPACES \
+    "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}"
+#define NOT_SPACES                                                                                      \
+    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}" \
     "\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}"
 
 struct translation {
@@ -19,8 +21,14 @@ struct translation {
     bool in_class;
 };
 
-static bool is_decimal(char c) { return c >= '0' && c <= '9'; }
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool is_decimal(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 static int hex_digit(char c)
 {
@@ -88,30 +96,50 @@ static const char *take_unicode(struct translation *t)
 /* The long names of general categories; PCRE2 knows only the short ones. */
 static limen_str category_of(limen_str name)
 {
-    static const struct { limen_str name, category; } categories[] = {
-        { LIMEN_STR_INIT("Letter"), LIMEN_STR_INIT("L") }, { LIMEN_STR_INIT("Cased_Letter"), LIMEN_STR_INIT("L&") },
-        { LIMEN_STR_INIT("LC"), LIMEN_STR_INIT("L&") }, { LIMEN_STR_INIT("Uppercase_Letter"), LIMEN_STR_INIT("Lu") },
-        { LIMEN_STR_INIT("Lowercase_Letter"), LIMEN_STR_INIT("Ll") }, { LIMEN_STR_INIT("Titlecase_Letter"), LIMEN_STR_INIT("Lt") },
-        { LIMEN_STR_INIT("Modifier_Letter"), LIMEN_STR_INIT("Lm") }, { LIMEN_STR_INIT("Other_Letter"), LIMEN_STR_INIT("Lo") },
-        { LIMEN_STR_INIT("Mark"), LIMEN_STR_INIT("M") }, { LIMEN_STR_INIT("Combining_Mark"), LIMEN_STR_INIT("M") },
-        { LIMEN_STR_INIT("Nonspacing_Mark"), LIMEN_STR_INIT("Mn") }, { LIMEN_STR_INIT("Spacing_Mark"), LIMEN_STR_INIT("Mc") },
-        { LIMEN_STR_INIT("Enclosing_Mark"), LIMEN_STR_INIT("Me") }, { LIMEN_STR_INIT("Number"), LIMEN_STR_INIT("N") },
-        { LIMEN_STR_INIT("Decimal_Number"), LIMEN_STR_INIT("Nd") }, { LIMEN_STR_INIT("digit"), LIMEN_STR_INIT("Nd") },
-        { LIMEN_STR_INIT("Letter_Number"), LIMEN_STR_INIT("Nl") }, { LIMEN_STR_INIT("Other_Number"), LIMEN_STR_INIT("No") },
-        { LIMEN_STR_INIT("Punctuation"), LIMEN_STR_INIT("P") }, { LIMEN_STR_INIT("punct"), LIMEN_STR_INIT("P") },
+    static const struct {
+        limen_str name, category;
+    } categories[] = {
+        { LIMEN_STR_INIT("Letter"), LIMEN_STR_INIT("L") },
+        { LIMEN_STR_INIT("Cased_Letter"), LIMEN_STR_INIT("L&") },
+        { LIMEN_STR_INIT("LC"), LIMEN_STR_INIT("L&") },
+        { LIMEN_STR_INIT("Uppercase_Letter"), LIMEN_STR_INIT("Lu") },
+        { LIMEN_STR_INIT("Lowercase_Letter"), LIMEN_STR_INIT("Ll") },
+        { LIMEN_STR_INIT("Titlecase_Letter"), LIMEN_STR_INIT("Lt") },
+        { LIMEN_STR_INIT("Modifier_Letter"), LIMEN_STR_INIT("Lm") },
+        { LIMEN_STR_INIT("Other_Letter"), LIMEN_STR_INIT("Lo") },
+        { LIMEN_STR_INIT("Mark"), LIMEN_STR_INIT("M") },
+        { LIMEN_STR_INIT("Combining_Mark"), LIMEN_STR_INIT("M") },
+        { LIMEN_STR_INIT("Nonspacing_Mark"), LIMEN_STR_INIT("Mn") },
+        { LIMEN_STR_INIT("Spacing_Mark"), LIMEN_STR_INIT("Mc") },
+        { LIMEN_STR_INIT("Enclosing_Mark"), LIMEN_STR_INIT("Me") },
+        { LIMEN_STR_INIT("Number"), LIMEN_STR_INIT("N") },
+        { LIMEN_STR_INIT("Decimal_Number"), LIMEN_STR_INIT("Nd") },
+        { LIMEN_STR_INIT("digit"), LIMEN_STR_INIT("Nd") },
+        { LIMEN_STR_INIT("Letter_Number"), LIMEN_STR_INIT("Nl") },
+        { LIMEN_STR_INIT("Other_Number"), LIMEN_STR_INIT("No") },
+        { LIMEN_STR_INIT("Punctuation"), LIMEN_STR_INIT("P") },
+        { LIMEN_STR_INIT("punct"), LIMEN_STR_INIT("P") },
         { LIMEN_STR_INIT("Connector_Punctuation"), LIMEN_STR_INIT("Pc") },
-        { LIMEN_STR_INIT("Dash_Punctuation"), LIMEN_STR_INIT("Pd") }, { LIMEN_STR_INIT("Open_Punctuation"), LIMEN_STR_INIT("Ps") },
+        { LIMEN_STR_INIT("Dash_Punctuation"), LIMEN_STR_INIT("Pd") },
+        { LIMEN_STR_INIT("Open_Punctuation"), LIMEN_STR_INIT("Ps") },
         { LIMEN_STR_INIT("Close_Punctuation"), LIMEN_STR_INIT("Pe") },
         { LIMEN_STR_INIT("Initial_Punctuation"), LIMEN_STR_INIT("Pi") },
         { LIMEN_STR_INIT("Final_Punctuation"), LIMEN_STR_INIT("Pf") },
-        { LIMEN_STR_INIT("Other_Punctuation"), LIMEN_STR_INIT("Po") }, { LIMEN_STR_INIT("Symbol"), LIMEN_STR_INIT("S") },
-        { LIMEN_STR_INIT("Math_Symbol"), LIMEN_STR_INIT("Sm") }, { LIMEN_STR_INIT("Currency_Symbol"), LIMEN_STR_INIT("Sc") },
-        { LIMEN_STR_INIT("Modifier_Symbol"), LIMEN_STR_INIT("Sk") }, { LIMEN_STR_INIT("Other_Symbol"), LIMEN_STR_INIT("So") },
-        { LIMEN_STR_INIT("Separator"), LIMEN_STR_INIT("Z") }, { LIMEN_STR_INIT("Space_Separator"), LIMEN_STR_INIT("Zs") },
+        { LIMEN_STR_INIT("Other_Punctuation"), LIMEN_STR_INIT("Po") },
+        { LIMEN_STR_INIT("Symbol"), LIMEN_STR_INIT("S") },
+        { LIMEN_STR_INIT("Math_Symbol"), LIMEN_STR_INIT("Sm") },
+        { LIMEN_STR_INIT("Currency_Symbol"), LIMEN_STR_INIT("Sc") },
+        { LIMEN_STR_INIT("Modifier_Symbol"), LIMEN_STR_INIT("Sk") },
+        { LIMEN_STR_INIT("Other_Symbol"), LIMEN_STR_INIT("So") },
+        { LIMEN_STR_INIT("Separator"), LIMEN_STR_INIT("Z") },
+        { LIMEN_STR_INIT("Space_Separator"), LIMEN_STR_INIT("Zs") },
         { LIMEN_STR_INIT("Line_Separator"), LIMEN_STR_INIT("Zl") },
-        { LIMEN_STR_INIT("Paragraph_Separator"), LIMEN_STR_INIT("Zp") }, { LIMEN_STR_INIT("Other"), LIMEN_STR_INIT("C") },
-        { LIMEN_STR_INIT("Control"), LIMEN_STR_INIT("Cc") }, { LIMEN_STR_INIT("cntrl"), LIMEN_STR_INIT("Cc") },
-        { LIMEN_STR_INIT("Format"), LIMEN_STR_INIT("Cf") }, { LIMEN_STR_INIT("Private_Use"), LIMEN_STR_INIT("Co") },
+        { LIMEN_STR_INIT("Paragraph_Separator"), LIMEN_STR_INIT("Zp") },
+        { LIMEN_STR_INIT("Other"), LIMEN_STR_INIT("C") },
+        { LIMEN_STR_INIT("Control"), LIMEN_STR_INIT("Cc") },
+        { LIMEN_STR_INIT("cntrl"), LIMEN_STR_INIT("Cc") },
+        { LIMEN_STR_INIT("Format"), LIMEN_STR_INIT("Cf") },
+        { LIMEN_STR_INIT("Private_Use"), LIMEN_STR_INIT("Co") },
         { LIMEN_STR_INIT("Unassigned"), LIMEN_STR_INIT("Cn") },
     };
     for (size_t i = 0; i < sizeof categories / sizeof *categories; i++) {
@@ -203,7 +231,10 @@ static const char *take_escape(struct translation *t)
     const char c = *t->at++;
     uint32_t point;
     switch (c) {
-    case 'd': case 'D': case 'w': case 'W':
+    case 'd':
+    case 'D':
+    case 'w':
+    case 'W':
         buf_printf(t->out, "\\%c", c);
         return NULL;
     case 'b':
@@ -212,16 +243,34 @@ static const char *take_escape(struct translation *t)
     case 'B':
         BUF_ADD(t->out, "\\B");
         return t->in_class ? "\\B cannot stand in a class" : NULL;
-    case 's': put_spaces(t, false); return NULL;
-    case 'S': put_spaces(t, true); return NULL;
-    case 't': put_point(t, 9); return NULL;
-    case 'n': put_point(t, 10); return NULL;
-    case 'v': put_point(t, 11); return NULL;
-    case 'f': put_point(t, 12); return NULL;
-    case 'r': put_point(t, 13); return NULL;
-    case 'u': return take_unicode(t);
-    case 'p': case 'P': return take_property(t, c);
-    case 'k': return take_named_reference(t);
+    case 's':
+        put_spaces(t, false);
+        return NULL;
+    case 'S':
+        put_spaces(t, true);
+        return NULL;
+    case 't':
+        put_point(t, 9);
+        return NULL;
+    case 'n':
+        put_point(t, 10);
+        return NULL;
+    case 'v':
+        put_point(t, 11);
+        return NULL;
+    case 'f':
+        put_point(t, 12);
+        return NULL;
+    case 'r':
+        put_point(t, 13);
+        return NULL;
+    case 'u':
+        return take_unicode(t);
+    case 'p':
+    case 'P':
+        return take_property(t, c);
+    case 'k':
+        return take_named_reference(t);
     case 'x':
         if (!take_hex(t, 2, &point))
             return "\\x must be followed by two hexadecimal digits";
@@ -232,7 +281,8 @@ static const char *take_escape(struct translation *t)
             return "\\c must be followed by a letter";
         put_point(t, (uint32_t)*t->at++ & 31);
         return NULL;
-    default: break;
+    default:
+        break;
     }
     if (is_decimal(c))
         return take_reference(t, c);
@@ -338,12 +388,23 @@ static const char *take_one(struct translation *t)
         return take_repeat(t);
     const char c = *t->at++;
     switch (c) {
-    case '\\': return take_escape(t);
-    case '[': return take_class(t);
-    case '(': return take_group(t);
-    case '.': BUF_ADD(t->out, "[^\\x{a}\\x{d}\\x{2028}\\x{2029}]"); return NULL;
-    case ']': case '{': case '}': buf_printf(t->out, "\\%c", c); return NULL; /* lone: themselves */
-    default: buf_add_char(t->out, c); return NULL;
+    case '\\':
+        return take_escape(t);
+    case '[':
+        return take_class(t);
+    case '(':
+        return take_group(t);
+    case '.':
+        BUF_ADD(t->out, "[^\\x{a}\\x{d}\\x{2028}\\x{2029}]");
+        return NULL;
+    case ']':
+    case '{':
+    case '}':
+        buf_printf(t->out, "\\%c", c);
+        return NULL; /* lone: themselves */
+    default:
+        buf_add_char(t->out, c);
+        return NULL;
     }
 }
 

@@ -30,7 +30,7 @@ struct faults {
     struct arena *arena;
     struct fault *items; /* room for LIMIT_SCHEMA_FAULTS, allocated with the first fault */
     size_t count;
-    bool is_cut;         /* there were more */
+    bool is_cut; /* there were more */
 };
 void faults_init(struct faults *faults, struct arena *arena);
 void faults_add(struct faults *faults, limen_str pointer, limen_str rule, const char *format, ...) LIMEN_PRINTF(4, 5);

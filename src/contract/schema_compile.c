@@ -124,7 +124,9 @@ static struct schema *new_schema(struct compiler *c, const struct doc_node *node
     struct schema *schema = compiler_take(c, 1, sizeof(*schema));
     if (schema == NULL)
         return NULL;
-    *schema = (struct schema){ .node = node, .set = c->set, .types = TYPE_ANY, .next = c->set->all, .next_pending = c->set->pending };
+    *schema = (struct schema){
+        .node = node, .set = c->set, .types = TYPE_ANY, .next = c->set->all, .next_pending = c->set->pending
+    };
     c->set->all = c->set->pending = schema;
     c->set->schema_count++;
     set_put(c->set, schema);
@@ -168,8 +170,10 @@ static const struct doc_node *find_reference(struct compiler *c, const struct do
         return NULL;
     }
     if (!str_starts(reference->text, LIMEN_STR("#"))) {
-        compiler_fault(c, reference, LIMEN_STR("copy the schema to components/schemas and refer to it with '#/components/schemas/Name'"),
-                       "$ref leads out of this document");
+        compiler_fault(
+            c, reference,
+            LIMEN_STR("copy the schema to components/schemas and refer to it with '#/components/schemas/Name'"),
+            "$ref leads out of this document");
         return NULL;
     }
     const struct doc_node *node = NULL;
@@ -187,8 +191,8 @@ static bool is_plain_reference(const struct doc_node *node)
         return false;
     for (size_t i = 0; i < node->count; i++) {
         const limen_str key = node->items[i]->key;
-        if (!str_equal(key, LIMEN_STR("$ref")) && !str_equal(key, LIMEN_STR("description")) && !str_equal(key, LIMEN_STR("summary")) &&
-            !str_equal(key, LIMEN_STR("title")))
+        if (!str_equal(key, LIMEN_STR("$ref")) && !str_equal(key, LIMEN_STR("description"))
+            && !str_equal(key, LIMEN_STR("summary")) && !str_equal(key, LIMEN_STR("title")))
             return false;
     }
     return true;
@@ -218,15 +222,21 @@ const struct schema *compiler_schema(struct compiler *c, const struct doc_node *
 /* What somebody may have meant by a keyword that there is not. */
 static limen_str mend_of(limen_str keyword)
 {
-    static const struct { limen_str keyword, mend; } mends[] = {
+    static const struct {
+        limen_str keyword, mend;
+    } mends[] = {
         { LIMEN_STR_INIT("nullable"), LIMEN_STR_INIT("OpenAPI 3.1 has `type: [string, 'null']` instead") },
         { LIMEN_STR_INIT("definitions"), LIMEN_STR_INIT("2020-12 calls it `$defs`") },
-        { LIMEN_STR_INIT("dependencies"), LIMEN_STR_INIT("2020-12 has `dependentRequired` and `dependentSchemas` instead") },
+        { LIMEN_STR_INIT("dependencies"),
+          LIMEN_STR_INIT("2020-12 has `dependentRequired` and `dependentSchemas` instead") },
         { LIMEN_STR_INIT("additionalItems"), LIMEN_STR_INIT("2020-12 has `prefixItems` and `items` instead") },
         { LIMEN_STR_INIT("id"), LIMEN_STR_INIT("2020-12 calls it `$id`") },
-        { LIMEN_STR_INIT("contentEncoding"), LIMEN_STR_INIT("it checks nothing; say what the text may be with `pattern`") },
-        { LIMEN_STR_INIT("contentMediaType"), LIMEN_STR_INIT("it checks nothing; say what the text may be with `pattern`") },
-        { LIMEN_STR_INIT("contentSchema"), LIMEN_STR_INIT("it checks nothing; say what the text may be with `pattern`") },
+        { LIMEN_STR_INIT("contentEncoding"),
+          LIMEN_STR_INIT("it checks nothing; say what the text may be with `pattern`") },
+        { LIMEN_STR_INIT("contentMediaType"),
+          LIMEN_STR_INIT("it checks nothing; say what the text may be with `pattern`") },
+        { LIMEN_STR_INIT("contentSchema"),
+          LIMEN_STR_INIT("it checks nothing; say what the text may be with `pattern`") },
     };
     for (size_t i = 0; i < sizeof mends / sizeof *mends; i++) {
         if (str_equal(mends[i].keyword, keyword))
@@ -245,7 +255,8 @@ static void read_keyword(struct compiler *c, const struct doc_node *value)
         }
     }
     if (!c->set->is_standard && !str_starts(value->key, LIMEN_STR("x-")))
-        compiler_fault(c, value, mend_of(value->key), "schema keyword '%.*s' is not supported", LIMEN_STR_ARG(value->key));
+        compiler_fault(c, value, mend_of(value->key), "schema keyword '%.*s' is not supported",
+                       LIMEN_STR_ARG(value->key));
 }
 
 static void read_schema(struct compiler *c)
@@ -271,8 +282,8 @@ static void read_schema(struct compiler *c)
     schema->array = c->array;
     schema->object = c->object;
     schema->logic = c->logic;
-    schema->is_always = !schema->is_never && schema->types == TYPE_ANY && schema->refused_in == 0 && c->values == NULL &&
-                        c->number == NULL && c->string == NULL && c->array == NULL && c->object == NULL && c->logic == NULL;
+    schema->is_always = !schema->is_never && schema->types == TYPE_ANY && schema->refused_in == 0 && c->values == NULL
+        && c->number == NULL && c->string == NULL && c->array == NULL && c->object == NULL && c->logic == NULL;
 }
 
 /* ---- the last look --------------------------------------------------------------------------------------------- */

@@ -28,7 +28,8 @@ extern const struct keyword schema_keywords[];
 extern const size_t schema_keyword_count;
 
 /* Adds a fault at `node` and marks the schema as broken. */
-void compiler_fault(struct compiler *c, const struct doc_node *node, limen_str mend, const char *format, ...) LIMEN_PRINTF(4, 5);
+void compiler_fault(struct compiler *c, const struct doc_node *node, limen_str mend, const char *format, ...)
+    LIMEN_PRINTF(4, 5);
 /* Zeroed memory of the set; NULL after noting that memory is out. */
 void *compiler_take(struct compiler *c, size_t count, size_t bytes);
 /* The schema at `node`, new ones still to be read; `false` after a fault. */

@@ -80,7 +80,8 @@ static void read_count(struct compiler *c, const struct doc_node *value, size_t 
 {
     if (value->kind == DOC_INT && value->integer >= 0)
         *ret_count = (size_t)value->integer;
-    else if (value->kind == DOC_DOUBLE && value->number >= 0 && value->number < 9e15 && value->number == trunc(value->number))
+    else if (value->kind == DOC_DOUBLE && value->number >= 0 && value->number < 9e15
+             && value->number == trunc(value->number))
         *ret_count = (size_t)value->number;
     else
         fault_form(c, value, "an integer that is not negative");
@@ -143,9 +144,13 @@ static const struct schema **read_schemas(struct compiler *c, const struct doc_n
 /* ---- any value ------------------------------------------------------------------------------------------------- */
 static uint8_t type_of(limen_str name)
 {
-    static const struct { limen_str name; uint8_t bits; } types[] = {
-        { LIMEN_STR_INIT("null"), TYPE_NULL }, { LIMEN_STR_INIT("boolean"), TYPE_BOOLEAN }, { LIMEN_STR_INIT("integer"), TYPE_INTEGER },
-        { LIMEN_STR_INIT("number"), TYPE_NUMBER }, { LIMEN_STR_INIT("string"), TYPE_STRING }, { LIMEN_STR_INIT("array"), TYPE_ARRAY },
+    static const struct {
+        limen_str name;
+        uint8_t bits;
+    } types[] = {
+        { LIMEN_STR_INIT("null"), TYPE_NULL },       { LIMEN_STR_INIT("boolean"), TYPE_BOOLEAN },
+        { LIMEN_STR_INIT("integer"), TYPE_INTEGER }, { LIMEN_STR_INIT("number"), TYPE_NUMBER },
+        { LIMEN_STR_INIT("string"), TYPE_STRING },   { LIMEN_STR_INIT("array"), TYPE_ARRAY },
         { LIMEN_STR_INIT("object"), TYPE_OBJECT },
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -239,12 +244,12 @@ static void on_write_only(struct compiler *c, const struct doc_node *value)
 }
 
 /* ---- numbers --------------------------------------------------------------------------------------------------- */
-#define ON_BOUND(function, member)                                                \
-    static void function(struct compiler *c, const struct doc_node *value)        \
-    {                                                                             \
-        struct number_rules *number = number_of(c);                               \
-        if (number != NULL)                                                       \
-            read_bound(c, value, &number->member);                                \
+#define ON_BOUND(function, member)                                         \
+    static void function(struct compiler *c, const struct doc_node *value) \
+    {                                                                      \
+        struct number_rules *number = number_of(c);                        \
+        if (number != NULL)                                                \
+            read_bound(c, value, &number->member);                         \
     }
 ON_BOUND(on_minimum, minimum)
 ON_BOUND(on_maximum, maximum)
@@ -288,7 +293,8 @@ static const struct pattern *read_pattern(struct compiler *c, const struct doc_n
     }
     const struct pattern *pattern = pattern_compile(c->set->patterns, c->set->arena, text, &why);
     if (pattern == NULL)
-        compiler_fault(c, node, LIMEN_STR(""), "'%.*s' is not a regular expression: %.*s", LIMEN_STR_ARG(text), LIMEN_STR_ARG(why));
+        compiler_fault(c, node, LIMEN_STR(""), "'%.*s' is not a regular expression: %.*s", LIMEN_STR_ARG(text),
+                       LIMEN_STR_ARG(why));
     return pattern;
 }
 
@@ -307,7 +313,8 @@ static void on_format(struct compiler *c, const struct doc_node *value)
     if (c->set->formats_are_annotations || (format == NULL && c->set->is_standard))
         return;
     if (format == NULL) {
-        compiler_fault(c, value, LIMEN_STR("use one of date-time, date, email, uuid, uri, hostname, ipv4, ipv6, or `pattern`"),
+        compiler_fault(c, value,
+                       LIMEN_STR("use one of date-time, date, email, uuid, uri, hostname, ipv4, ipv6, or `pattern`"),
                        "format '%.*s' is not known", LIMEN_STR_ARG(value->text));
     } else if (format->kind == FORMAT_TEXT) {
         if (string_of(c) != NULL)
@@ -318,12 +325,13 @@ static void on_format(struct compiler *c, const struct doc_node *value)
 }
 
 /* ---- arrays ---------------------------------------------------------------------------------------------------- */
-#define ON_COUNT(function, part, part_of, member)                                 \
-    static void function(struct compiler *c, const struct doc_node *value)        \
-    {                                                                             \
-        struct part##_rules *part = part_of(c);                                   \
-        if (part != NULL)                                                         \
-            read_count(c, value, &part->member);                                  \
+/* A name that becomes a member or a type cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
+#define ON_COUNT(function, part, part_of, member)                          \
+    static void function(struct compiler *c, const struct doc_node *value) \
+    {                                                                      \
+        struct part##_rules *part = part_of(c);                            \
+        if (part != NULL)                                                  \
+            read_count(c, value, &part->member);                           \
     }
 ON_COUNT(on_min_items, array, array_of, min_items)
 ON_COUNT(on_max_items, array, array_of, max_items)
@@ -332,12 +340,12 @@ ON_COUNT(on_max_contains, array, array_of, max_contains)
 ON_COUNT(on_min_properties, object, object_of, min_properties)
 ON_COUNT(on_max_properties, object, object_of, max_properties)
 
-#define ON_SCHEMA(function, part, part_of, member)                                \
-    static void function(struct compiler *c, const struct doc_node *value)        \
-    {                                                                             \
-        struct part##_rules *part = part_of(c);                                   \
-        if (part != NULL)                                                         \
-            part->member = compiler_schema(c, value);                             \
+#define ON_SCHEMA(function, part, part_of, member)                         \
+    static void function(struct compiler *c, const struct doc_node *value) \
+    {                                                                      \
+        struct part##_rules *part = part_of(c);                            \
+        if (part != NULL)                                                  \
+            part->member = compiler_schema(c, value);                      \
     }
 ON_SCHEMA(on_items, array, array_of, items)
 ON_SCHEMA(on_contains, array, array_of, contains)
@@ -347,6 +355,7 @@ ON_SCHEMA(on_not, logic, logic_of, negated)
 ON_SCHEMA(on_if, logic, logic_of, condition)
 ON_SCHEMA(on_then, logic, logic_of, consequence)
 ON_SCHEMA(on_else, logic, logic_of, alternative)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static void on_prefix_items(struct compiler *c, const struct doc_node *value)
 {
@@ -407,7 +416,8 @@ static void on_pattern_properties(struct compiler *c, const struct doc_node *val
         const struct pattern *pattern = read_pattern(c, value->items[i], value->items[i]->key);
         if (pattern == NULL)
             return;
-        object->patterns[i] = (struct pattern_property){ .pattern = pattern, .schema = compiler_schema(c, value->items[i]) };
+        object->patterns[i] = (struct pattern_property){ .pattern = pattern,
+                                                         .schema = compiler_schema(c, value->items[i]) };
         object->pattern_count++;
     }
 }
@@ -485,7 +495,8 @@ void compiler_finish_object(struct compiler *c)
         return;
     struct object_rules *object = object_of(c);
     if (names > LIMIT_SCHEMA_TRACKED_NAMES) {
-        compiler_fault(c, c->node, LIMEN_STR(""), "an object may declare and require at most %u names", LIMIT_SCHEMA_TRACKED_NAMES);
+        compiler_fault(c, c->node, LIMEN_STR(""), "an object may declare and require at most %u names",
+                       LIMIT_SCHEMA_TRACKED_NAMES);
         return;
     }
     if (object == NULL || !build_names(c, &object->names, (uint32_t)names) || !make_required_sets(c, object, names))
@@ -494,7 +505,8 @@ void compiler_finish_object(struct compiler *c)
     if (object->properties == NULL)
         return;
     for (size_t i = 0; i < properties; i++)
-        object->properties[add_name(&object->names, c->properties->items[i]->key)] = compiler_schema(c, c->properties->items[i]);
+        object->properties[add_name(&object->names, c->properties->items[i]->key)] = compiler_schema(
+            c, c->properties->items[i]);
     for (size_t i = 0; i < names - properties; i++) {
         const uint32_t place = add_name(&object->names, c->required->items[i]->text);
         for (int use = SCHEMA_ANY; use <= SCHEMA_REPLY; use++)
@@ -510,12 +522,12 @@ static void on_ref(struct compiler *c, const struct doc_node *value)
         logic->ref = compiler_reference(c, value);
 }
 
-#define ON_SCHEMAS(function, member)                                              \
-    static void function(struct compiler *c, const struct doc_node *value)        \
-    {                                                                             \
-        struct logic_rules *logic = logic_of(c);                                  \
-        if (logic != NULL)                                                        \
-            logic->member = read_schemas(c, value, &logic->member##_count);       \
+#define ON_SCHEMAS(function, member)                                        \
+    static void function(struct compiler *c, const struct doc_node *value)  \
+    {                                                                       \
+        struct logic_rules *logic = logic_of(c);                            \
+        if (logic != NULL)                                                  \
+            logic->member = read_schemas(c, value, &logic->member##_count); \
     }
 ON_SCHEMAS(on_all_of, all)
 ON_SCHEMAS(on_any_of, any)
@@ -534,35 +546,75 @@ static void on_schema(struct compiler *c, const struct doc_node *value)
 {
     if (!is_kind(c, value, DOC_STRING, "the URI of a dialect") || c->set->is_standard)
         return;
-    if (!str_equal(value->text, LIMEN_STR("https://json-schema.org/draft/2020-12/schema")) &&
-        !str_equal(value->text, LIMEN_STR("https://spec.openapis.org/oas/3.1/dialect/base")))
-        compiler_fault(c, value, LIMEN_STR("use https://json-schema.org/draft/2020-12/schema"), "this dialect of JSON Schema is not supported");
+    if (!str_equal(value->text, LIMEN_STR("https://json-schema.org/draft/2020-12/schema"))
+        && !str_equal(value->text, LIMEN_STR("https://spec.openapis.org/oas/3.1/dialect/base")))
+        compiler_fault(c, value, LIMEN_STR("use https://json-schema.org/draft/2020-12/schema"),
+                       "this dialect of JSON Schema is not supported");
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
-#define KEYWORD(name, function) { LIMEN_STR_INIT(name), function }
-#define ANNOTATION(name) { LIMEN_STR_INIT(name), NULL }
+#define KEYWORD(name, function)        \
+    {                                  \
+        LIMEN_STR_INIT(name), function \
+    }
+#define ANNOTATION(name)           \
+    {                              \
+        LIMEN_STR_INIT(name), NULL \
+    }
 
 const struct keyword schema_keywords[] = {
-    KEYWORD("type", on_type), KEYWORD("enum", on_enum), KEYWORD("const", on_const),
-    KEYWORD("readOnly", on_read_only), KEYWORD("writeOnly", on_write_only),
-    KEYWORD("minimum", on_minimum), KEYWORD("maximum", on_maximum), KEYWORD("multipleOf", on_multiple_of),
-    KEYWORD("exclusiveMinimum", on_exclusive_minimum), KEYWORD("exclusiveMaximum", on_exclusive_maximum),
-    KEYWORD("minLength", on_min_length), KEYWORD("maxLength", on_max_length), KEYWORD("pattern", on_pattern),
+    KEYWORD("type", on_type),
+    KEYWORD("enum", on_enum),
+    KEYWORD("const", on_const),
+    KEYWORD("readOnly", on_read_only),
+    KEYWORD("writeOnly", on_write_only),
+    KEYWORD("minimum", on_minimum),
+    KEYWORD("maximum", on_maximum),
+    KEYWORD("multipleOf", on_multiple_of),
+    KEYWORD("exclusiveMinimum", on_exclusive_minimum),
+    KEYWORD("exclusiveMaximum", on_exclusive_maximum),
+    KEYWORD("minLength", on_min_length),
+    KEYWORD("maxLength", on_max_length),
+    KEYWORD("pattern", on_pattern),
     KEYWORD("format", on_format),
-    KEYWORD("items", on_items), KEYWORD("prefixItems", on_prefix_items), KEYWORD("minItems", on_min_items),
-    KEYWORD("maxItems", on_max_items), KEYWORD("uniqueItems", on_unique_items), KEYWORD("contains", on_contains),
-    KEYWORD("minContains", on_min_contains), KEYWORD("maxContains", on_max_contains),
+    KEYWORD("items", on_items),
+    KEYWORD("prefixItems", on_prefix_items),
+    KEYWORD("minItems", on_min_items),
+    KEYWORD("maxItems", on_max_items),
+    KEYWORD("uniqueItems", on_unique_items),
+    KEYWORD("contains", on_contains),
+    KEYWORD("minContains", on_min_contains),
+    KEYWORD("maxContains", on_max_contains),
     KEYWORD("unevaluatedItems", on_unevaluated_items),
-    KEYWORD("properties", on_properties), KEYWORD("required", on_required),
-    KEYWORD("additionalProperties", on_additional_properties), KEYWORD("patternProperties", on_pattern_properties),
-    KEYWORD("propertyNames", on_property_names), KEYWORD("minProperties", on_min_properties),
-    KEYWORD("maxProperties", on_max_properties), KEYWORD("dependentRequired", on_dependent_required),
-    KEYWORD("dependentSchemas", on_dependent_schemas), KEYWORD("unevaluatedProperties", on_unevaluated_properties),
-    KEYWORD("$ref", on_ref), KEYWORD("$defs", on_defs), KEYWORD("$schema", on_schema),
-    KEYWORD("allOf", on_all_of), KEYWORD("anyOf", on_any_of), KEYWORD("oneOf", on_one_of), KEYWORD("not", on_not),
-    KEYWORD("if", on_if), KEYWORD("then", on_then), KEYWORD("else", on_else),
-    ANNOTATION("title"), ANNOTATION("description"), ANNOTATION("default"), ANNOTATION("examples"), ANNOTATION("example"),
-    ANNOTATION("deprecated"), ANNOTATION("$comment"), ANNOTATION("discriminator"), ANNOTATION("xml"), ANNOTATION("externalDocs"),
+    KEYWORD("properties", on_properties),
+    KEYWORD("required", on_required),
+    KEYWORD("additionalProperties", on_additional_properties),
+    KEYWORD("patternProperties", on_pattern_properties),
+    KEYWORD("propertyNames", on_property_names),
+    KEYWORD("minProperties", on_min_properties),
+    KEYWORD("maxProperties", on_max_properties),
+    KEYWORD("dependentRequired", on_dependent_required),
+    KEYWORD("dependentSchemas", on_dependent_schemas),
+    KEYWORD("unevaluatedProperties", on_unevaluated_properties),
+    KEYWORD("$ref", on_ref),
+    KEYWORD("$defs", on_defs),
+    KEYWORD("$schema", on_schema),
+    KEYWORD("allOf", on_all_of),
+    KEYWORD("anyOf", on_any_of),
+    KEYWORD("oneOf", on_one_of),
+    KEYWORD("not", on_not),
+    KEYWORD("if", on_if),
+    KEYWORD("then", on_then),
+    KEYWORD("else", on_else),
+    ANNOTATION("title"),
+    ANNOTATION("description"),
+    ANNOTATION("default"),
+    ANNOTATION("examples"),
+    ANNOTATION("example"),
+    ANNOTATION("deprecated"),
+    ANNOTATION("$comment"),
+    ANNOTATION("discriminator"),
+    ANNOTATION("xml"),
+    ANNOTATION("externalDocs"),
 };
 const size_t schema_keyword_count = sizeof schema_keywords / sizeof *schema_keywords;

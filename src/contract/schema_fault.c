@@ -108,9 +108,12 @@ bool walk_fault(struct walk *walk, const char *rule, const char *format, ...)
 
 bool walk_fault_type(struct walk *walk, uint8_t types)
 {
-    static const struct { uint8_t bits; limen_str noun; } nouns[] = {
-        { TYPE_OBJECT, LIMEN_STR_INIT("an object") }, { TYPE_ARRAY, LIMEN_STR_INIT("an array") },
-        { TYPE_STRING, LIMEN_STR_INIT("a string") }, { TYPE_NUMBER, LIMEN_STR_INIT("a number") },
+    static const struct {
+        uint8_t bits;
+        limen_str noun;
+    } nouns[] = {
+        { TYPE_OBJECT, LIMEN_STR_INIT("an object") },   { TYPE_ARRAY, LIMEN_STR_INIT("an array") },
+        { TYPE_STRING, LIMEN_STR_INIT("a string") },    { TYPE_NUMBER, LIMEN_STR_INIT("a number") },
         { TYPE_INTEGER, LIMEN_STR_INIT("an integer") }, { TYPE_BOOLEAN, LIMEN_STR_INIT("true or false") },
         { TYPE_NULL, LIMEN_STR_INIT("null") },
     };

@@ -13,15 +13,23 @@
 
 /* What `type` tells apart. An integer is one by value: 1.0 is. */
 enum type_bit {
-    TYPE_NULL = 1, TYPE_BOOLEAN = 2, TYPE_INTEGER = 4, TYPE_FRACTION = 8, TYPE_STRING = 16, TYPE_ARRAY = 32, TYPE_OBJECT = 64,
-    TYPE_NUMBER = TYPE_INTEGER | TYPE_FRACTION, TYPE_ANY = 127
+    TYPE_NULL = 1,
+    TYPE_BOOLEAN = 2,
+    TYPE_INTEGER = 4,
+    TYPE_FRACTION = 8,
+    TYPE_STRING = 16,
+    TYPE_ARRAY = 32,
+    TYPE_OBJECT = 64,
+    TYPE_NUMBER = TYPE_INTEGER | TYPE_FRACTION,
+    TYPE_ANY = 127
 };
 
 static inline uint8_t type_bit_of(const struct json_value *value)
 {
     static const uint8_t bits[] = {
-        [JSON_NULL] = TYPE_NULL, [JSON_FALSE] = TYPE_BOOLEAN, [JSON_TRUE] = TYPE_BOOLEAN, [JSON_INT] = TYPE_INTEGER,
-        [JSON_DOUBLE] = TYPE_FRACTION, [JSON_STRING] = TYPE_STRING, [JSON_ARRAY] = TYPE_ARRAY, [JSON_OBJECT] = TYPE_OBJECT
+        [JSON_NULL] = TYPE_NULL,   [JSON_FALSE] = TYPE_BOOLEAN,   [JSON_TRUE] = TYPE_BOOLEAN,
+        [JSON_INT] = TYPE_INTEGER, [JSON_DOUBLE] = TYPE_FRACTION, [JSON_STRING] = TYPE_STRING,
+        [JSON_ARRAY] = TYPE_ARRAY, [JSON_OBJECT] = TYPE_OBJECT
     };
     return value->is_integer ? TYPE_INTEGER : bits[value->type]; /* is_integer is set on doubles only */
 }
@@ -29,7 +37,10 @@ static inline uint8_t type_bit_of(const struct json_value *value)
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 /* A set of names, fixed when the contract is read; a name's place in it is its number. */
 struct name_table {
-    struct name_entry { struct name_mark mark; limen_str name; } *entries;
+    struct name_entry {
+        struct name_mark mark;
+        limen_str name;
+    } * entries;
     uint32_t count;
     uint16_t *slots; /* place + 1; 0 is free; at most half are used */
     uint32_t mask;
@@ -50,8 +61,8 @@ static inline uint32_t name_find(const struct name_table *table, const char *ptr
     for (uint32_t slot = name_slot(mark, len) & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask) {
         const uint32_t place = table->slots[slot] - 1U;
         const struct name_entry *entry = &table->entries[place];
-        if (entry->name.len == len && name_mark_equal(entry->mark, mark) &&
-            (len <= NAME_MARK_BYTES || memcmp(entry->name.ptr, ptr, len) == 0))
+        if (entry->name.len == len && name_mark_equal(entry->mark, mark)
+            && (len <= NAME_MARK_BYTES || memcmp(entry->name.ptr, ptr, len) == 0))
             return place;
     }
     return NAME_NONE;
@@ -81,7 +92,7 @@ struct array_rules {
     bool is_unique;
     const struct schema **prefix;
     uint32_t prefix_count;
-    const struct schema *items;    /* of those behind the prefix; NULL: no rule */
+    const struct schema *items; /* of those behind the prefix; NULL: no rule */
     const struct schema *contains;
     size_t min_contains, max_contains;
 };
@@ -91,20 +102,20 @@ struct pattern_property {
     const struct schema *schema;
 };
 struct dependent {
-    limen_str name;                /* when this member is there … */
-    limen_str *required;           /* … so must these be (dependentRequired) */
+    limen_str name;      /* when this member is there … */
+    limen_str *required; /* … so must these be (dependentRequired) */
     size_t required_count;
-    const struct schema *schema;   /* … and the object is this (dependentSchemas) */
+    const struct schema *schema; /* … and the object is this (dependentSchemas) */
 };
 
 struct object_rules {
-    struct name_table names;           /* of properties and required together: the tracked names */
-    const struct schema **properties;  /* by place; NULL: only required */
-    uint64_t *required[3];             /* by enum schema_use: a bit for each place, a word for each 64 */
-    uint32_t words;                    /* of each set */
+    struct name_table names;          /* of properties and required together: the tracked names */
+    const struct schema **properties; /* by place; NULL: only required */
+    uint64_t *required[3];            /* by enum schema_use: a bit for each place, a word for each 64 */
+    uint32_t words;                   /* of each set */
     struct pattern_property *patterns;
     uint32_t pattern_count;
-    const struct schema *additional;   /* NULL: no rule */
+    const struct schema *additional; /* NULL: no rule */
     const struct schema *property_names;
     struct dependent *dependents;
     uint32_t dependent_count;
@@ -114,16 +125,16 @@ struct object_rules {
 /* enum and const: a parsed copy of their JSON. */
 struct value_rules {
     bool has_enum, has_const;
-    struct json_doc enumeration;       /* an array */
+    struct json_doc enumeration; /* an array */
     struct json_doc constant;
-    bool has_only_strings;             /* then `strings` decides */
+    bool has_only_strings; /* then `strings` decides */
     struct name_table strings;
 };
 
 /* Keywords that apply schemas to the same value. */
 struct logic_rules {
     const struct schema *ref;
-    limen_str dynamic_anchor;          /* of $dynamicRef, when it may be redirected; else empty */
+    limen_str dynamic_anchor; /* of $dynamicRef, when it may be redirected; else empty */
     const struct schema **all, **any, **one;
     uint32_t all_count, any_count, one_count;
     const struct schema *negated, *condition, *consequence, *alternative;
@@ -131,9 +142,9 @@ struct logic_rules {
 };
 
 struct schema {
-    uint8_t types;                     /* enum type_bit */
-    uint8_t refused_in;                /* readOnly, writeOnly: a bit for each enum schema_use */
-    bool is_always, is_never;          /* true and {}; false */
+    uint8_t types;            /* enum type_bit */
+    uint8_t refused_in;       /* readOnly, writeOnly: a bit for each enum schema_use */
+    bool is_always, is_never; /* true and {}; false */
     const struct value_rules *values;
     const struct number_rules *number;
     const struct string_rules *string;
@@ -145,13 +156,13 @@ struct schema {
 
     /* For the compiler. */
     const struct doc_node *node;
-    struct schema *next;               /* in the list of all */
+    struct schema *next; /* in the list of all */
     struct schema *next_pending;
-    uint8_t colour;                    /* of the search for loops */
-    uint8_t param_types;               /* `types` narrowed by $ref and allOf */
-    uint8_t refused_through;           /* `refused_in` widened by $ref and allOf */
-    uint32_t height;                   /* schemas that may apply to one value below this one */
-    bool is_broken;                    /* a fault was reported */
+    uint8_t colour;          /* of the search for loops */
+    uint8_t param_types;     /* `types` narrowed by $ref and allOf */
+    uint8_t refused_through; /* `refused_in` widened by $ref and allOf */
+    uint32_t height;         /* schemas that may apply to one value below this one */
+    bool is_broken;          /* a fault was reported */
 };
 
 /* Memory for one validation at a time, reserved when the set is made; a stack. */
@@ -163,13 +174,13 @@ struct scratch {
 struct schema_set {
     const struct doc *doc;
     struct arena *arena;
-    struct hash_key key;               /* for uniqueItems: clients choose the items */
-    struct pattern_engine *patterns;   /* made with the first pattern */
+    struct hash_key key;             /* for uniqueItems: clients choose the items */
+    struct pattern_engine *patterns; /* made with the first pattern */
     struct scratch scratch;
     struct schema *all, *pending;
-    struct schema **slots;             /* by node: open addressing */
+    struct schema **slots; /* by node: open addressing */
     size_t slot_count, schema_count;
-    bool is_standard;                  /* see schema_set_read_as_standard */
+    bool is_standard; /* see schema_set_read_as_standard */
     bool formats_are_annotations;
     bool is_out_of_memory;
 };
@@ -197,12 +208,12 @@ struct walk {
     const struct json_value *tape;
     const struct json_doc *doc;
     struct schema_set *set;
-    struct faults *faults;  /* NULL: quiet, the outcome alone counts */
+    struct faults *faults; /* NULL: quiet, the outcome alone counts */
     const struct place *place;
-    limen_str base;         /* of all pointers */
+    limen_str base; /* of all pointers */
     enum schema_use use;
     uint32_t depth, steps;
-    const char *gave_up;    /* not NULL: a ceiling was met, and the value is refused whatever else */
+    const char *gave_up;       /* not NULL: a ceiling was met, and the value is refused whatever else */
     const struct scope *scope; /* for $dynamicRef */
 };
 
@@ -211,7 +222,10 @@ struct marks {
     uint64_t *bits;
     uint32_t count; /* members or items */
 };
-static inline size_t marks_words(uint32_t count) { return ((size_t)count + 63) / 64; }
+static inline size_t marks_words(uint32_t count)
+{
+    return ((size_t)count + 63) / 64;
+}
 static inline void marks_set(struct marks *marks, uint32_t index)
 {
     if (marks != NULL)
@@ -222,12 +236,15 @@ static inline void marks_set(struct marks *marks, uint32_t index)
  * False when the value does not satisfy the schema. */
 bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
 /* The same without faults, and without marks when it is false. */
-bool walk_check_quietly(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
-bool walk_object(struct walk *walk, const struct object_rules *rules, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
+bool walk_check_quietly(struct walk *walk, const struct schema *schema, uint32_t at,
+                        struct marks *marks) LIMEN_MUST_CHECK;
+bool walk_object(struct walk *walk, const struct object_rules *rules, uint32_t at,
+                 struct marks *marks) LIMEN_MUST_CHECK;
 bool walk_array(struct walk *walk, const struct array_rules *rules, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
 bool walk_logic(struct walk *walk, const struct logic_rules *rules, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
 /* Runs all of the schema with marks of its own, then what the unevaluated… keywords say of the rest. */
-bool walk_unevaluated(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *outer) LIMEN_MUST_CHECK;
+bool walk_unevaluated(struct walk *walk, const struct schema *schema, uint32_t at,
+                      struct marks *outer) LIMEN_MUST_CHECK;
 bool walk_rules(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
 enum pattern_outcome walk_pattern(struct walk *walk, const struct pattern *pattern, const struct json_value *string);
 /* A ceiling was met: false from here to the root. */

@@ -44,10 +44,11 @@ static bool fits_format(const struct format *format, const struct json_value *va
     if (format->kind == FORMAT_INTEGER) {
         const struct json_value least = { .type = JSON_INT, .as.integer = format->least };
         const struct json_value most = { .type = JSON_INT, .as.integer = format->most };
-        return (value->type == JSON_INT || value->is_integer) && json_compare_numbers(value, &least) >= 0 &&
-               json_compare_numbers(value, &most) <= 0;
+        return (value->type == JSON_INT || value->is_integer) && json_compare_numbers(value, &least) >= 0
+            && json_compare_numbers(value, &most) <= 0;
     }
-    return format->kind != FORMAT_FLOAT || fabs(value->type == JSON_INT ? (double)value->as.integer : value->as.number) <= format->magnitude;
+    return format->kind != FORMAT_FLOAT
+        || fabs(value->type == JSON_INT ? (double)value->as.integer : value->as.number) <= format->magnitude;
 }
 
 static bool check_number(struct walk *walk, const struct number_rules *rules, const struct json_value *value)
@@ -61,8 +62,8 @@ static bool check_number(struct walk *walk, const struct number_rules *rules, co
         ok = walk_fault(walk, "exclusiveMinimum", "must be greater than %.*s", LIMEN_STR_ARG(rules->above.text));
     if (rules->below.is_set && json_compare_numbers(value, &rules->below.value) >= 0)
         ok = walk_fault(walk, "exclusiveMaximum", "must be less than %.*s", LIMEN_STR_ARG(rules->below.text));
-    if (rules->multiple.is_set &&
-        !json_is_multiple(str_slice(walk->doc->text, value->from, value->to), rules->multiple.text))
+    if (rules->multiple.is_set
+        && !json_is_multiple(str_slice(walk->doc->text, value->from, value->to), rules->multiple.text))
         ok = walk_fault(walk, "multipleOf", "must be a multiple of %.*s", LIMEN_STR_ARG(rules->multiple.text));
     if (rules->format != NULL && !fits_format(rules->format, value))
         ok = walk_fault(walk, "format", "must be %.*s", LIMEN_STR_ARG(rules->format->noun));
@@ -70,7 +71,10 @@ static bool check_number(struct walk *walk, const struct number_rules *rules, co
 }
 
 /* ---- strings --------------------------------------------------------------------------------------------------- */
-static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 /* Bytes tell most of it: a code point has one to four of them. */
 static bool check_length(struct walk *walk, const struct string_rules *rules, const struct json_value *value)
@@ -80,9 +84,11 @@ static bool check_length(struct walk *walk, const struct string_rules *rules, co
         return true;
     const size_t points = str_code_points(json_text(value));
     if (points < rules->min_length)
-        return walk_fault(walk, "minLength", "must have at least %zu character%s", rules->min_length, plural(rules->min_length));
+        return walk_fault(walk, "minLength", "must have at least %zu character%s", rules->min_length,
+                          plural(rules->min_length));
     if (points > rules->max_length)
-        return walk_fault(walk, "maxLength", "must have at most %zu character%s", rules->max_length, plural(rules->max_length));
+        return walk_fault(walk, "maxLength", "must have at most %zu character%s", rules->max_length,
+                          plural(rules->max_length));
     return true;
 }
 
@@ -140,7 +146,8 @@ bool walk_rules(struct walk *walk, const struct schema *schema, uint32_t at, str
             return false;
     }
     switch (value->type) {
-    case JSON_INT: case JSON_DOUBLE:
+    case JSON_INT:
+    case JSON_DOUBLE:
         ok = (schema->number == NULL || check_number(walk, schema->number, value)) && ok;
         break;
     case JSON_STRING:
@@ -152,7 +159,8 @@ bool walk_rules(struct walk *walk, const struct schema *schema, uint32_t at, str
     case JSON_OBJECT:
         ok = (schema->object == NULL || walk_object(walk, schema->object, at, marks)) && ok;
         break;
-    default: break;
+    default:
+        break;
     }
     if (schema->logic == NULL || (!ok && !walk_goes_on(walk)))
         return ok;
@@ -172,7 +180,8 @@ bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, str
     if ((schema->refused_in >> walk->use & 1) != 0)
         return check_use(walk);
     const struct logic_rules *logic = schema->logic;
-    const bool has_unevaluated = logic != NULL && (logic->unevaluated_items != NULL || logic->unevaluated_properties != NULL);
+    const bool has_unevaluated = logic != NULL
+        && (logic->unevaluated_items != NULL || logic->unevaluated_properties != NULL);
     walk->depth++;
     const bool ok = has_unevaluated ? walk_unevaluated(walk, schema, at, marks) : walk_rules(walk, schema, at, marks);
     walk->depth--;
@@ -194,7 +203,8 @@ static bool validate(struct walk *walk, const struct schema *schema, uint32_t at
     return ok;
 }
 
-bool schema_validate(const struct schema *schema, const struct json_doc *doc, uint32_t at, enum schema_use use, struct faults *faults)
+bool schema_validate(const struct schema *schema, const struct json_doc *doc, uint32_t at, enum schema_use use,
+                     struct faults *faults)
 {
     struct walk walk = { .doc = doc, .faults = faults, .use = use };
     return validate(&walk, schema, at);

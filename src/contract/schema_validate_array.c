@@ -6,14 +6,19 @@
 #include "core/str.h"
 
 #define FEW_ITEMS 12U
-#define MEMBERS_COMPARED 64U /* larger objects with equal keyed hashes are taken as equal: comparing them costs its square */
+#define MEMBERS_COMPARED \
+    64U /* larger objects with equal keyed hashes are taken as equal: comparing them costs its square */
 
-static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 static bool check_count(struct walk *walk, const struct array_rules *rules, size_t items)
 {
     if (items < rules->min_items)
-        return walk_fault(walk, "minItems", "must have at least %zu item%s", rules->min_items, plural(rules->min_items));
+        return walk_fault(walk, "minItems", "must have at least %zu item%s", rules->min_items,
+                          plural(rules->min_items));
     if (items > rules->max_items)
         return walk_fault(walk, "maxItems", "must have at most %zu item%s", rules->max_items, plural(rules->max_items));
     return true;

@@ -51,7 +51,8 @@ static bool check_one(struct walk *walk, const struct logic_rules *rules, uint32
 
 static bool check_condition(struct walk *walk, const struct logic_rules *rules, uint32_t at, struct marks *marks)
 {
-    const struct schema *then = walk_check_quietly(walk, rules->condition, at, marks) ? rules->consequence : rules->alternative;
+    const struct schema *then = walk_check_quietly(walk, rules->condition, at, marks) ? rules->consequence
+                                                                                      : rules->alternative;
     return then == NULL || walk_check(walk, then, at, marks);
 }
 
@@ -105,8 +106,8 @@ bool walk_unevaluated(struct walk *walk, const struct schema *schema, uint32_t a
 {
     const struct json_value *value = &walk->tape[at];
     const struct schema *rest = value->type == JSON_OBJECT ? schema->logic->unevaluated_properties
-                                : value->type == JSON_ARRAY ? schema->logic->unevaluated_items
-                                                            : NULL;
+        : value->type == JSON_ARRAY                        ? schema->logic->unevaluated_items
+                                                           : NULL;
     if (rest == NULL)
         return walk_rules(walk, schema, at, outer);
     const size_t used = walk->set->scratch.used;

@@ -8,7 +8,10 @@
 
 #define NAME_SHOWN 64 /* bytes of our own contract's names in a detail */
 
-static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 static bool check_count(struct walk *walk, const struct object_rules *rules, size_t members)
 {
@@ -28,7 +31,8 @@ static bool check_required(struct walk *walk, const struct object_rules *rules, 
     for (uint32_t word = 0; word < rules->words; word++) {
         for (uint64_t missing = required[word] & ~seen[word]; missing != 0; missing &= missing - 1) {
             const limen_str name = rules->names.entries[word * 64 + (uint32_t)__builtin_ctzll(missing)].name;
-            ok = walk_fault(walk, "required", "must have the member \"%.*s\"", LIMEN_STR_ARG(str_slice(name, 0, NAME_SHOWN)));
+            ok = walk_fault(walk, "required", "must have the member \"%.*s\"",
+                            LIMEN_STR_ARG(str_slice(name, 0, NAME_SHOWN)));
             if (!walk_goes_on(walk))
                 return false;
         }
@@ -50,7 +54,8 @@ static bool check_patterns(struct walk *walk, const struct object_rules *rules, 
 }
 
 /* One member, whose name has the place `found` in the table or none. The walk's place is the member. */
-static bool check_member(struct walk *walk, const struct object_rules *rules, uint32_t name_at, uint32_t found, bool *ret_is_evaluated)
+static bool check_member(struct walk *walk, const struct object_rules *rules, uint32_t name_at, uint32_t found,
+                         bool *ret_is_evaluated)
 {
     bool ok = true, is_evaluated = false;
     if (found != NAME_NONE && rules->properties[found] != NULL) {
@@ -72,7 +77,8 @@ static bool check_member(struct walk *walk, const struct object_rules *rules, ui
     return ok;
 }
 
-static bool check_members(struct walk *walk, const struct object_rules *rules, uint32_t at, uint64_t *seen, struct marks *marks)
+static bool check_members(struct walk *walk, const struct object_rules *rules, uint32_t at, uint64_t *seen,
+                          struct marks *marks)
 {
     const struct json_value *tape = walk->tape;
     struct place here = { .up = walk->place };

@@ -8,10 +8,14 @@
 
 #include <math.h>
 
-#define MEMBERS_COMPARED 64U /* larger objects with equal keyed hashes are taken as equal: comparing costs their square */
+#define MEMBERS_COMPARED \
+    64U /* larger objects with equal keyed hashes are taken as equal: comparing costs their square */
 
 /* ---- numbers --------------------------------------------------------------------------------------------------- */
-static int sign_of(double a, double b) { return (a > b) - (a < b); }
+static int sign_of(double a, double b)
+{
+    return (a > b) - (a < b);
+}
 
 static int compare_mixed(int64_t integer, double number)
 {
@@ -61,8 +65,8 @@ static bool read_decimal(limen_str text, struct decimal *ret_decimal)
             if (__builtin_mul_overflow(decimal.digits, 10, &decimal.digits))
                 return false;
         }
-        if (__builtin_mul_overflow(decimal.digits, 10, &decimal.digits) ||
-            __builtin_add_overflow(decimal.digits, (uint64_t)(c - '0'), &decimal.digits))
+        if (__builtin_mul_overflow(decimal.digits, 10, &decimal.digits)
+            || __builtin_add_overflow(decimal.digits, (uint64_t)(c - '0'), &decimal.digits))
             return false;
     }
     decimal.exponent += (int64_t)zeros;
@@ -95,7 +99,9 @@ static bool is_multiple_of_double(limen_str value, limen_str divisor)
     struct json_value a, b;
     if (json_parse_number(value, &a) != JSON_OK || json_parse_number(divisor, &b) != JSON_OK)
         return false;
-    return fmod(a.type == JSON_INT ? (double)a.as.integer : a.as.number, b.type == JSON_INT ? (double)b.as.integer : b.as.number) == 0.0;
+    return fmod(a.type == JSON_INT ? (double)a.as.integer : a.as.number,
+                b.type == JSON_INT ? (double)b.as.integer : b.as.number)
+        == 0.0;
 }
 
 bool json_is_multiple(limen_str value, limen_str divisor)
@@ -187,8 +193,10 @@ static uint64_t hash_number(const struct hash_key *key, const struct json_value 
 {
     uint64_t bits = 0;
     double number = value->as.number;
-    if (value->type == JSON_INT || (number >= -9223372036854775808.0 && number < 9223372036854775808.0 && number == trunc(number)))
-        return hash_words(key, JSON_INT, value->type == JSON_INT ? (uint64_t)value->as.integer : (uint64_t)(int64_t)number, 0);
+    if (value->type == JSON_INT
+        || (number >= -9223372036854775808.0 && number < 9223372036854775808.0 && number == trunc(number)))
+        return hash_words(key, JSON_INT,
+                          value->type == JSON_INT ? (uint64_t)value->as.integer : (uint64_t)(int64_t)number, 0);
     memcpy(&bits, &number, sizeof bits);
     return hash_words(key, JSON_DOUBLE, bits, 0);
 }

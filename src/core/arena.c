@@ -36,8 +36,14 @@ struct arena_pool {
     size_t max_blocks;
 };
 
-static char *block_memory(struct arena_block *block) { return (char *)(block + 1); }
-static char *block_end(struct arena_block *block) { return (char *)block + block->bytes; }
+static char *block_memory(struct arena_block *block)
+{
+    return (char *)(block + 1);
+}
+static char *block_end(struct arena_block *block)
+{
+    return (char *)block + block->bytes;
+}
 
 static void block_free(struct arena_block *block)
 {

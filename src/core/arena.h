@@ -31,11 +31,11 @@ void arena_pool_free(struct arena_pool *pool);
 
 /* Invariant: `next <= end`, both multiples of 16 and inside one of `blocks`, or both NULL. */
 struct arena {
-    struct arena_pool *pool;    /* NULL: blocks come from malloc (start-up code) */
+    struct arena_pool *pool; /* NULL: blocks come from malloc (start-up code) */
     struct arena_block *blocks;
     char *next, *end;
-    size_t total_bytes;         /* of all blocks */
-    size_t ceiling_bytes;       /* of whole blocks (LIMIT_ARENA_BLOCK_BYTES); past it arena_alloc answers NULL */
+    size_t total_bytes;   /* of all blocks */
+    size_t ceiling_bytes; /* of whole blocks (LIMIT_ARENA_BLOCK_BYTES); past it arena_alloc answers NULL */
 };
 
 void arena_init(struct arena *arena, struct arena_pool *pool, size_t ceiling_bytes);
@@ -46,7 +46,8 @@ void arena_release(struct arena *arena);
 void *arena_alloc_slowly(struct arena *arena, size_t bytes) LIMEN_MUST_CHECK;
 
 /* `bytes` of memory, aligned to 16; not zeroed. NULL past the ceiling or when memory is out. 0 bytes give a valid pointer. */
-LIMEN_MUST_CHECK static inline void *arena_alloc(struct arena *arena, size_t bytes)
+LIMEN_MUST_CHECK
+static inline void *arena_alloc(struct arena *arena, size_t bytes)
 {
     size_t left = (size_t)(arena->end - arena->next);
     if (ARENA_IS_POISONED || bytes - 1 >= left) /* 0 wraps round and goes the slow way */

@@ -11,9 +11,9 @@
 #define US_PER_S INT64_C(1000000)
 #define S_PER_DAY INT64_C(86400)
 #define DAYS_PER_ERA 146097
-#define DAYS_TO_1970 719468                         /* from 0000-03-01 */
-#define FIRST_SECOND INT64_C(-62167219200)          /* 0000-01-01T00:00:00Z */
-#define LAST_SECOND INT64_C(253402300799)           /* 9999-12-31T23:59:59Z */
+#define DAYS_TO_1970 719468                /* from 0000-03-01 */
+#define FIRST_SECOND INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
+#define LAST_SECOND INT64_C(253402300799)  /* 9999-12-31T23:59:59Z */
 
 struct civil {
     unsigned year, month, day; /* 0..9999, 1..12, 1..31 */
@@ -26,8 +26,14 @@ static int64_t read_us(clockid_t id)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
-int64_t clock_mono_us(void) { return read_us(CLOCK_MONOTONIC); }
-limen_time clock_wall_us(void) { return read_us(CLOCK_REALTIME); }
+int64_t clock_mono_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+limen_time clock_wall_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}
 
 static int64_t floor_div(int64_t dividend, int64_t divisor)
 {
@@ -186,9 +192,8 @@ static bool take_char(limen_str *text, char c)
 static bool take_date(limen_str *text, struct civil *ret_date)
 {
     struct civil date;
-    if (!take_number(text, 4, 0, 9999, &date.year) || !take_char(text, '-') ||
-        !take_number(text, 2, 1, 12, &date.month) || !take_char(text, '-') ||
-        !take_number(text, 2, 1, days_in_month(date.year, date.month), &date.day))
+    if (!take_number(text, 4, 0, 9999, &date.year) || !take_char(text, '-') || !take_number(text, 2, 1, 12, &date.month)
+        || !take_char(text, '-') || !take_number(text, 2, 1, days_in_month(date.year, date.month), &date.day))
         return false;
     *ret_date = date;
     return true;
@@ -218,8 +223,8 @@ static bool take_offset(limen_str *text, int64_t *ret_seconds)
     if (take_char(text, 'z'))
         return true;
     bool is_behind = text->len > 0 && text->ptr[0] == '-';
-    if (!take_char(text, is_behind ? '-' : '+') || !take_number(text, 2, 0, 23, &hours) || !take_char(text, ':') ||
-        !take_number(text, 2, 0, 59, &minutes))
+    if (!take_char(text, is_behind ? '-' : '+') || !take_number(text, 2, 0, 23, &hours) || !take_char(text, ':')
+        || !take_number(text, 2, 0, 59, &minutes))
         return false;
     int64_t seconds = (int64_t)hours * 3600 + (int64_t)minutes * 60;
     *ret_seconds = is_behind ? -seconds : seconds;
@@ -238,10 +243,10 @@ bool clock_parse_rfc3339(limen_str text, limen_time *ret_time)
     struct civil date;
     unsigned hour, minute, second;
     int64_t fraction_us, offset;
-    if (!take_date(&text, &date) || !take_char(&text, 't') || !take_number(&text, 2, 0, 23, &hour) ||
-        !take_char(&text, ':') || !take_number(&text, 2, 0, 59, &minute) || !take_char(&text, ':') ||
-        !take_number(&text, 2, 0, 60, &second) || !take_fraction(&text, &fraction_us) ||
-        !take_offset(&text, &offset) || text.len != 0)
+    if (!take_date(&text, &date) || !take_char(&text, 't') || !take_number(&text, 2, 0, 23, &hour)
+        || !take_char(&text, ':') || !take_number(&text, 2, 0, 59, &minute) || !take_char(&text, ':')
+        || !take_number(&text, 2, 0, 60, &second) || !take_fraction(&text, &fraction_us) || !take_offset(&text, &offset)
+        || text.len != 0)
         return false;
     int64_t utc = days_of_civil(date) * S_PER_DAY + (int64_t)hour * 3600 + (int64_t)minute * 60 + second - offset;
     if (second == 60 && !can_follow_leap_second(utc))

@@ -36,21 +36,21 @@ struct fiber {
     fiber_main *main;
     void *argument;
     enum fiber_state state;
-    char *stack;             /* its lowest usable byte; NULL: not opened yet */
+    char *stack; /* its lowest usable byte; NULL: not opened yet */
     struct fiber *next_free;
-    void *fake_stack;        /* AddressSanitizer's */
+    void *fake_stack; /* AddressSanitizer's */
 };
 
 struct fiber_pool {
-    void *sp;                /* where fiber_resume's caller goes on, while a fiber runs */
+    void *sp; /* where fiber_resume's caller goes on, while a fiber runs */
     struct fiber *running;
-    struct fiber *free;      /* used before, last one first */
-    size_t used_count;       /* fibers[0 .. used_count) have a stack */
+    struct fiber *free; /* used before, last one first */
+    size_t used_count;  /* fibers[0 .. used_count) have a stack */
     size_t max_fibers;
     size_t stack_bytes, guard_bytes;
     char *region;
     size_t region_bytes;
-    void *fake_stack;        /* AddressSanitizer's, of the thread; and the thread's own stack */
+    void *fake_stack; /* AddressSanitizer's, of the thread; and the thread's own stack */
     const void *thread_stack;
     size_t thread_stack_bytes;
     struct fiber fibers[];
@@ -61,7 +61,8 @@ struct fiber_pool {
 void fiber_switch(void **ret_sp, void *sp);
 /* The first frame of every fiber: calls fiber_begin with the fiber, and is where a backtrace ends. */
 void fiber_entry(void);
-LIMEN_NORETURN void fiber_begin(struct fiber *fiber);
+LIMEN_NORETURN
+void fiber_begin(struct fiber *fiber);
 
 /* ---- what AddressSanitizer is told ------------------------------------------------------------------------------ */
 
@@ -98,9 +99,18 @@ static inline void after_switch(void *fake_stack, const void **ret_stack, size_t
 {
     (void)fake_stack, (void)ret_stack, (void)ret_bytes;
 }
-static inline void forget_frames(const struct fiber *fiber) { (void)fiber; }
-static inline void hold_stacks(const struct fiber_pool *pool) { (void)pool; }
-static inline void let_stacks_go(const struct fiber_pool *pool) { (void)pool; }
+static inline void forget_frames(const struct fiber *fiber)
+{
+    (void)fiber;
+}
+static inline void hold_stacks(const struct fiber_pool *pool)
+{
+    (void)pool;
+}
+static inline void let_stacks_go(const struct fiber_pool *pool)
+{
+    (void)pool;
+}
 #endif
 
 /* ---- pool ------------------------------------------------------------------------------------------------------- */
@@ -111,9 +121,9 @@ struct fiber_pool *fiber_pool_new(size_t stack_bytes, size_t max_fibers)
     if (stack_bytes == 0 || max_fibers == 0 || __builtin_add_overflow(stack_bytes, page - 1, &rounded))
         return NULL;
     rounded &= ~(page - 1);
-    if (__builtin_add_overflow(rounded, page, &stride) || __builtin_mul_overflow(stride, max_fibers, &region_bytes) ||
-        __builtin_mul_overflow(sizeof(struct fiber), max_fibers, &pool_bytes) ||
-        __builtin_add_overflow(pool_bytes, sizeof(struct fiber_pool), &pool_bytes))
+    if (__builtin_add_overflow(rounded, page, &stride) || __builtin_mul_overflow(stride, max_fibers, &region_bytes)
+        || __builtin_mul_overflow(sizeof(struct fiber), max_fibers, &pool_bytes)
+        || __builtin_add_overflow(pool_bytes, sizeof(struct fiber_pool), &pool_bytes))
         return NULL;
     struct fiber_pool *pool = calloc(1, pool_bytes);
     if (pool == NULL)
@@ -262,4 +272,7 @@ void fiber_abandon(struct fiber *fiber)
     give_back(fiber);
 }
 
-struct fiber *fiber_running(const struct fiber_pool *pool) { return pool->running; }
+struct fiber *fiber_running(const struct fiber_pool *pool)
+{
+    return pool->running;
+}

@@ -29,7 +29,10 @@ struct sip {
     uint64_t v0, v1, v2, v3;
 };
 
-static inline uint64_t rotate(uint64_t word, unsigned by) { return word << by | word >> (64 - by); }
+static inline uint64_t rotate(uint64_t word, unsigned by)
+{
+    return word << by | word >> (64 - by);
+}
 
 static inline void sip_round(struct sip *sip)
 {

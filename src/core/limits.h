@@ -3,94 +3,95 @@
 #define CORE_LIMITS_H
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
-#define LIMIT_ARENA_BLOCK_BYTES (16U * 1024)            /* a larger piece gets a block of its own */
-#define LIMIT_ARENA_POOLED_BLOCKS 1024U                 /* more are given back to malloc */
-#define LIMIT_CALL_ARENA_BYTES (8U * 1024 * 1024)       /* past it the call is abandoned: 503 */
-#define LIMIT_FIBER_STACK_BYTES (64U * 1024)            /* plus a guard page; overflow is a crash, never corruption */
-#define LIMIT_FIBERS_PER_WORKER 4096U                   /* past it: 503 with Retry-After */
+#define LIMIT_ARENA_BLOCK_BYTES (16U * 1024)      /* a larger piece gets a block of its own */
+#define LIMIT_ARENA_POOLED_BLOCKS 1024U           /* more are given back to malloc */
+#define LIMIT_CALL_ARENA_BYTES (8U * 1024 * 1024) /* past it the call is abandoned: 503 */
+#define LIMIT_FIBER_STACK_BYTES (64U * 1024)      /* plus a guard page; overflow is a crash, never corruption */
+#define LIMIT_FIBERS_PER_WORKER 4096U             /* past it: 503 with Retry-After */
 
 /* ---- HTTP/1.1 -------------------------------------------------------------------------------------------------- */
-#define LIMIT_REQUEST_LINE_BYTES (8U * 1024)            /* 414 */
-#define LIMIT_HEAD_BYTES (16U * 1024)                   /* request line and fields together: 431 */
-#define LIMIT_HEADER_FIELDS 100U                        /* 431 */
-#define LIMIT_BODY_BYTES (1U * 1024 * 1024)             /* default ceiling of a body: 413 */
-#define LIMIT_BODY_BYTES_MOST (4U * 1024 * 1024)        /* what x-max-body may ask for; the contract is refused */
-#define LIMIT_CHUNK_EXTENSION_BYTES 256U                /* of one chunk: 400 */
-#define LIMIT_CHUNKED_OVERHEAD_BYTES (16U * 1024)       /* of one body: sizes, extensions, trailers: 400 */
-#define LIMIT_PIPELINE_DEPTH 64U                        /* more requests wait in the socket */
-#define LIMIT_REPLY_BUFFER_BYTES (4U * 1024 * 1024)     /* unsent bytes of a connection; past it nothing more is read */
-#define LIMIT_CONNECTIONS_PER_WORKER 20000U             /* past it new ones wait in the backlog */
-#define LIMIT_CONNECTIONS_PER_ADDRESS 12000U            /* per worker; past it a new one is closed at once */
+#define LIMIT_REQUEST_LINE_BYTES (8U * 1024)        /* 414 */
+#define LIMIT_HEAD_BYTES (16U * 1024)               /* request line and fields together: 431 */
+#define LIMIT_HEADER_FIELDS 100U                    /* 431 */
+#define LIMIT_BODY_BYTES (1U * 1024 * 1024)         /* default ceiling of a body: 413 */
+#define LIMIT_BODY_BYTES_MOST (4U * 1024 * 1024)    /* what x-max-body may ask for; the contract is refused */
+#define LIMIT_CHUNK_EXTENSION_BYTES 256U            /* of one chunk: 400 */
+#define LIMIT_CHUNKED_OVERHEAD_BYTES (16U * 1024)   /* of one body: sizes, extensions, trailers: 400 */
+#define LIMIT_PIPELINE_DEPTH 64U                    /* more requests wait in the socket */
+#define LIMIT_REPLY_BUFFER_BYTES (4U * 1024 * 1024) /* unsent bytes of a connection; past it nothing more is read */
+#define LIMIT_CONNECTIONS_PER_WORKER 20000U         /* past it new ones wait in the backlog */
+#define LIMIT_CONNECTIONS_PER_ADDRESS 12000U        /* per worker; past it a new one is closed at once */
 #define LIMIT_ACCEPTS_PER_WAKE 10U
-#define LIMIT_DRAIN_BYTES (64U * 1024)                  /* of an unread body, after a refusal; past it linger and close */
-#define LIMIT_TIMEOUT_HEAD_US 10000000                  /* from the first byte of a head to its end: 408 */
-#define LIMIT_TIMEOUT_BODY_US 30000000                  /* whole body: 408 */
-#define LIMIT_TIMEOUT_IDLE_US 60000000                  /* between two requests: close */
-#define LIMIT_TIMEOUT_WRITE_US 30000000                 /* without any progress: close */
+#define LIMIT_DRAIN_BYTES (64U * 1024)  /* of an unread body, after a refusal; past it linger and close */
+#define LIMIT_TIMEOUT_HEAD_US 10000000  /* from the first byte of a head to its end: 408 */
+#define LIMIT_TIMEOUT_BODY_US 30000000  /* whole body: 408 */
+#define LIMIT_TIMEOUT_IDLE_US 60000000  /* between two requests: close */
+#define LIMIT_TIMEOUT_WRITE_US 30000000 /* without any progress: close */
 #define LIMIT_TIMEOUT_LINGER_US 2000000
-#define LIMIT_LINGER_BYTES (8U * 1024 * 1024)           /* that a refused client may still send; past it the socket is closed */
-#define LIMIT_TRUSTED_PROXIES 32U                       /* ranges; more are refused at start */
-#define LIMIT_EDGE_POOLED_BLOCKS 1024U                  /* free 16 KiB blocks kept; more are given back to malloc */
-#define LIMIT_ACCEPT_BACKOFF_US 100000                  /* after the process ran out of descriptors */
+#define LIMIT_LINGER_BYTES (8U * 1024 * 1024) /* that a refused client may still send; past it the socket is closed */
+#define LIMIT_TRUSTED_PROXIES 32U             /* ranges; more are refused at start */
+#define LIMIT_EDGE_POOLED_BLOCKS 1024U        /* free 16 KiB blocks kept; more are given back to malloc */
+#define LIMIT_ACCEPT_BACKOFF_US 100000        /* after the process ran out of descriptors */
 
 /* ---- JSON and schemas ------------------------------------------------------------------------------------------ */
-#define LIMIT_JSON_DEPTH 64U                            /* 400 */
-#define LIMIT_JSON_VALUES (256U * 1024)                 /* values in one document: 400 */
-#define LIMIT_SCHEMA_DEPTH 128U                         /* $ref and applicators nested while validating: a fault */
-#define LIMIT_SCHEMA_FAULTS 32U                         /* faults that one reply lists */
-#define LIMIT_PATTERN_STEPS 100000U                     /* PCRE2 match limit: fails closed */
-#define LIMIT_PATTERN_STACK_BYTES (256U * 1024)         /* of the JIT; past it a pattern gives up: fails closed */
-#define LIMIT_PATTERN_HEAP_KIB 4096U                    /* of the interpreter: fails closed */
-#define LIMIT_SCHEMA_STEPS (4U * 1024 * 1024)           /* schemas visited in one validation: a fault */
-#define LIMIT_SCHEMA_SCRATCH_BYTES (6U * 1024 * 1024)   /* for uniqueItems and unevaluated…, reserved at start: a fault */
-#define LIMIT_SCHEMA_TRACKED_NAMES 1024U                /* declared or required members of one object: refused at start */
+#define LIMIT_JSON_DEPTH 64U                          /* 400 */
+#define LIMIT_JSON_VALUES (256U * 1024)               /* values in one document: 400 */
+#define LIMIT_SCHEMA_DEPTH 128U                       /* $ref and applicators nested while validating: a fault */
+#define LIMIT_SCHEMA_FAULTS 32U                       /* faults that one reply lists */
+#define LIMIT_PATTERN_STEPS 100000U                   /* PCRE2 match limit: fails closed */
+#define LIMIT_PATTERN_STACK_BYTES (256U * 1024)       /* of the JIT; past it a pattern gives up: fails closed */
+#define LIMIT_PATTERN_HEAP_KIB 4096U                  /* of the interpreter: fails closed */
+#define LIMIT_SCHEMA_STEPS (4U * 1024 * 1024)         /* schemas visited in one validation: a fault */
+#define LIMIT_SCHEMA_SCRATCH_BYTES (6U * 1024 * 1024) /* for uniqueItems and unevaluated…, reserved at start: a fault */
+#define LIMIT_SCHEMA_TRACKED_NAMES 1024U              /* declared or required members of one object: refused at start */
 
 /* ---- contract -------------------------------------------------------------------------------------------------- */
 #define LIMIT_CONTRACT_BYTES (4U * 1024 * 1024)
 #define LIMIT_OPERATIONS 1024U
-#define LIMIT_PARAMETERS 32U                            /* of one operation */
+#define LIMIT_PARAMETERS 32U /* of one operation */
 #define LIMIT_PATH_SEGMENTS 32U
-#define LIMIT_ROLES 32U                                 /* a set of roles is a bit mask */
-#define LIMIT_REPLIES 16U                               /* declared statuses of one operation */
+#define LIMIT_ROLES 32U   /* a set of roles is a bit mask */
+#define LIMIT_REPLIES 16U /* declared statuses of one operation */
 
 /* ---- data ------------------------------------------------------------------------------------------------------ */
-#define LIMIT_FRAME_BYTES (4U * 1024 * 1024)            /* one frame between worker and data; past it the peer is cut off */
+#define LIMIT_FRAME_BYTES (4U * 1024 * 1024) /* one frame between worker and data; past it the peer is cut off */
 #define LIMIT_STATEMENTS 1024U
 #define LIMIT_STATEMENT_PARAMS 32U
-#define LIMIT_LIST_ITEMS 1000U                          /* of a list parameter */
-#define LIMIT_ROWS 10000U                               /* of one :many; past it the call fails: 500 and a log line */
-#define LIMIT_ROWS_BYTES (4U * 1024 * 1024)             /* of one read, and of one batch's :returning; past it: 500 and a log line */
-#define LIMIT_TOUCH_QUEUE 512U                          /* sessions seen and not yet noted; past it a later request notes it */
-#define LIMIT_ROWS_CHUNK_BYTES (32U * 1024)             /* a rows frame leaves when it is this full */
-#define LIMIT_BATCH_STATEMENTS 256U                     /* of one call; past it the call is abandoned */
-#define LIMIT_CALLS_PER_WORKER 4096U                    /* slots; credit that data grants to one worker; past it: 503 */
-#define LIMIT_DATA_READERS 4U                           /* reader threads of SQLite */
-#define LIMIT_GROUP_BATCHES 256U                        /* batches in one commit */
-#define LIMIT_READ_QUEUE 8192U                          /* reads waiting for a reader; past it: 503 */
-#define LIMIT_WRITE_QUEUE 8192U                         /* batches waiting for the writer; past it: 503 */
-#define LIMIT_HASHES_AT_ONCE 2U                         /* argon2 threads */
-#define LIMIT_HASH_QUEUE 64U                            /* sign-ins waiting; past it: 503 */
-#define LIMIT_PIPE_BYTES (8U * 1024 * 1024)             /* unsent between worker and data; past it: 503, or nothing more is read */
-#define LIMIT_WORKER_RESULTS_BYTES (64U * 1024 * 1024)  /* results that wait for one worker to read them; past it: 503 */
-#define LIMIT_TASK_ARENA_BYTES (24U * 1024 * 1024)      /* one request in the data role, with its rows; past it: 500 */
-#define LIMIT_TASKS_KEPT 256U                           /* requests of the data role kept for reuse, with their memory */
-#define LIMIT_DATA_TIMEOUT_US 60000000                  /* a worker's request is given no more than this */
-#define LIMIT_PASSWORD_BYTES 1024U                      /* past it a sign-in fails, a sign-up is an error */
+#define LIMIT_LIST_ITEMS 1000U /* of a list parameter */
+#define LIMIT_ROWS 10000U      /* of one :many; past it the call fails: 500 and a log line */
+#define LIMIT_ROWS_BYTES \
+    (4U * 1024 * 1024)         /* of one read, and of one batch's :returning; past it: 500 and a log line */
+#define LIMIT_TOUCH_QUEUE 512U /* sessions seen and not yet noted; past it a later request notes it */
+#define LIMIT_ROWS_CHUNK_BYTES (32U * 1024) /* a rows frame leaves when it is this full */
+#define LIMIT_BATCH_STATEMENTS 256U         /* of one call; past it the call is abandoned */
+#define LIMIT_CALLS_PER_WORKER 4096U        /* slots; credit that data grants to one worker; past it: 503 */
+#define LIMIT_DATA_READERS 4U               /* reader threads of SQLite */
+#define LIMIT_GROUP_BATCHES 256U            /* batches in one commit */
+#define LIMIT_READ_QUEUE 8192U              /* reads waiting for a reader; past it: 503 */
+#define LIMIT_WRITE_QUEUE 8192U             /* batches waiting for the writer; past it: 503 */
+#define LIMIT_HASHES_AT_ONCE 2U             /* argon2 threads */
+#define LIMIT_HASH_QUEUE 64U                /* sign-ins waiting; past it: 503 */
+#define LIMIT_PIPE_BYTES (8U * 1024 * 1024) /* unsent between worker and data; past it: 503, or nothing more is read */
+#define LIMIT_WORKER_RESULTS_BYTES (64U * 1024 * 1024) /* results that wait for one worker to read them; past it: 503 */
+#define LIMIT_TASK_ARENA_BYTES (24U * 1024 * 1024)     /* one request in the data role, with its rows; past it: 500 */
+#define LIMIT_TASKS_KEPT 256U                          /* requests of the data role kept for reuse, with their memory */
+#define LIMIT_DATA_TIMEOUT_US 60000000                 /* a worker's request is given no more than this */
+#define LIMIT_PASSWORD_BYTES 1024U                     /* past it a sign-in fails, a sign-up is an error */
 
 /* ---- limits, sessions, keys ------------------------------------------------------------------------------------ */
-#define LIMIT_GCRA_ENTRIES (1U << 16)                   /* entries of the shared limit table */
-#define LIMIT_IDEMPOTENCY_KEY_BYTES 255U                /* 400 */
+#define LIMIT_GCRA_ENTRIES (1U << 16)    /* entries of the shared limit table */
+#define LIMIT_IDEMPOTENCY_KEY_BYTES 255U /* 400 */
 #define LIMIT_SESSION_IDLE_US (7 * 24 * 3600 * 1000000LL)
 #define LIMIT_SESSION_ABSOLUTE_US (30 * 24 * 3600 * 1000000LL)
 
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 #define LIMIT_WORKERS 256U
 #define LIMIT_LISTENERS 16U
-#define LIMIT_HEARTBEAT_US 3000000                      /* a worker that is silent this long is killed and named */
-#define LIMIT_DRAIN_US 10000000                         /* after SIGTERM; what is left then is cut off */
+#define LIMIT_HEARTBEAT_US 3000000 /* a worker that is silent this long is killed and named */
+#define LIMIT_DRAIN_US 10000000    /* after SIGTERM; what is left then is cut off */
 
 /* ---- loop and log ---------------------------------------------------------------------------------------------- */
-#define LIMIT_EVENTS_PER_TURN 256                       /* the rest comes with the next turn */
-#define LIMIT_LOG_LINE_BYTES 4096U                      /* PIPE_BUF, so that lines do not mix; a longer one is cut and says so */
+#define LIMIT_EVENTS_PER_TURN 256  /* the rest comes with the next turn */
+#define LIMIT_LOG_LINE_BYTES 4096U /* PIPE_BUF, so that lines do not mix; a longer one is cut and says so */
 
 #endif

@@ -31,7 +31,10 @@ static const struct {
     [LOG_LEVEL_ERROR] = { "error", "ERROR", "\033[1;31m" },
 };
 
-struct log_field log_text(const char *name, const char *text) { return log_str(name, str_of(text)); }
+struct log_field log_text(const char *name, const char *text)
+{
+    return log_str(name, str_of(text));
+}
 
 void log_init(enum log_format format, enum log_level least, const char *role, int number)
 {
@@ -46,7 +49,10 @@ void log_init(enum log_format format, enum log_level least, const char *role, in
 
 /* ---- pieces of a line ------------------------------------------------------------------------------------------- */
 
-static size_t room(const struct buf *line) { return line->cap - line->len; }
+static size_t room(const struct buf *line)
+{
+    return line->cap - line->len;
+}
 
 /* How the first `step` bytes of `s` are written; `step` is 0 where they are no UTF-8. Empty: as they are. */
 static limen_str escape_of(limen_str s, size_t step, bool is_text, struct buf *memory)
@@ -59,8 +65,9 @@ static limen_str escape_of(limen_str s, size_t step, bool is_text, struct buf *m
     if (step == 1 && (byte == '"' || byte == '\\')) {
         buf_add_char(memory, '\\');
         buf_add_char(memory, (char)byte);
-    } else if (step == 0 || (step == 1 && (byte < 0x20 || byte == 0x7f)) ||
-               (step == 2 && byte == 0xc2 && (unsigned char)s.ptr[1] < 0xa0)) { /* U+0080..9F command terminals too */
+    } else if (step == 0 || (step == 1 && (byte < 0x20 || byte == 0x7f))
+               || (step == 2 && byte == 0xc2
+                   && (unsigned char)s.ptr[1] < 0xa0)) { /* U+0080..9F command terminals too */
         if (step == 2)
             byte = (unsigned char)s.ptr[1];
         buf_add(memory, is_text ? LIMEN_STR("\\x") : LIMEN_STR("\\u00"));

@@ -32,8 +32,8 @@ struct log_field log_text(const char *name, const char *text); /* of our own NUL
 void log_init(enum log_format format, enum log_level least, const char *role, int number);
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 
-#define LOG_AT(level, message, ...)                                                                                    \
-    log_write((level), (message), (const struct log_field[]){ __VA_ARGS__ },                                           \
+#define LOG_AT(level, message, ...)                                          \
+    log_write((level), (message), (const struct log_field[]){ __VA_ARGS__ }, \
               sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
 /* LOG_INFO("role started", log_int("pid", pid), log_text("role", "data")); at least one field. */
 #define LOG_DEBUG(message, ...) LOG_AT(LOG_LEVEL_DEBUG, message, __VA_ARGS__)
@@ -43,6 +43,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
 
 /* A state that cannot be: logs file and line, and aborts the process. Nothing a client sends may reach it. */
 #define BUG(what) log_bug(__FILE__, __LINE__, (what))
-LIMEN_NORETURN void log_bug(const char *file, int line, const char *what);
+LIMEN_NORETURN
+void log_bug(const char *file, int line, const char *what);
 
 #endif

@@ -61,7 +61,10 @@ void loop_free(struct loop *loop)
     free(loop);
 }
 
-const struct clock *loop_clock(const struct loop *loop) { return &loop->clock; }
+const struct clock *loop_clock(const struct loop *loop)
+{
+    return &loop->clock;
+}
 
 /* ---- sources ---------------------------------------------------------------------------------------------------- */
 
@@ -304,4 +307,7 @@ void loop_run(struct loop *loop, int64_t max_wait_us, void (*on_turn)(void *cont
     loop->is_stopping = false;
 }
 
-void loop_stop(struct loop *loop) { loop->is_stopping = true; }
+void loop_stop(struct loop *loop)
+{
+    loop->is_stopping = true;
+}

@@ -56,8 +56,7 @@ void loop_remove(struct loop *loop, struct loop_source *source);
 struct loop_timer_list *loop_timers(struct loop *loop, int64_t duration_us);
 /* Starts, or starts again from now (this turn's time). A timer comes due up to a millisecond late, never early; one that
  * is started by an on_due waits for the next turn at least. */
-void loop_timer_start(struct loop_timer_list *list, struct loop_timer *timer,
-                      void (*on_due)(struct loop_timer *timer));
+void loop_timer_start(struct loop_timer_list *list, struct loop_timer *timer, void (*on_due)(struct loop_timer *timer));
 void loop_timer_stop(struct loop_timer *timer); /* also when not running */
 
 /* Runs `task` at the end of this turn, once however often it is asked for. Tasks asked for by tasks run in the same turn. */

@@ -9,7 +9,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-limen_str str_of(const char *text) { return text == NULL ? LIMEN_STR("") : str_make(text, strlen(text)); }
+limen_str str_of(const char *text)
+{
+    return text == NULL ? LIMEN_STR("") : str_make(text, strlen(text));
+}
 
 static unsigned char lower(char c)
 {
@@ -73,7 +76,10 @@ limen_str str_slice(limen_str s, size_t from, size_t to)
     return s.ptr == NULL ? s : str_make(s.ptr + from, to - from);
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 limen_str str_trim(limen_str s)
 {
@@ -121,7 +127,10 @@ bool str_to_int64(limen_str s, int64_t *ret_value)
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------------------------- */
 
-static bool is_tail(char c) { return ((unsigned char)c & 0xc0) == 0x80; }
+static bool is_tail(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
 
 /* RFC 3629 section 4: the second byte of a long sequence keeps overlong forms, surrogates and what is past U+10FFFF out. */
 size_t str_utf8_step(limen_str s)
@@ -202,7 +211,10 @@ void buf_init(struct buf *buf, struct arena *arena, size_t first_bytes)
         buf_grow(buf, first_bytes);
 }
 
-void buf_init_fixed(struct buf *buf, char *memory, size_t bytes) { *buf = (struct buf){ .ptr = memory, .cap = bytes }; }
+void buf_init_fixed(struct buf *buf, char *memory, size_t bytes)
+{
+    *buf = (struct buf){ .ptr = memory, .cap = bytes };
+}
 
 bool buf_grow(struct buf *buf, size_t bytes)
 {
@@ -222,7 +234,7 @@ bool buf_grow(struct buf *buf, size_t bytes)
             buf->failed = true;
             return false;
         }
-        if (buf->len != 0)
+        if (buf->ptr != NULL)
             memcpy(memory, buf->ptr, buf->len);
         buf->ptr = memory;
     }

@@ -8,7 +8,10 @@
 
 struct arena;
 
-static inline limen_str str_make(const char *ptr, size_t len) { return (limen_str){ ptr, len }; }
+static inline limen_str str_make(const char *ptr, size_t len)
+{
+    return (limen_str){ ptr, len };
+}
 /* Of a NUL-terminated string that is our own (an argument, an environment variable); NULL gives the empty string. */
 limen_str str_of(const char *text);
 
@@ -16,8 +19,8 @@ static inline bool str_equal(limen_str a, limen_str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
-bool str_equal_nocase(limen_str a, limen_str b);    /* ASCII case only */
-int str_compare(limen_str a, limen_str b);          /* bytewise, as qsort wants it */
+bool str_equal_nocase(limen_str a, limen_str b); /* ASCII case only */
+int str_compare(limen_str a, limen_str b);       /* bytewise, as qsort wants it */
 bool str_starts(limen_str s, limen_str prefix);
 bool str_ends(limen_str s, limen_str suffix);
 /* Index of the first `c` / `needle` at or after `from`, or SIZE_MAX. */
@@ -25,7 +28,7 @@ size_t str_find_char(limen_str s, char c, size_t from);
 size_t str_find(limen_str s, limen_str needle, size_t from);
 /* `from` and `to` are clamped to the length. */
 limen_str str_slice(limen_str s, size_t from, size_t to);
-limen_str str_trim(limen_str s);                    /* spaces, tabs, CR, LF at both ends */
+limen_str str_trim(limen_str s); /* spaces, tabs, CR, LF at both ends */
 /* Splits at the first `c`: what stands before it is returned and `*rest` moves behind it (empty when there is none). */
 limen_str str_cut(limen_str *rest, char c);
 /* True when all of `s` is one decimal number that fits; "-5" is fine, "+5", "", "05", "-0" and " 5" are not. */
@@ -82,6 +85,9 @@ void buf_add_int(struct buf *buf, int64_t value);
 void buf_add_hex(struct buf *buf, const uint8_t *bytes, size_t count); /* lower case */
 void buf_printf(struct buf *buf, const char *format, ...) LIMEN_PRINTF(2, 3);
 #define BUF_ADD(buf, literal) buf_add((buf), LIMEN_STR(literal))
-static inline limen_str buf_str(const struct buf *buf) { return (limen_str){ buf->ptr, buf->len }; }
+static inline limen_str buf_str(const struct buf *buf)
+{
+    return (limen_str){ buf->ptr, buf->len };
+}
 
 #endif

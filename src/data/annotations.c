@@ -99,8 +99,12 @@ static bool add_owner(struct walk *walk, const struct sql_token *comment, limen_
     struct annotation *owner = add(walk);
     if (owner == NULL)
         return fault(walk, comment, LIMEN_STR(""), "memory is out");
-    *owner = (struct annotation){ .kind = ANNOTATION_OWNER, .table = table, .migration = walk->text->migration,
-                                  .file = walk->text->file, .line = comment->line, .at_column = comment->column };
+    *owner = (struct annotation){ .kind = ANNOTATION_OWNER,
+                                  .table = table,
+                                  .migration = walk->text->migration,
+                                  .file = walk->text->file,
+                                  .line = comment->line,
+                                  .at_column = comment->column };
     bool good = true;
     if (cut_via(&rest)) {
         owner->parent = cut_name(&rest);
@@ -109,25 +113,34 @@ static bool add_owner(struct walk *walk, const struct sql_token *comment, limen_
     owner->column = cut_name(&rest);
     if (good && is_plain_name(owner->column) && str_trim(rest).len == 0)
         return true;
-    return fault(walk, comment, LIMEN_STR("write `-- owner: customer_id` or `-- owner: via orders.order_id`"), "this owner cannot be read");
+    return fault(walk, comment, LIMEN_STR("write `-- owner: customer_id` or `-- owner: via orders.order_id`"),
+                 "this owner cannot be read");
 }
 
 /* `items.price via item_id` */
-static bool add_decided(struct walk *walk, const struct sql_token *comment, limen_str rest, limen_str table, limen_str column)
+static bool add_decided(struct walk *walk, const struct sql_token *comment, limen_str rest, limen_str table,
+                        limen_str column)
 {
     struct annotation *decided = add(walk);
     if (decided == NULL)
         return fault(walk, comment, LIMEN_STR(""), "memory is out");
-    *decided = (struct annotation){ .kind = ANNOTATION_DECIDED, .table = table, .column = column, .migration = walk->text->migration,
-                                    .file = walk->text->file, .line = comment->line, .at_column = comment->column };
+    *decided = (struct annotation){ .kind = ANNOTATION_DECIDED,
+                                    .table = table,
+                                    .column = column,
+                                    .migration = walk->text->migration,
+                                    .file = walk->text->file,
+                                    .line = comment->line,
+                                    .at_column = comment->column };
     decided->parent = cut_name(&rest);
     bool good = is_plain_name(decided->parent) && cut_dot(&rest);
     decided->decisive = cut_name(&rest);
     good = good && is_plain_name(decided->decisive) && cut_via(&rest);
     decided->via_column = cut_name(&rest);
-    if (good && is_plain_name(decided->via_column) && str_trim(rest).len == 0 && is_plain_name(table) && is_plain_name(column))
+    if (good && is_plain_name(decided->via_column) && str_trim(rest).len == 0 && is_plain_name(table)
+        && is_plain_name(column))
         return true;
-    return fault(walk, comment, LIMEN_STR("write `-- decided-by: items.price via item_id`"), "this decision cannot be read");
+    return fault(walk, comment, LIMEN_STR("write `-- decided-by: items.price via item_id`"),
+                 "this decision cannot be read");
 }
 
 static struct annotation *find_owner(struct migration_set *set, limen_str table)
@@ -149,13 +162,15 @@ static bool take_owner(struct walk *walk, limen_str table)
         if (!sql_directive(comment, &word, &rest))
             continue;
         if (str_equal(word, LIMEN_STR("decided-by")))
-            return fault(walk, comment, LIMEN_STR("put it at the end of the column's line"), "`-- decided-by:` stands above no column");
+            return fault(walk, comment, LIMEN_STR("put it at the end of the column's line"),
+                         "`-- decided-by:` stands above no column");
         if (!str_equal(word, LIMEN_STR("owner")))
             continue;
         if (find_owner(walk->set, table) != NULL)
             return fault(walk, comment, LIMEN_STR("keep one"), "the table has an owner already");
         if (!is_plain_name(table))
-            return fault(walk, comment, LIMEN_STR("name it with letters, digits and underscores"), "an owned table has a plain name");
+            return fault(walk, comment, LIMEN_STR("name it with letters, digits and underscores"),
+                         "an owned table has a plain name");
         if (!add_owner(walk, comment, rest, table))
             return false;
     }
@@ -180,11 +195,13 @@ static bool take_decisions(struct walk *walk, limen_str table)
             code_line = token->line;
         } else if (sql_directive(token, &word, &rest)) {
             if (str_equal(word, LIMEN_STR("owner")))
-                return fault(walk, token, LIMEN_STR("put it on a line above CREATE TABLE"), "`-- owner:` stands inside a statement");
+                return fault(walk, token, LIMEN_STR("put it on a line above CREATE TABLE"),
+                             "`-- owner:` stands inside a statement");
             if (!str_equal(word, LIMEN_STR("decided-by")))
                 continue;
             if (token->line != code_line || column.len == 0)
-                return fault(walk, token, LIMEN_STR("put it at the end of the column's line"), "`-- decided-by:` stands beside no column");
+                return fault(walk, token, LIMEN_STR("put it at the end of the column's line"),
+                             "`-- decided-by:` stands beside no column");
             if (!add_decided(walk, token, rest, table, column))
                 return false;
         }
@@ -200,8 +217,11 @@ static bool refuse_stray(struct walk *walk)
         if (!sql_directive(&walk->text->tokens[i], &word, &rest))
             continue;
         if (str_equal(word, LIMEN_STR("owner")) || str_equal(word, LIMEN_STR("decided-by")))
-            return fault(walk, &walk->text->tokens[i], LIMEN_STR("`-- owner:` stands above CREATE TABLE, `-- decided-by:` at the end of a column's line in it"),
-                         "this annotation belongs to no CREATE TABLE");
+            return fault(
+                walk, &walk->text->tokens[i],
+                LIMEN_STR(
+                    "`-- owner:` stands above CREATE TABLE, `-- decided-by:` at the end of a column's line in it"),
+                "this annotation belongs to no CREATE TABLE");
     }
     return true;
 }
@@ -257,7 +277,8 @@ static void follow_alter(struct walk *walk)
         follow_column_rename(walk->set, table, from, sql_name(take(walk)));
 }
 
-bool annotations_follow(struct migration_set *set, const struct migration_text *text, struct arena *arena, struct diags *diags)
+bool annotations_follow(struct migration_set *set, const struct migration_text *text, struct arena *arena,
+                        struct diags *diags)
 {
     struct walk walk = { .set = set, .text = text, .arena = arena, .diags = diags, .at = text->first };
     if (text->first >= text->count)

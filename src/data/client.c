@@ -15,7 +15,8 @@
 #include <stdlib.h>
 
 #define NO_SLOT UINT32_MAX
-#define AGAIN_US 1000 /* a request that was started by the end of another one, without a socket, ends this much later \
+#define AGAIN_US \
+    1000 /* a request that was started by the end of another one, without a socket, ends this much later \
                        */
 
 struct client_slot {

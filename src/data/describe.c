@@ -16,10 +16,12 @@ struct describer {
     sqlite3_stmt *stmt;
 };
 
-static bool fault(const struct describer *describer, const struct statement *statement, limen_str mend, const char *message, limen_str what)
+static bool fault(const struct describer *describer, const struct statement *statement, limen_str mend,
+                  const char *message, limen_str what)
 {
-    diags_add_at(describer->diags, describer->queries->file, statement->sql_line, statement->sql_column, mend, "statement '%.*s': %s%s%.*s%s",
-                 LIMEN_STR_ARG(statement->name), message, what.len > 0 ? " '" : "", LIMEN_STR_ARG(what), what.len > 0 ? "'" : "");
+    diags_add_at(describer->diags, describer->queries->file, statement->sql_line, statement->sql_column, mend,
+                 "statement '%.*s': %s%s%.*s%s", LIMEN_STR_ARG(statement->name), message, what.len > 0 ? " '" : "",
+                 LIMEN_STR_ARG(what), what.len > 0 ? "'" : "");
     return false;
 }
 
@@ -30,13 +32,16 @@ static bool check_kind(const struct describer *describer, const struct statement
     limen_str none = LIMEN_STR("");
     bool is_read = statement_is_read(statement), gives_rows = sqlite3_column_count(describer->stmt) > 0;
     if (is_read && !sqlite3_stmt_readonly(describer->stmt))
-        return fault(describer, statement, LIMEN_STR("make it :exec, :must or :returning"), "it writes, but :one and :many read", none);
+        return fault(describer, statement, LIMEN_STR("make it :exec, :must or :returning"),
+                     "it writes, but :one and :many read", none);
     if (!is_read && sqlite3_stmt_readonly(describer->stmt))
         return fault(describer, statement, LIMEN_STR("make it :one or :many"), "it writes nothing", none);
     if (statement->kind == STATEMENT_RETURNING && !gives_rows)
-        return fault(describer, statement, LIMEN_STR("add RETURNING, or make it :exec or :must"), "a :returning gives no row", none);
+        return fault(describer, statement, LIMEN_STR("add RETURNING, or make it :exec or :must"),
+                     "a :returning gives no row", none);
     if (!is_read && statement->kind != STATEMENT_RETURNING && gives_rows)
-        return fault(describer, statement, LIMEN_STR("make it :returning, or remove RETURNING"), "nobody reads its rows", none);
+        return fault(describer, statement, LIMEN_STR("make it :returning, or remove RETURNING"),
+                     "nobody reads its rows", none);
     if (!is_read && statement->declared_count > 0 && !gives_rows)
         return fault(describer, statement, LIMEN_STR("remove `-- returns:`"), "it gives no rows", none);
     return true;
@@ -48,7 +53,7 @@ static bool check_kind(const struct describer *describer, const struct statement
  * be null. Guessing on the safe side is enough, for `-- returns:` decides. */
 static bool may_lose_not_null(limen_str sql)
 {
-    static const limen_str WORDS[] = { LIMEN_STR_INIT("left"), LIMEN_STR_INIT("right"), LIMEN_STR_INIT("full"),
+    static const limen_str WORDS[] = { LIMEN_STR_INIT("left"),  LIMEN_STR_INIT("right"),     LIMEN_STR_INIT("full"),
                                        LIMEN_STR_INIT("union"), LIMEN_STR_INIT("intersect"), LIMEN_STR_INIT("except") };
     bool in_list[64] = { false };
     uint32_t depth = 0;
@@ -93,8 +98,12 @@ static const struct statement_column *find_declared(const struct statement *stat
 /* The type of a STRICT table's column; false for ANY and for expressions. */
 static bool stored_type(const char *declared, enum limen_type *ret_type)
 {
-    static const struct { const char *name; enum limen_type type; } TYPES[] = {
-        { "INTEGER", LIMEN_TYPE_INT }, { "INT", LIMEN_TYPE_INT }, { "TEXT", LIMEN_TYPE_TEXT }, { "REAL", LIMEN_TYPE_FLOAT }, { "BLOB", LIMEN_TYPE_BYTES },
+    static const struct {
+        const char *name;
+        enum limen_type type;
+    } TYPES[] = {
+        { "INTEGER", LIMEN_TYPE_INT }, { "INT", LIMEN_TYPE_INT },    { "TEXT", LIMEN_TYPE_TEXT },
+        { "REAL", LIMEN_TYPE_FLOAT },  { "BLOB", LIMEN_TYPE_BYTES },
     };
     for (size_t i = 0; declared != NULL && i < sizeof TYPES / sizeof TYPES[0]; i++) {
         if (str_equal_nocase(str_of(declared), str_of(TYPES[i].name))) {
@@ -120,14 +129,18 @@ static enum limen_type stored_as(enum limen_type type)
 }
 
 /* Asks the table behind result column `at`. False when it is an expression. */
-static bool table_column(const struct describer *describer, const struct statement *statement, int at, struct statement_column *ret_column)
+static bool table_column(const struct describer *describer, const struct statement *statement, int at,
+                         struct statement_column *ret_column)
 {
-    const char *table = sqlite3_column_table_name(describer->stmt, at), *origin = sqlite3_column_origin_name(describer->stmt, at);
+    const char *table = sqlite3_column_table_name(describer->stmt, at),
+               *origin = sqlite3_column_origin_name(describer->stmt, at);
     const char *declared = sqlite3_column_decltype(describer->stmt, at), *collation = NULL;
     int not_null = 0, is_key = 0, is_auto = 0;
     if (table == NULL || origin == NULL || !stored_type(declared, &ret_column->type))
         return false;
-    bool is_known = sqlite3_table_column_metadata(describer->db->handle, "main", table, origin, NULL, &collation, &not_null, &is_key, &is_auto) == SQLITE_OK;
+    bool is_known = sqlite3_table_column_metadata(describer->db->handle, "main", table, origin, NULL, &collation,
+                                                  &not_null, &is_key, &is_auto)
+        == SQLITE_OK;
     bool never_null = is_known && (not_null != 0 || (is_key != 0 && ret_column->type == LIMEN_TYPE_INT));
     ret_column->is_nullable = !never_null || may_lose_not_null(statement->sql);
     return true;
@@ -148,7 +161,8 @@ static bool describe_column(const struct describer *describer, struct statement 
     struct statement_column *column = &statement->columns[at], found = { 0 };
     limen_str name = arena_copy(describer->arena, str_of(sqlite3_column_name(describer->stmt, at)));
     if (!is_plain_name(name))
-        return fault(describer, statement, LIMEN_STR("name it: `… AS total` (lower-case letters, digits, underscores)"), "a result column has no plain name:", name);
+        return fault(describer, statement, LIMEN_STR("name it: `… AS total` (lower-case letters, digits, underscores)"),
+                     "a result column has no plain name:", name);
     for (int i = 0; i < at; i++) {
         if (str_equal(statement->columns[i].name, name))
             return fault(describer, statement, LIMEN_STR("rename one with AS"), "two result columns are named", name);
@@ -156,10 +170,13 @@ static bool describe_column(const struct describer *describer, struct statement 
     const struct statement_column *declared = find_declared(statement, name);
     bool has_table = table_column(describer, statement, at, &found);
     if (!has_table && declared == NULL)
-        return fault(describer, statement, arena_printf(describer->arena, "add `-- returns: %.*s int` (or its type) below the name line", LIMEN_STR_ARG(name)),
+        return fault(describer, statement,
+                     arena_printf(describer->arena, "add `-- returns: %.*s int` (or its type) below the name line",
+                                  LIMEN_STR_ARG(name)),
                      "no table gives a type to", name);
     if (has_table && declared != NULL && stored_as(declared->type) != found.type)
-        return fault(describer, statement, LIMEN_STR("bool, time and int are INTEGER; text and json are TEXT; float is REAL; bytes are BLOB"),
+        return fault(describer, statement,
+                     LIMEN_STR("bool, time and int are INTEGER; text and json are TEXT; float is REAL; bytes are BLOB"),
                      "`-- returns:` does not fit the table's type of", name);
     *column = declared != NULL ? *declared : found;
     column->name = name;
@@ -182,7 +199,8 @@ static bool describe_columns(const struct describer *describer, struct statement
         for (int j = 0; j < count; j++)
             found |= str_equal(statement->columns[j].name, statement->declared[i].name);
         if (!found)
-            return fault(describer, statement, LIMEN_STR("remove it from `-- returns:`"), "there is no result column", statement->declared[i].name);
+            return fault(describer, statement, LIMEN_STR("remove it from `-- returns:`"), "there is no result column",
+                         statement->declared[i].name);
     }
     return true;
 }
@@ -201,7 +219,8 @@ static bool describe_statement(struct describer *describer, struct db *dbs, stru
     return good;
 }
 
-static bool open_all(struct db *dbs, const struct migration_set *set, struct guards *guards, struct arena *arena, struct diags *diags)
+static bool open_all(struct db *dbs, const struct migration_set *set, struct guards *guards, struct arena *arena,
+                     struct diags *diags)
 {
     for (int kind = DB_SCOPED; kind <= DB_WRITER; kind++) {
         struct db *db = &dbs[kind];
@@ -217,15 +236,16 @@ static bool open_all(struct db *dbs, const struct migration_set *set, struct gua
             return false;
         db->kind = (enum db_kind)kind;
         if (!db_guard(db, guards)) {
-            diags_add_at(diags, LIMEN_STR("migrations"), 0, 0, LIMEN_STR(""), "the guards cannot be put on: %s", db->denied);
+            diags_add_at(diags, LIMEN_STR("migrations"), 0, 0, LIMEN_STR(""), "the guards cannot be put on: %s",
+                         db->denied);
             return false;
         }
     }
     return true;
 }
 
-bool store_describe(struct query_set *queries, const struct limen_file *migrations, size_t migration_count, struct arena *arena,
-                    struct diags *diags)
+bool store_describe(struct query_set *queries, const struct limen_file *migrations, size_t migration_count,
+                    struct arena *arena, struct diags *diags)
 {
     struct migration_set set;
     struct guards guards = { 0 };

@@ -52,12 +52,13 @@ static const struct sql_token *code_token(const struct splitter *splitter, uint3
 
 static bool is_trigger(const struct splitter *splitter, uint32_t first)
 {
-    return sql_is_word(code_token(splitter, first, 0), LIMEN_STR("create")) &&
-           sql_is_word(code_token(splitter, first, 1), LIMEN_STR("trigger"));
+    return sql_is_word(code_token(splitter, first, 0), LIMEN_STR("create"))
+        && sql_is_word(code_token(splitter, first, 1), LIMEN_STR("trigger"));
 }
 
 /* True when the `;` just read ends the statement: inside a trigger only one that stands behind `; END`. */
-static bool is_end(const struct splitter *splitter, uint32_t first, const struct sql_token *before, const struct sql_token *before_that)
+static bool is_end(const struct splitter *splitter, uint32_t first, const struct sql_token *before,
+                   const struct sql_token *before_that)
 {
     if (!is_trigger(splitter, first))
         return true;
@@ -75,7 +76,8 @@ static bool read_statement(struct splitter *splitter, uint32_t *ret_first, bool 
         struct sql_token token = sql_next(&splitter->lexer);
         if (token.kind == SQL_END) {
             *ret_first = splitter->count;
-            return first == UINT32_MAX || fault(splitter, &splitter->tokens[first], LIMEN_STR("end it with `;`"), "this statement has no end");
+            return first == UINT32_MAX
+                || fault(splitter, &splitter->tokens[first], LIMEN_STR("end it with `;`"), "this statement has no end");
         }
         if (token.kind == SQL_BROKEN)
             return fault(splitter, &token, LIMEN_STR("close it"), "this quote or comment has no end");
@@ -105,24 +107,29 @@ static bool check_start(const struct splitter *splitter, uint32_t first)
     for (size_t i = 0; i < sizeof FIRST / sizeof FIRST[0]; i++)
         known |= sql_is_word(head, FIRST[i]);
     if (!known)
-        return fault(splitter, head, LIMEN_STR("each migration runs in a transaction of its own, with settings that are not its business"),
-                     "a migration's statement starts with CREATE, ALTER, DROP, INSERT, UPDATE, DELETE or WITH");
-    if (sql_is_word(second, LIMEN_STR("temp")) || sql_is_word(second, LIMEN_STR("temporary")) || sql_is_word(second, LIMEN_STR("virtual")))
-        return fault(splitter, second, LIMEN_STR("make it an ordinary table"), "temporary and virtual tables are not for migrations");
+        return fault(
+            splitter, head,
+            LIMEN_STR("each migration runs in a transaction of its own, with settings that are not its business"),
+            "a migration's statement starts with CREATE, ALTER, DROP, INSERT, UPDATE, DELETE or WITH");
+    if (sql_is_word(second, LIMEN_STR("temp")) || sql_is_word(second, LIMEN_STR("temporary"))
+        || sql_is_word(second, LIMEN_STR("virtual")))
+        return fault(splitter, second, LIMEN_STR("make it an ordinary table"),
+                     "temporary and virtual tables are not for migrations");
     return true;
 }
 
 /* What would step around triggers or the transaction, in a statement or later in a trigger. */
 static bool check_tokens(const struct splitter *splitter, uint32_t first)
 {
-    static const limen_str CLAUSES[] = { LIMEN_STR_INIT("replace"), LIMEN_STR_INIT("rollback"), LIMEN_STR_INIT("fail") };
+    static const limen_str CLAUSES[] = { LIMEN_STR_INIT("replace"), LIMEN_STR_INIT("rollback"),
+                                         LIMEN_STR_INIT("fail") };
     struct sql_token before = { 0 }, before_that = { 0 };
     for (uint32_t i = first; i < splitter->count; i++) {
         const struct sql_token *token = &splitter->tokens[i];
         if (token->kind == SQL_COMMENT)
             continue;
-        bool in_clause = sql_is_word(&before, LIMEN_STR("or")) || sql_is_word(&before, LIMEN_STR("conflict")) ||
-                         (sql_is_sign(&before, '(') && sql_is_word(&before_that, LIMEN_STR("raise")));
+        bool in_clause = sql_is_word(&before, LIMEN_STR("or")) || sql_is_word(&before, LIMEN_STR("conflict"))
+            || (sql_is_sign(&before, '(') && sql_is_word(&before_that, LIMEN_STR("raise")));
         for (size_t j = 0; in_clause && j < sizeof CLAUSES / sizeof CLAUSES[0]; j++) {
             if (sql_is_word(token, CLAUSES[j]))
                 return fault(splitter, token, LIMEN_STR("use ABORT, IGNORE, or ON CONFLICT (…) DO UPDATE"),
@@ -131,7 +138,9 @@ static bool check_tokens(const struct splitter *splitter, uint32_t first)
         limen_str name = sql_is_name(token) ? sql_name(token) : LIMEN_STR("");
         if (str_equal_nocase(str_slice(name, 0, 6), LIMEN_STR("limen_")))
             return fault(splitter, token, LIMEN_STR("rename it"), "names that start with limen_ are Limen's own");
-        if (sql_is_sign(token, '.') && (str_equal_nocase(sql_name(&before), LIMEN_STR("main")) || str_equal_nocase(sql_name(&before), LIMEN_STR("temp"))))
+        if (sql_is_sign(token, '.')
+            && (str_equal_nocase(sql_name(&before), LIMEN_STR("main"))
+                || str_equal_nocase(sql_name(&before), LIMEN_STR("temp"))))
             return fault(splitter, &before, LIMEN_STR("write the table's name alone"), "a migration names no schema");
         before_that = before;
         before = *token;
@@ -149,7 +158,8 @@ static bool read_variant(const struct splitter *splitter, uint32_t first, limen_
             continue;
         *ret_backend = rest;
         if (!str_equal(rest, LIMEN_STR("sqlite")) && !str_equal(rest, LIMEN_STR("postgresql")))
-            return fault(splitter, &splitter->tokens[i], LIMEN_STR("write `-- on: sqlite` or `-- on: postgresql`"), "no such back end");
+            return fault(splitter, &splitter->tokens[i], LIMEN_STR("write `-- on: sqlite` or `-- on: postgresql`"),
+                         "no such back end");
     }
     return true;
 }
@@ -158,12 +168,14 @@ static void add_statement(const struct splitter *splitter, uint32_t first, struc
 {
     const struct sql_token *head = &splitter->tokens[first], *last = &splitter->tokens[splitter->count - 1];
     migration->statements[migration->count++] = (struct migration_statement){
-        .sql = str_make(head->text.ptr, (size_t)(last->text.ptr - head->text.ptr)), .line = head->line, .column = head->column
+        .sql = str_make(head->text.ptr, (size_t)(last->text.ptr - head->text.ptr)),
+        .line = head->line,
+        .column = head->column
     };
 }
 
-static bool split(const struct limen_file *file, uint32_t index, limen_str backend, struct arena *arena, struct migration_set *set,
-                  struct diags *diags)
+static bool split(const struct limen_file *file, uint32_t index, limen_str backend, struct arena *arena,
+                  struct migration_set *set, struct diags *diags)
 {
     struct migration *migration = &set->items[index];
     struct splitter splitter = { .file = file->path, .backend = backend, .arena = arena, .diags = diags };
@@ -187,7 +199,8 @@ static bool split(const struct limen_file *file, uint32_t index, limen_str backe
             return false;
         if (variant.len > 0 && !str_equal(variant, backend))
             continue;
-        if (!check_start(&splitter, first) || !check_tokens(&splitter, first) || !annotations_follow(set, &text, arena, diags))
+        if (!check_start(&splitter, first) || !check_tokens(&splitter, first)
+            || !annotations_follow(set, &text, arena, diags))
             return false;
         add_statement(&splitter, first, migration);
     }
@@ -201,9 +214,11 @@ static int compare_files(const void *a, const void *b)
 
 static bool check_name(const struct limen_file *file, const struct limen_file *before, struct diags *diags)
 {
-    bool good = str_ends(file->path, LIMEN_STR(".sql")) && file->path.len > 4 && file->path.ptr[0] >= '0' && file->path.ptr[0] <= '9';
+    bool good = str_ends(file->path, LIMEN_STR(".sql")) && file->path.len > 4 && file->path.ptr[0] >= '0'
+        && file->path.ptr[0] <= '9';
     if (!good)
-        diags_add_at(diags, file->path, 1, 1, LIMEN_STR("name it like 0002_add_index.sql"), "a migration's name starts with its number and ends in .sql");
+        diags_add_at(diags, file->path, 1, 1, LIMEN_STR("name it like 0002_add_index.sql"),
+                     "a migration's name starts with its number and ends in .sql");
     if (before == NULL || !str_equal(before->path, file->path))
         return good;
     diags_add_at(diags, file->path, 1, 1, LIMEN_STR("rename one"), "two migrations have this name");
@@ -225,7 +240,9 @@ bool migrations_parse(const struct limen_file *files, size_t count, limen_str ba
         struct migration *migration = &set.items[set.count++];
         migration->name = sorted[i]->path;
         unsigned int bytes = 0;
-        good = EVP_Digest(sorted[i]->bytes.ptr, sorted[i]->bytes.len, migration->checksum, &bytes, EVP_sha256(), NULL) == 1 && good;
+        good = EVP_Digest(sorted[i]->bytes.ptr, sorted[i]->bytes.len, migration->checksum, &bytes, EVP_sha256(), NULL)
+                == 1
+            && good;
         good = check_name(sorted[i], i > 0 ? sorted[i - 1] : NULL, diags) && good;
         good = split(sorted[i], i, backend, arena, &set, diags) && good;
     }

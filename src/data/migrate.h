@@ -21,7 +21,7 @@ struct migration_statement {
 };
 
 struct migration {
-    limen_str name; /* the file's */
+    limen_str name;                             /* the file's */
     uint8_t checksum[MIGRATION_CHECKSUM_BYTES]; /* SHA-256 of the file */
     struct migration_statement *statements;     /* of the chosen back end */
     uint32_t count;
@@ -29,7 +29,7 @@ struct migration {
 
 struct annotation {
     enum { ANNOTATION_OWNER, ANNOTATION_DECIDED } kind;
-    bool is_gone;         /* the table has been dropped by a later migration */
+    bool is_gone; /* the table has been dropped by a later migration */
     limen_str table;
     limen_str column;     /* OWNER: that names the account, or (via) refers to the parent; DECIDED: the guarded one */
     limen_str parent;     /* OWNER via: the other table; DECIDED: the deciding table */

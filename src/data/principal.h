@@ -6,9 +6,9 @@
 
 #define PRINCIPAL_ID_BYTES 48U
 #define PRINCIPAL_EMAIL_BYTES 254U
-#define TOKEN_BYTES 32U       /* 256 random bits; in the cookie as 43 characters of base64url */
+#define TOKEN_BYTES 32U /* 256 random bits; in the cookie as 43 characters of base64url */
 #define TOKEN_TEXT_BYTES 43U
-#define TOKEN_HASH_BYTES 32U  /* SHA-256 of the 32 bytes: all that is stored */
+#define TOKEN_HASH_BYTES 32U /* SHA-256 of the 32 bytes: all that is stored */
 
 /* Invariant: `id_len` is 0 when nobody has shown a credential. */
 struct principal {

@@ -34,7 +34,7 @@ static void next(struct parser *parser)
     parser->token = sql_next(&parser->lexer);
 }
 
-#define FAULT(parser, token, mend, ...)                                                                                \
+#define FAULT(parser, token, mend, ...) \
     diags_add_at((parser)->diags, (parser)->file, (token)->line, (token)->column, LIMEN_STR(mend), __VA_ARGS__)
 
 static bool cursor_fault(const struct cursor *cursor, limen_str mend, limen_str message)
@@ -99,12 +99,14 @@ static bool cursor_type(struct cursor *cursor, enum limen_type *ret_type)
         }
     }
     cursor_skip_space(&start);
-    return CURSOR_FAULT(&start, "a type is expected here", "one of text, int, float, bool, bytes, time, json; `?` after it for nullable");
+    return CURSOR_FAULT(&start, "a type is expected here",
+                        "one of text, int, float, bool, bytes, time, json; `?` after it for nullable");
 }
 
 static bool name_is_reserved(limen_str name)
 {
-    return str_equal(name, LIMEN_STR("caller")) || str_equal(name, LIMEN_STR("now")) || str_starts(name, LIMEN_STR("limen_"));
+    return str_equal(name, LIMEN_STR("caller")) || str_equal(name, LIMEN_STR("now"))
+        || str_starts(name, LIMEN_STR("limen_"));
 }
 
 static bool parse_param(struct cursor *cursor, struct statement *statement)
@@ -115,9 +117,11 @@ static bool parse_param(struct cursor *cursor, struct statement *statement)
     struct cursor start = *cursor;
     param->name = cursor_name(cursor);
     if (param->name.len == 0)
-        return CURSOR_FAULT(&start, "a parameter's name is expected here", "write it as `item_id text`: lower-case letters, digits, underscores");
+        return CURSOR_FAULT(&start, "a parameter's name is expected here",
+                            "write it as `item_id text`: lower-case letters, digits, underscores");
     if (name_is_reserved(param->name))
-        return CURSOR_FAULT(&start, "this name is filled in by the server", "use `:caller` and `:now` without declaring them");
+        return CURSOR_FAULT(&start, "this name is filled in by the server",
+                            "use `:caller` and `:now` without declaring them");
     for (uint32_t i = 0; i < statement->param_count; i++) {
         if (str_equal(statement->params[i].name, param->name))
             return CURSOR_FAULT(&start, "two parameters have this name", "rename one of them");
@@ -138,7 +142,8 @@ static bool parse_params(struct cursor *cursor, struct statement *statement)
     if (statement->params == NULL)
         return CURSOR_FAULT(cursor, "memory is out", "");
     if (!TAKE(cursor, "("))
-        return CURSOR_FAULT(cursor, "`(` is expected after the statement's name", "a statement without parameters is written `name()`");
+        return CURSOR_FAULT(cursor, "`(` is expected after the statement's name",
+                            "a statement without parameters is written `name()`");
     if (TAKE(cursor, ")"))
         return true;
     do {
@@ -146,7 +151,8 @@ static bool parse_params(struct cursor *cursor, struct statement *statement)
             return false;
     } while (TAKE(cursor, ","));
     if (!TAKE(cursor, ")"))
-        return CURSOR_FAULT(cursor, "`,` or `)` is expected here", "parameters are written `(item_id text, quantity int)`");
+        return CURSOR_FAULT(cursor, "`,` or `)` is expected here",
+                            "parameters are written `(item_id text, quantity int)`");
     return true;
 }
 
@@ -168,7 +174,8 @@ static bool parse_kind(struct cursor *cursor, struct statement *statement)
             }
         }
     }
-    return CURSOR_FAULT(&start, "the statement's kind is expected here", "one of :one, :many (reads), :exec, :must, :returning (writes)");
+    return CURSOR_FAULT(&start, "the statement's kind is expected here",
+                        "one of :one, :many (reads), :exec, :must, :returning (writes)");
 }
 
 /* `else 409 "not enough in stock"` */
@@ -177,18 +184,21 @@ static bool parse_else(struct cursor *cursor, struct statement *statement)
     bool may = statement->kind == STATEMENT_MUST || statement->kind == STATEMENT_RETURNING;
     if (!TAKE(cursor, "else")) {
         if (statement->kind == STATEMENT_MUST)
-            return CURSOR_FAULT(cursor, "a :must says what the reply is when no row changed", "add `else 409 \"what went wrong\"`");
+            return CURSOR_FAULT(cursor, "a :must says what the reply is when no row changed",
+                                "add `else 409 \"what went wrong\"`");
         return true;
     }
     if (!may)
-        return CURSOR_FAULT(cursor, "only :must and :returning have an `else`", "remove it, or make the statement a :must");
+        return CURSOR_FAULT(cursor, "only :must and :returning have an `else`",
+                            "remove it, or make the statement a :must");
     cursor_skip_space(cursor);
     struct cursor start = *cursor;
     int64_t status = 0;
     limen_str digits = str_slice(cursor->text, 0, 3);
     cursor->text = str_slice(cursor->text, 3, cursor->text.len);
     if (!str_to_int64(digits, &status) || status < 400 || status > 499)
-        return CURSOR_FAULT(&start, "a status from 400 to 499 is expected after `else`", "write `else 409 \"what went wrong\"`");
+        return CURSOR_FAULT(&start, "a status from 400 to 499 is expected after `else`",
+                            "write `else 409 \"what went wrong\"`");
     cursor_skip_space(cursor);
     size_t end = str_find_char(cursor->text, '"', 1);
     if (cursor->text.len < 2 || cursor->text.ptr[0] != '"' || end == SIZE_MAX)
@@ -204,7 +214,8 @@ static bool parse_else(struct cursor *cursor, struct statement *statement)
 static bool cursor_ends(struct cursor *cursor)
 {
     cursor_skip_space(cursor);
-    return str_trim(cursor->text).len == 0 || CURSOR_FAULT(cursor, "nothing more is expected on this line", "remove it");
+    return str_trim(cursor->text).len == 0
+        || CURSOR_FAULT(cursor, "nothing more is expected on this line", "remove it");
 }
 
 static bool parse_prototype(struct cursor *cursor, struct statement *statement)
@@ -212,13 +223,14 @@ static bool parse_prototype(struct cursor *cursor, struct statement *statement)
     struct cursor start = *cursor;
     statement->name = cursor_name(cursor);
     if (statement->name.len == 0)
-        return CURSOR_FAULT(&start, "the statement's name is expected here", "write `-- name: take_stock(item_id text) :exec`");
+        return CURSOR_FAULT(&start, "the statement's name is expected here",
+                            "write `-- name: take_stock(item_id text) :exec`");
     if (str_starts(statement->name, LIMEN_STR("limen_")))
         return CURSOR_FAULT(&start, "names that start with limen_ are Limen's own", "rename the statement");
     if (queries_find(cursor->parser->set, statement->name) != NULL)
         return CURSOR_FAULT(&start, "two statements have this name", "rename one of them");
-    return parse_params(cursor, statement) && parse_kind(cursor, statement) && parse_else(cursor, statement) &&
-           cursor_ends(cursor);
+    return parse_params(cursor, statement) && parse_kind(cursor, statement) && parse_else(cursor, statement)
+        && cursor_ends(cursor);
 }
 
 static bool parse_returns(struct cursor *cursor, struct statement *statement)
@@ -226,7 +238,8 @@ static bool parse_returns(struct cursor *cursor, struct statement *statement)
     size_t most = 1;
     for (size_t at = 0; (at = str_find_char(cursor->text, ',', at)) != SIZE_MAX; at++)
         most++;
-    struct statement_column *all = ARENA_NEW_ARRAY(cursor->parser->arena, struct statement_column, statement->declared_count + most);
+    struct statement_column *all = ARENA_NEW_ARRAY(cursor->parser->arena, struct statement_column,
+                                                   statement->declared_count + most);
     if (all == NULL)
         return CURSOR_FAULT(cursor, "memory is out", "");
     if (statement->declared_count > 0)
@@ -237,7 +250,8 @@ static bool parse_returns(struct cursor *cursor, struct statement *statement)
         struct cursor start = *cursor;
         column->name = cursor_name(cursor);
         if (column->name.len == 0)
-            return CURSOR_FAULT(&start, "a column's name is expected here", "write `-- returns: total int, note text?`");
+            return CURSOR_FAULT(&start, "a column's name is expected here",
+                                "write `-- returns: total int, note text?`");
         for (uint32_t i = 0; i < statement->declared_count; i++) {
             if (str_equal(all[i].name, column->name))
                 return CURSOR_FAULT(&start, "this column is typed twice", "remove one");
@@ -295,8 +309,8 @@ static bool is_any_of(limen_str word, const limen_str *words, size_t count)
 #define ANY_OF(word, words) is_any_of((word), (words), sizeof(words) / sizeof((words)[0]))
 
 /* Marks a parameter as used. */
-static bool check_param(struct parser *parser, const struct sql_token *token, const struct statement *statement, uint32_t *used,
-                        const struct sql_token *before, const struct sql_token *before_that)
+static bool check_param(struct parser *parser, const struct sql_token *token, const struct statement *statement,
+                        uint32_t *used, const struct sql_token *before, const struct sql_token *before_that)
 {
     limen_str name = str_slice(token->text, 1, token->text.len);
     if (str_equal(name, LIMEN_STR("caller")) || str_equal(name, LIMEN_STR("now")))
@@ -307,10 +321,12 @@ static bool check_param(struct parser *parser, const struct sql_token *token, co
         *used |= 1U << i;
         if (!statement->params[i].is_list || (sql_is_sign(before, '(') && sql_is_word(before_that, LIMEN_STR("in"))))
             return true;
-        FAULT(parser, token, "write `IN (:name)`", "the list '%.*s' stands somewhere else than in `IN (…)`", LIMEN_STR_ARG(name));
+        FAULT(parser, token, "write `IN (:name)`", "the list '%.*s' stands somewhere else than in `IN (…)`",
+              LIMEN_STR_ARG(name));
         return false;
     }
-    FAULT(parser, token, "declare it in the `-- name:` line, with its type", "parameter '%.*s' is not declared", LIMEN_STR_ARG(name));
+    FAULT(parser, token, "declare it in the `-- name:` line, with its type", "parameter '%.*s' is not declared",
+          LIMEN_STR_ARG(name));
     return false;
 }
 
@@ -318,8 +334,9 @@ static bool check_param(struct parser *parser, const struct sql_token *token, co
 static bool check_name(struct parser *parser, const struct sql_token *token)
 {
     static const limen_str SCHEMAS[] = { LIMEN_STR_INIT("main"), LIMEN_STR_INIT("temp") };
-    static const limen_str PREFIXES[] = { LIMEN_STR_INIT("limen_"), LIMEN_STR_INIT("sqlite_"), LIMEN_STR_INIT("pragma_"),
-                                          LIMEN_STR_INIT("pg_"), LIMEN_STR_INIT("rowid"), LIMEN_STR_INIT("_rowid_") };
+    static const limen_str PREFIXES[] = { LIMEN_STR_INIT("limen_"),  LIMEN_STR_INIT("sqlite_"),
+                                          LIMEN_STR_INIT("pragma_"), LIMEN_STR_INIT("pg_"),
+                                          LIMEN_STR_INIT("rowid"),   LIMEN_STR_INIT("_rowid_") };
     limen_str name = sql_name(token);
     if (ANY_OF(name, SCHEMAS)) {
         FAULT(parser, token, "write the table's name alone", "a statement names no schema");
@@ -327,8 +344,8 @@ static bool check_name(struct parser *parser, const struct sql_token *token)
     }
     for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++) {
         if (str_equal_nocase(str_slice(name, 0, PREFIXES[i].len), PREFIXES[i])) {
-            FAULT(parser, token, "use tables and functions of the app only", "'%.*s' belongs to Limen or to the database",
-                  LIMEN_STR_ARG(name));
+            FAULT(parser, token, "use tables and functions of the app only",
+                  "'%.*s' belongs to Limen or to the database", LIMEN_STR_ARG(name));
             return false;
         }
     }
@@ -338,11 +355,12 @@ static bool check_name(struct parser *parser, const struct sql_token *token)
 /* OR REPLACE deletes rows without asking their triggers; OR ROLLBACK and OR FAIL undo more or less than the statement. */
 static bool check_conflict_clause(struct parser *parser, const struct sql_token *token, const struct sql_token *before)
 {
-    static const limen_str CLAUSES[] = { LIMEN_STR_INIT("replace"), LIMEN_STR_INIT("rollback"), LIMEN_STR_INIT("fail") };
+    static const limen_str CLAUSES[] = { LIMEN_STR_INIT("replace"), LIMEN_STR_INIT("rollback"),
+                                         LIMEN_STR_INIT("fail") };
     if (token->kind != SQL_WORD || !sql_is_word(before, LIMEN_STR("or")) || !ANY_OF(token->text, CLAUSES))
         return true;
-    FAULT(parser, token, "write INSERT … ON CONFLICT (…) DO UPDATE, or OR IGNORE", "OR %.*s would step around triggers or the transaction",
-          LIMEN_STR_ARG(token->text));
+    FAULT(parser, token, "write INSERT … ON CONFLICT (…) DO UPDATE, or OR IGNORE",
+          "OR %.*s would step around triggers or the transaction", LIMEN_STR_ARG(token->text));
     return false;
 }
 
@@ -352,7 +370,8 @@ static bool check_first_word(struct parser *parser, const struct sql_token *toke
                                        LIMEN_STR_INIT("insert"), LIMEN_STR_INIT("update"), LIMEN_STR_INIT("delete") };
     if (token->kind == SQL_WORD && ANY_OF(token->text, FIRST))
         return true;
-    FAULT(parser, token, "schema changes belong in a migration", "a statement starts with SELECT, WITH, VALUES, INSERT, UPDATE or DELETE");
+    FAULT(parser, token, "schema changes belong in a migration",
+          "a statement starts with SELECT, WITH, VALUES, INSERT, UPDATE or DELETE");
     return false;
 }
 
@@ -395,7 +414,8 @@ static bool parse_text(struct parser *parser, struct statement *statement, limen
         if (parser->token.kind == SQL_COMMENT)
             continue;
         if (parser->token.kind == SQL_END) {
-            FAULT(parser, &first, "end the statement with `;`", "statement '%.*s' has no end", LIMEN_STR_ARG(statement->name));
+            FAULT(parser, &first, "end the statement with `;`", "statement '%.*s' has no end",
+                  LIMEN_STR_ARG(statement->name));
             return false;
         }
         if (!check_token(parser, statement, &before, &before_that, used))
@@ -409,7 +429,8 @@ static bool parse_text(struct parser *parser, struct statement *statement, limen
     return true;
 }
 
-static bool check_all_used(struct parser *parser, const struct sql_token *at, const struct statement *statement, uint32_t used)
+static bool check_all_used(struct parser *parser, const struct sql_token *at, const struct statement *statement,
+                           uint32_t used)
 {
     for (uint32_t i = 0; i < statement->param_count; i++) {
         if ((used & 1U << i) == 0) {
@@ -437,7 +458,8 @@ static bool parse_variant(struct parser *parser, struct statement *statement, li
     if (variant.len > 0 && !str_equal(variant, parser->backend))
         return true;
     if (statement->sql.len > 0) {
-        FAULT(parser, &first, "keep one of them", "'%.*s' has two texts for this back end", LIMEN_STR_ARG(statement->name));
+        FAULT(parser, &first, "keep one of them", "'%.*s' has two texts for this back end",
+              LIMEN_STR_ARG(statement->name));
         return false;
     }
     statement->sql = sql;
@@ -449,7 +471,8 @@ static bool parse_variant(struct parser *parser, struct statement *statement, li
 static bool opens_statement(const struct sql_token *token)
 {
     limen_str word, rest;
-    return sql_directive(token, &word, &rest) && (str_equal(word, LIMEN_STR("name")) || str_equal(word, LIMEN_STR("effect")));
+    return sql_directive(token, &word, &rest)
+        && (str_equal(word, LIMEN_STR("name")) || str_equal(word, LIMEN_STR("effect")));
 }
 
 /* From the comment `-- name:` to the next one. */

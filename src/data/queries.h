@@ -36,12 +36,12 @@ struct statement {
     enum statement_kind kind;
     struct statement_param *params;
     uint32_t param_count;
-    int else_status;     /* :must, and :returning where it is written (else 0): the reply when no row changed */
+    int else_status; /* :must, and :returning where it is written (else 0): the reply when no row changed */
     limen_str else_text;
-    limen_str scope;     /* "": the caller's rows; "admin"…: a role; "system": never for a worker */
+    limen_str scope; /* "": the caller's rows; "admin"…: a role; "system": never for a worker */
     bool is_slow;
-    limen_str sql;       /* for the chosen back end, as written, without its `;` */
-    uint32_t line;       /* of `-- name:` */
+    limen_str sql;                 /* for the chosen back end, as written, without its `;` */
+    uint32_t line;                 /* of `-- name:` */
     uint32_t sql_line, sql_column; /* of the first token of `sql` */
     /* Filled in by store_describe (typed by `-- returns:` or by the table); in the order of the SELECT. */
     struct statement_column *columns;

@@ -82,8 +82,9 @@ void role_request_free(struct role_request *request)
     if (request->next_live != NULL)
         request->next_live->prev_live = request->prev_live;
 
-    if (request->type == WIRE_SESSION || request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP
-        || request->type == WIRE_SIGN_OUT)
+    bool is_secret = request->type == WIRE_SESSION || request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP
+        || request->type == WIRE_SIGN_OUT;
+    if (is_secret && request->payload != NULL)
         explicit_bzero(request->payload, request->payload_bytes);
     if (request->has_token)
         explicit_bzero(request->token, sizeof(request->token));
@@ -189,13 +190,10 @@ static struct role_slot *slot_of(const struct role_request *request)
     return request->worker->slots[request->slot];
 }
 
-/* The hash work that this sign-in or sign-up asks for. */
-static void hash_next(struct role_request *request, const char *encoded)
+static void hash_submit(struct role_request *request, bool is_verify)
 {
     struct hash_job *job = &request->hash;
-    job->is_verify = encoded != NULL;
-    if (encoded != NULL)
-        memcpy(job->encoded, encoded, HASH_TEXT_BYTES);
+    job->is_verify = is_verify;
     job->password = (char *)(uintptr_t)request->password.ptr; /* in the payload, which is ours */
     job->password_bytes = request->password.len;
     job->deadline_us = request->task.deadline_us;
@@ -206,13 +204,25 @@ static void hash_next(struct role_request *request, const char *encoded)
     role_request_answer(request, DATA_BUSY);
 }
 
+/* Holds the password against `encoded`, HASH_TEXT_BYTES long. */
+static void hash_verify(struct role_request *request, const char *encoded)
+{
+    memcpy(request->hash.encoded, encoded, HASH_TEXT_BYTES);
+    hash_submit(request, /* is_verify= */ true);
+}
+
+static void hash_make(struct role_request *request)
+{
+    hash_submit(request, /* is_verify= */ false);
+}
+
 static void sign_in_found(struct role_request *request)
 {
     struct store_task *task = &request->task;
     char encoded[HASH_TEXT_BYTES] = { 0 };
     request->is_unknown = task->outcome == STORE_NONE;
     if (request->is_unknown) {
-        hash_next(request, request->role->dummy_hash);
+        hash_verify(request, request->role->dummy_hash);
         return;
     }
     if (task->outcome != STORE_OK || task->password_hash.len >= sizeof(encoded)) {
@@ -220,14 +230,14 @@ static void sign_in_found(struct role_request *request)
         return;
     }
     memcpy(encoded, task->password_hash.ptr, task->password_hash.len);
-    hash_next(request, encoded);
+    hash_verify(request, encoded);
 }
 
 static void sign_up_found(struct role_request *request)
 {
     enum store_outcome outcome = request->task.outcome;
     if (outcome == STORE_NONE)
-        hash_next(request, NULL);
+        hash_make(request);
     else
         role_request_answer(request, outcome == STORE_OK ? DATA_TAKEN : outcome_of(outcome));
 }

@@ -31,11 +31,12 @@ static struct attempt read_key(struct writer *writer, struct store_task *task)
     db_bind_text(stmt, 1, principal_id(&task->principal));
     db_bind_text(stmt, 2, task->key);
     if (db_step_own(&writer->db, stmt) == SQLITE_ROW) {
-        bool is_same = sqlite3_column_bytes(stmt, 0) == (int)sizeof task->fingerprint &&
-                       memcmp(sqlite3_column_blob(stmt, 0), task->fingerprint, sizeof task->fingerprint) == 0;
+        bool is_same = sqlite3_column_bytes(stmt, 0) == (int)sizeof task->fingerprint
+            && memcmp(sqlite3_column_blob(stmt, 0), task->fingerprint, sizeof task->fingerprint) == 0;
         const char *reply = sqlite3_column_blob(stmt, 2);
         attempt.status = sqlite3_column_int(stmt, 1);
-        attempt.reply = arena_copy(task->arena, str_make(reply, reply == NULL ? 0 : (size_t)sqlite3_column_bytes(stmt, 2)));
+        attempt.reply = arena_copy(task->arena,
+                                   str_make(reply, reply == NULL ? 0 : (size_t)sqlite3_column_bytes(stmt, 2)));
         attempt.outcome = !is_same ? STORE_KEY_REUSED : attempt.reply.ptr != NULL ? STORE_REPLAY : STORE_ERROR;
     }
     db_reset_own(&writer->db, stmt);
@@ -61,7 +62,8 @@ static struct attempt take_key(struct writer *writer, struct store_task *task)
 
 /* ---- sessions and credentials --------------------------------------------------------------------------------------------- */
 
-static enum store_outcome insert_session(struct writer *writer, const struct store_task *task, const uint8_t *token_hash)
+static enum store_outcome insert_session(struct writer *writer, const struct store_task *task,
+                                         const uint8_t *token_hash)
 {
     sqlite3_stmt *stmt = writer->own[OWN_SESSION_INSERT];
     db_bind_blob(stmt, 1, token_hash, TOKEN_HASH_BYTES);
@@ -132,12 +134,15 @@ static enum store_outcome check_changes(struct writer *writer, const struct stat
     return STORE_ERROR;
 }
 
-static enum store_outcome step_all(struct writer *writer, const struct statement *statement, struct store_task *task, sqlite3_stmt *stmt)
+static enum store_outcome step_all(struct writer *writer, const struct statement *statement, struct store_task *task,
+                                   sqlite3_stmt *stmt)
 {
     uint32_t rows = 0;
     int code;
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (rows++ == 0 && (!statement_put_row(statement, stmt, &task->rows) || task->rows.failed || task->rows.len > LIMIT_ROWS_BYTES)) {
+        if (rows++ == 0
+            && (!statement_put_row(statement, stmt, &task->rows) || task->rows.failed
+                || task->rows.len > LIMIT_ROWS_BYTES)) {
             store_log(statement, "a returned row is too large, or holds a value of another type than its column's", "");
             return STORE_ERROR;
         }
@@ -180,7 +185,8 @@ static struct attempt check_deferred(struct writer *writer, const struct store_t
         if (has_else(task->items[i - 1].statement))
             return (struct attempt){ .outcome = STORE_REFUSED, .refused_by = i - 1 };
     }
-    store_log(task->item_count > 0 ? task->items[task->item_count - 1].statement : NULL, "a deferred foreign key does not hold at the end of its batch", "");
+    store_log(task->item_count > 0 ? task->items[task->item_count - 1].statement : NULL,
+              "a deferred foreign key does not hold at the end of its batch", "");
     return came_to(STORE_ERROR);
 }
 

@@ -28,7 +28,8 @@ static int deny(struct db *db, const char *what, const char *name)
 /* Names that belong to Limen or to SQLite; eponymous tables too. */
 static bool is_internal(limen_str table)
 {
-    static const limen_str PREFIXES[] = { LIMEN_STR_INIT("limen_"), LIMEN_STR_INIT("sqlite_"), LIMEN_STR_INIT("pragma_"), LIMEN_STR_INIT("dbstat") };
+    static const limen_str PREFIXES[] = { LIMEN_STR_INIT("limen_"), LIMEN_STR_INIT("sqlite_"),
+                                          LIMEN_STR_INIT("pragma_"), LIMEN_STR_INIT("dbstat") };
     for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++) {
         if (str_equal_nocase(str_slice(table, 0, PREFIXES[i].len), PREFIXES[i]))
             return true;
@@ -55,7 +56,8 @@ static int authorize_read(struct db *db, const char *table, const char *column, 
         return guards_is_owned(db->guards, name) ? SQLITE_OK : deny(db, "reading", table);
     if (!guards_has_table(db->guards, name) && !guards_has_view(db->guards, name))
         return deny(db, "reading", table);
-    if (db->kind == DB_SCOPED && guards_is_owned(db->guards, name) && (context == NULL || !guards_is_owned(db->guards, of(context))))
+    if (db->kind == DB_SCOPED && guards_is_owned(db->guards, name)
+        && (context == NULL || !guards_is_owned(db->guards, of(context))))
         return deny(db, "reading all owners' rows of", table);
     return SQLITE_OK;
 }
@@ -73,10 +75,18 @@ static int authorize_write(struct db *db, const char *table, const char *schema)
 static int authorize_function(struct db *db, const char *function, const char *context)
 {
     static const limen_str DENIED[] = {
-        LIMEN_STR_INIT("load_extension"), LIMEN_STR_INIT("fts3_tokenizer"),    LIMEN_STR_INIT("last_insert_rowid"),
-        LIMEN_STR_INIT("changes"),        LIMEN_STR_INIT("total_changes"),     LIMEN_STR_INIT("sqlite_version"),
-        LIMEN_STR_INIT("sqlite_log"),     LIMEN_STR_INIT("sqlite_source_id"),  LIMEN_STR_INIT("sqlite_offset"),
-        LIMEN_STR_INIT("zeroblob"),       LIMEN_STR_INIT("sqlite_compileoption_get"), LIMEN_STR_INIT("sqlite_compileoption_used"),
+        LIMEN_STR_INIT("load_extension"),
+        LIMEN_STR_INIT("fts3_tokenizer"),
+        LIMEN_STR_INIT("last_insert_rowid"),
+        LIMEN_STR_INIT("changes"),
+        LIMEN_STR_INIT("total_changes"),
+        LIMEN_STR_INIT("sqlite_version"),
+        LIMEN_STR_INIT("sqlite_log"),
+        LIMEN_STR_INIT("sqlite_source_id"),
+        LIMEN_STR_INIT("sqlite_offset"),
+        LIMEN_STR_INIT("zeroblob"),
+        LIMEN_STR_INIT("sqlite_compileoption_get"),
+        LIMEN_STR_INIT("sqlite_compileoption_used"),
     };
     limen_str name = of(function);
     for (size_t i = 0; i < sizeof DENIED / sizeof DENIED[0]; i++) {
@@ -149,7 +159,8 @@ static bool note(struct db *db, int code)
 {
     if (code == SQLITE_OK)
         return true;
-    snprintf(db->denied, sizeof db->denied, "%s", db->handle == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(db->handle));
+    snprintf(db->denied, sizeof db->denied, "%s",
+             db->handle == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(db->handle));
     return false;
 }
 
@@ -168,9 +179,10 @@ static bool configure(struct db *db)
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, TEXT_BYTES_MAX);
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_progress_handler(handle, PROGRESS_STEPS, on_progress, db);
-    return note(db, sqlite3_create_function_v2(handle, "limen_caller", 0, flags, db, function_caller, NULL, NULL, NULL)) &&
-           note(db, sqlite3_create_function_v2(handle, "limen_unscoped", 0, flags, db, function_unscoped, NULL, NULL, NULL)) &&
-           note(db, sqlite3_set_authorizer(handle, authorize, db));
+    return note(db, sqlite3_create_function_v2(handle, "limen_caller", 0, flags, db, function_caller, NULL, NULL, NULL))
+        && note(db,
+                sqlite3_create_function_v2(handle, "limen_unscoped", 0, flags, db, function_unscoped, NULL, NULL, NULL))
+        && note(db, sqlite3_set_authorizer(handle, authorize, db));
 }
 
 bool db_open(struct db *db, enum db_kind kind, const char *path, bool is_read_only)
@@ -181,8 +193,9 @@ bool db_open(struct db *db, enum db_kind kind, const char *path, bool is_read_on
     if (!note(db, sqlite3_open_v2(path, &db->handle, flags, NULL)) || !configure(db))
         return false;
     /* json_each declares its table when first used: here, so that no app statement needs leave to declare one. */
-    if (!db_run(db, "PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -16000;"
-                    "SELECT value FROM json_each('[]')"))
+    if (!db_run(db,
+                "PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -16000;"
+                "SELECT value FROM json_each('[]')"))
         return false;
     return is_read_only || db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
 }

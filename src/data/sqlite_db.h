@@ -89,11 +89,11 @@ enum db_kind statement_db(const struct statement *statement);
 /* The text that SQLite gets: lists become json_each, and what an owned table is written through is named main.x. */
 limen_str statement_rewrite(const struct statement *statement, const struct guards *guards, struct arena *arena);
 /* Prepares one statement; a fault of the statement goes to `diags`. */
-bool statement_prepare(struct db *db, const struct query_set *queries, const struct statement *statement, struct arena *arena,
-                       struct prepared *ret_prepared, struct diags *diags) LIMEN_MUST_CHECK;
+bool statement_prepare(struct db *db, const struct query_set *queries, const struct statement *statement,
+                       struct arena *arena, struct prepared *ret_prepared, struct diags *diags) LIMEN_MUST_CHECK;
 /* Checks the values against the prototype and binds them; false when they do not fit (a hostile or broken worker). */
-bool statement_bind(const struct db *db, const struct prepared *prepared, const struct statement *statement, const limen_value *params,
-                    uint32_t count, limen_time now) LIMEN_MUST_CHECK;
+bool statement_bind(const struct db *db, const struct prepared *prepared, const struct statement *statement,
+                    const limen_value *params, uint32_t count, limen_time now) LIMEN_MUST_CHECK;
 /* Appends the row that the statement stands on. False when a value is not of its column's type. `out->failed`: no room. */
 bool statement_put_row(const struct statement *statement, sqlite3_stmt *stmt, struct buf *out) LIMEN_MUST_CHECK;
 /* True when the prepared statement still gives the columns that were described. */
@@ -101,9 +101,11 @@ bool statement_fits(const struct statement *statement, sqlite3_stmt *stmt);
 
 /* ---- migrations ----------------------------------------------------------------------------------------------------- */
 /* Creates Limen's own tables and applies what is pending, each migration in one transaction. */
-bool sqlite_apply(struct db *db, const struct migration_set *set, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+bool sqlite_apply(struct db *db, const struct migration_set *set, struct arena *arena,
+                  struct diags *diags) LIMEN_MUST_CHECK;
 /* Compares with what has been applied. `ret_pending` counts what has not; a changed or unknown one is a fault. */
-bool sqlite_pending(struct db *db, const struct migration_set *set, uint32_t *ret_pending, struct diags *diags) LIMEN_MUST_CHECK;
+bool sqlite_pending(struct db *db, const struct migration_set *set, uint32_t *ret_pending,
+                    struct diags *diags) LIMEN_MUST_CHECK;
 /* Makes the triggers in the file those that `guards` asks for. */
 bool sqlite_sync_triggers(struct db *db, const struct guards *guards, struct diags *diags) LIMEN_MUST_CHECK;
 bool sqlite_triggers_are_there(struct db *db, const struct guards *guards);

@@ -11,11 +11,17 @@
 bool lookup_open(struct lookup *lookup, const char *path, struct diags *diags)
 {
     struct db *db = &lookup->db;
-    if (db_open(db, DB_PLAIN, path, /* is_read_only= */ true) &&
-        db_prepare_own(db, "SELECT s.account_id, c.email, c.roles, s.created_at, s.seen_at FROM limen_sessions AS s JOIN limen_credentials AS c"
-                           " ON c.account_id = s.account_id WHERE s.token_hash = ?1", &lookup->session) &&
-        db_prepare_own(db, "SELECT account_id, email, roles, password_hash FROM limen_credentials WHERE email = lower(?1)", &lookup->credential) &&
-        db_prepare_own(db, "SELECT fingerprint, status, reply FROM limen_keys WHERE principal = ?1 AND key = ?2", &lookup->key))
+    if (db_open(db, DB_PLAIN, path, /* is_read_only= */ true)
+        && db_prepare_own(db,
+                          "SELECT s.account_id, c.email, c.roles, s.created_at, s.seen_at FROM limen_sessions AS s "
+                          "JOIN limen_credentials AS c"
+                          " ON c.account_id = s.account_id WHERE s.token_hash = ?1",
+                          &lookup->session)
+        && db_prepare_own(
+            db, "SELECT account_id, email, roles, password_hash FROM limen_credentials WHERE email = lower(?1)",
+            &lookup->credential)
+        && db_prepare_own(db, "SELECT fingerprint, status, reply FROM limen_keys WHERE principal = ?1 AND key = ?2",
+                          &lookup->key))
         return true;
     diags_add_at(diags, LIMEN_STR("database"), 0, 0, LIMEN_STR(""), "%s", db->denied);
     return false;
@@ -87,8 +93,8 @@ static enum store_outcome find_key(struct store *store, struct store_task *task,
     int code = db_step_own(&store->lookup.db, stmt);
     if (code != SQLITE_ROW)
         return failed(&store->lookup.db, code);
-    if (sqlite3_column_bytes(stmt, 0) != (int)sizeof task->fingerprint ||
-        memcmp(sqlite3_column_blob(stmt, 0), task->fingerprint, sizeof task->fingerprint) != 0)
+    if (sqlite3_column_bytes(stmt, 0) != (int)sizeof task->fingerprint
+        || memcmp(sqlite3_column_blob(stmt, 0), task->fingerprint, sizeof task->fingerprint) != 0)
         return STORE_KEY_REUSED;
     task->status = sqlite3_column_int(stmt, 1);
     const char *reply = sqlite3_column_blob(stmt, 2);

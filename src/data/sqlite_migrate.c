@@ -8,13 +8,17 @@
 #include "core/clock.h"
 
 static const char LIMEN_TABLES[] =
-    "CREATE TABLE IF NOT EXISTS limen_migrations (name TEXT PRIMARY KEY, checksum BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE IF NOT EXISTS limen_credentials (account_id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, password_hash TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS limen_migrations (name TEXT PRIMARY KEY, checksum BLOB NOT NULL, applied_at INTEGER "
+    "NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS limen_credentials (account_id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, "
+    "password_hash TEXT NOT NULL,"
     " roles TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE IF NOT EXISTS limen_sessions (token_hash BLOB PRIMARY KEY, account_id TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS limen_sessions (token_hash BLOB PRIMARY KEY, account_id TEXT NOT NULL, created_at "
+    "INTEGER NOT NULL,"
     " seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS limen_sessions_seen ON limen_sessions (seen_at);"
-    "CREATE TABLE IF NOT EXISTS limen_keys (principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, status INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS limen_keys (principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, "
+    "status INTEGER NOT NULL,"
     " reply BLOB NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (principal, key)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS limen_keys_created ON limen_keys (created_at);";
 
@@ -24,8 +28,8 @@ const char *sqlite_path(limen_str url, struct arena *arena, struct diags *diags)
     limen_str path = str_starts(url, scheme) ? arena_copy(arena, str_slice(url, scheme.len, url.len)) : LIMEN_STR("");
     if (path.len > 0 && memchr(path.ptr, '\0', path.len) == NULL)
         return path.ptr;
-    diags_add_at(diags, LIMEN_STR("--database"), 0, 0, LIMEN_STR("write sqlite:var/app.db"), "'%.*s' is not a database that this version knows",
-                 LIMEN_STR_ARG(url));
+    diags_add_at(diags, LIMEN_STR("--database"), 0, 0, LIMEN_STR("write sqlite:var/app.db"),
+                 "'%.*s' is not a database that this version knows", LIMEN_STR_ARG(url));
     return NULL;
 }
 
@@ -49,7 +53,8 @@ static const struct migration *find_migration(const struct migration_set *set, l
 static bool has_notes(struct db *db)
 {
     sqlite3_stmt *stmt = NULL;
-    bool found = db_prepare_own(db, "SELECT 1 FROM sqlite_schema WHERE name = 'limen_migrations'", &stmt) && db_step_own(db, stmt) == SQLITE_ROW;
+    bool found = db_prepare_own(db, "SELECT 1 FROM sqlite_schema WHERE name = 'limen_migrations'", &stmt)
+        && db_step_own(db, stmt) == SQLITE_ROW;
     sqlite3_finalize(stmt);
     return found;
 }
@@ -68,8 +73,8 @@ bool sqlite_pending(struct db *db, const struct migration_set *set, uint32_t *re
     while ((code = db_step_own(db, stmt)) == SQLITE_ROW) {
         limen_str name = db_text(stmt, 0);
         const struct migration *migration = find_migration(set, name);
-        bool is_same = migration != NULL && sqlite3_column_bytes(stmt, 1) == MIGRATION_CHECKSUM_BYTES &&
-                       memcmp(sqlite3_column_blob(stmt, 1), migration->checksum, MIGRATION_CHECKSUM_BYTES) == 0;
+        bool is_same = migration != NULL && sqlite3_column_bytes(stmt, 1) == MIGRATION_CHECKSUM_BYTES
+            && memcmp(sqlite3_column_blob(stmt, 1), migration->checksum, MIGRATION_CHECKSUM_BYTES) == 0;
         bool is_in_order = migration == NULL || migration == &set->items[applied];
         applied++;
         if (is_same && is_in_order)
@@ -77,11 +82,15 @@ bool sqlite_pending(struct db *db, const struct migration_set *set, uint32_t *re
         good = false;
         limen_str file = arena_copy(diags->arena, name);
         if (migration == NULL)
-            diags_add_at(diags, file, 0, 0, LIMEN_STR("start the version of the app that has this file"), "the database has applied a migration that is not here");
+            diags_add_at(diags, file, 0, 0, LIMEN_STR("start the version of the app that has this file"),
+                         "the database has applied a migration that is not here");
         else if (!is_same)
-            diags_add_at(diags, file, 1, 1, LIMEN_STR("restore the file as it was, and put the change into a new one"), "this migration has changed after it was applied");
+            diags_add_at(diags, file, 1, 1, LIMEN_STR("restore the file as it was, and put the change into a new one"),
+                         "this migration has changed after it was applied");
         else
-            diags_add_at(diags, set->items[applied - 1].name, 1, 1, LIMEN_STR("give it a number behind the last applied one"), "this migration stands before one that has been applied");
+            diags_add_at(diags, set->items[applied - 1].name, 1, 1,
+                         LIMEN_STR("give it a number behind the last applied one"),
+                         "this migration stands before one that has been applied");
         break;
     }
     sqlite3_finalize(stmt);
@@ -104,7 +113,8 @@ static bool note_applied(struct db *db, const struct migration *migration)
     return good;
 }
 
-static bool run_statement(struct db *db, const struct migration *migration, const struct migration_statement *statement, struct diags *diags)
+static bool run_statement(struct db *db, const struct migration *migration, const struct migration_statement *statement,
+                          struct diags *diags)
 {
     sqlite3_stmt *stmt = NULL;
     int code = sqlite3_prepare_v2(db->handle, statement->sql.ptr, (int)statement->sql.len, &stmt, NULL);
@@ -112,7 +122,8 @@ static bool run_statement(struct db *db, const struct migration *migration, cons
         code = sqlite3_step(stmt);
     bool good = code == SQLITE_DONE;
     if (!good)
-        diags_add_at(diags, migration->name, statement->line, statement->column, LIMEN_STR(""), "%s", sqlite3_errmsg(db->handle));
+        diags_add_at(diags, migration->name, statement->line, statement->column, LIMEN_STR(""), "%s",
+                     sqlite3_errmsg(db->handle));
     sqlite3_finalize(stmt);
     return good;
 }
@@ -151,13 +162,17 @@ bool sqlite_apply(struct db *db, const struct migration_set *set, struct arena *
 bool sqlite_triggers_are_there(struct db *db, const struct guards *guards)
 {
     sqlite3_stmt *stmt = NULL;
-    if (!db_prepare_own(db, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'limen\\_decided\\_%' ESCAPE '\\'", &stmt))
+    if (!db_prepare_own(db,
+                        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE "
+                        "'limen\\_decided\\_%' ESCAPE '\\'",
+                        &stmt))
         return false;
     uint32_t same = 0, others = 0;
     while (db_step_own(db, stmt) == SQLITE_ROW) {
         bool is_same = false;
         for (uint32_t i = 0; i < guards->trigger_count; i++)
-            is_same |= str_equal(guards->triggers[i].name, db_text(stmt, 0)) && str_equal(guards->triggers[i].sql, db_text(stmt, 1));
+            is_same |= str_equal(guards->triggers[i].name, db_text(stmt, 0))
+                && str_equal(guards->triggers[i].sql, db_text(stmt, 1));
         same += is_same;
         others += !is_same;
     }
@@ -169,7 +184,10 @@ bool sqlite_triggers_are_there(struct db *db, const struct guards *guards)
 static bool drop_triggers(struct db *db)
 {
     sqlite3_stmt *stmt = NULL;
-    if (!db_prepare_own(db, "SELECT 'DROP TRIGGER \"' || name || '\"' FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'limen\\_decided\\_%' ESCAPE '\\' LIMIT 1", &stmt))
+    if (!db_prepare_own(db,
+                        "SELECT 'DROP TRIGGER \"' || name || '\"' FROM sqlite_schema WHERE type = 'trigger' AND name "
+                        "LIKE 'limen\\_decided\\_%' ESCAPE '\\' LIMIT 1",
+                        &stmt))
         return false;
     bool good = true;
     char sql[512];
@@ -191,7 +209,8 @@ bool sqlite_sync_triggers(struct db *db, const struct guards *guards, struct dia
         good = db_run(db, guards->triggers[i].sql.ptr);
     if (good && db_run(db, "COMMIT"))
         return true;
-    diags_add_at(diags, LIMEN_STR("migrations"), 0, 0, LIMEN_STR(""), "the triggers of `-- decided-by:` cannot be made: %s", db->denied);
+    diags_add_at(diags, LIMEN_STR("migrations"), 0, 0, LIMEN_STR(""),
+                 "the triggers of `-- decided-by:` cannot be made: %s", db->denied);
     db_rollback(db);
     return false;
 }
@@ -201,12 +220,12 @@ bool sqlite_sync_triggers(struct db *db, const struct guards *guards, struct dia
 static bool apply_all(struct db *db, const struct migration_set *set, struct arena *arena, struct diags *diags)
 {
     struct guards guards = { 0 };
-    return sqlite_apply(db, set, arena, diags) && guards_build(db->handle, set, arena, &guards, diags) &&
-           sqlite_sync_triggers(db, &guards, diags);
+    return sqlite_apply(db, set, arena, diags) && guards_build(db->handle, set, arena, &guards, diags)
+        && sqlite_sync_triggers(db, &guards, diags);
 }
 
-bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out, struct arena *arena,
-                   struct diags *diags)
+bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
+                   struct arena *arena, struct diags *diags)
 {
     struct migration_set set;
     struct db db = { 0 };
@@ -220,7 +239,11 @@ bool store_migrate(limen_str url, const struct limen_file *migrations, size_t co
     good = good && sqlite_pending(&db, &set, &pending, diags) && (!apply || apply_all(&db, &set, arena, diags));
     for (uint32_t i = 0; i < set.count && good; i++) {
         bool was_pending = i >= set.count - pending;
-        buf_printf(out, "%s %.*s\n", !was_pending ? "applied" : apply ? "applied now" : "pending", LIMEN_STR_ARG(set.items[i].name));
+        buf_printf(out, "%s %.*s\n",
+                   !was_pending ? "applied"
+                       : apply  ? "applied now"
+                                : "pending",
+                   LIMEN_STR_ARG(set.items[i].name));
     }
     db_close(&db);
     return good;

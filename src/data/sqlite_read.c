@@ -57,7 +57,7 @@ static enum store_outcome step_all(struct db *db, struct store_task *task, sqlit
 static enum store_outcome read_rows(struct reader *reader, struct store_task *task)
 {
     const struct statement *statement = task->statement;
-    if (!store_knows(reader->store, statement) || !statement_is_read(statement))
+    if (statement == NULL || !store_knows(reader->store, statement) || !statement_is_read(statement))
         return STORE_ERROR;
     if (task_is_late(task))
         return STORE_TIMEOUT;
@@ -160,8 +160,8 @@ bool reader_open(struct reader *reader, struct store *store, const char *path, s
     const struct query_set *queries = store->queries;
     reader->store = store;
     reader->prepared = ARENA_NEW_ARRAY(arena, struct prepared, queries->count);
-    if (reader->prepared == NULL || !open_db(&reader->scoped, DB_SCOPED, store, path, diags) ||
-        !open_db(&reader->unscoped, DB_UNSCOPED, store, path, diags))
+    if (reader->prepared == NULL || !open_db(&reader->scoped, DB_SCOPED, store, path, diags)
+        || !open_db(&reader->unscoped, DB_UNSCOPED, store, path, diags))
         return false;
     for (uint32_t i = 0; i < queries->count; i++) {
         const struct statement *statement = &queries->statements[i];
@@ -172,8 +172,10 @@ bool reader_open(struct reader *reader, struct store *store, const char *path, s
             return false;
         if (statement_fits(statement, reader->prepared[i].stmt))
             continue;
-        diags_add_at(diags, queries->file, statement->sql_line, statement->sql_column, LIMEN_STR("bring its schema back to what the migrations make"),
-                     "statement '%.*s' gives other columns in this database than in a fresh one", LIMEN_STR_ARG(statement->name));
+        diags_add_at(diags, queries->file, statement->sql_line, statement->sql_column,
+                     LIMEN_STR("bring its schema back to what the migrations make"),
+                     "statement '%.*s' gives other columns in this database than in a fresh one",
+                     LIMEN_STR_ARG(statement->name));
         return false;
     }
     return true;

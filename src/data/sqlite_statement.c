@@ -48,7 +48,8 @@ static struct sql_token find_target(limen_str sql)
         depth += sql_is_sign(&token, '(');
         depth -= sql_is_sign(&token, ')') && depth > 0;
         bool is_update = sql_is_word(&token, LIMEN_STR("update"));
-        bool is_write = is_update || sql_is_word(&token, LIMEN_STR("insert")) || sql_is_word(&token, LIMEN_STR("delete"));
+        bool is_write = is_update || sql_is_word(&token, LIMEN_STR("insert"))
+            || sql_is_word(&token, LIMEN_STR("delete"));
         if (depth > 0 || !is_write)
             continue;
         token = sql_next_code(&lexer);
@@ -92,13 +93,15 @@ limen_str statement_rewrite(const struct statement *statement, const struct guar
 /* ---- preparing -------------------------------------------------------------------------------------------------------- */
 
 /* Line and column in queries.sql of byte `offset` of the rewritten text: what was inserted before it is walked back. */
-static void locate(const struct statement *statement, limen_str rewritten, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
+static void locate(const struct statement *statement, limen_str rewritten, size_t offset, uint32_t *ret_line,
+                   uint32_t *ret_column)
 {
     size_t at = 0, from = 0;
     while (from < offset && at < statement->sql.len) {
         limen_str left = str_slice(rewritten, from, rewritten.len);
         size_t inserted = str_starts(left, LIST_OPEN) ? LIST_OPEN.len : str_starts(left, MAIN) ? MAIN.len : 0;
-        if (inserted > 0 && !str_starts(str_slice(statement->sql, at, statement->sql.len), str_slice(left, 0, inserted))) {
+        if (inserted > 0
+            && !str_starts(str_slice(statement->sql, at, statement->sql.len), str_slice(left, 0, inserted))) {
             from += inserted;
             continue;
         }
@@ -132,8 +135,8 @@ static void find_params(const struct statement *statement, struct prepared *prep
     }
 }
 
-bool statement_prepare(struct db *db, const struct query_set *queries, const struct statement *statement, struct arena *arena,
-                       struct prepared *ret_prepared, struct diags *diags)
+bool statement_prepare(struct db *db, const struct query_set *queries, const struct statement *statement,
+                       struct arena *arena, struct prepared *ret_prepared, struct diags *diags)
 {
     struct prepared prepared = { 0 };
     limen_str sql = statement_rewrite(statement, db->guards, arena);
@@ -142,7 +145,8 @@ bool statement_prepare(struct db *db, const struct query_set *queries, const str
         return false;
     }
     db->denied[0] = '\0';
-    int code = sqlite3_prepare_v3(db->handle, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &prepared.stmt, NULL);
+    int code = sqlite3_prepare_v3(db->handle, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &prepared.stmt,
+                                  NULL);
     if (code == SQLITE_OK && prepared.stmt != NULL) {
         find_params(statement, &prepared);
         *ret_prepared = prepared;
@@ -151,8 +155,9 @@ bool statement_prepare(struct db *db, const struct query_set *queries, const str
     uint32_t line = 0, column = 0;
     int offset = sqlite3_error_offset(db->handle);
     locate(statement, sql, offset < 0 ? 0 : (size_t)offset, &line, &column);
-    limen_str mend = code == SQLITE_AUTH ? LIMEN_STR("a statement reads and writes the app's own tables, an owned one by its own name")
-                                         : LIMEN_STR("");
+    limen_str mend = code == SQLITE_AUTH
+        ? LIMEN_STR("a statement reads and writes the app's own tables, an owned one by its own name")
+        : LIMEN_STR("");
     diags_add_at(diags, queries->file, line, column, mend, "statement '%.*s': %s", LIMEN_STR_ARG(statement->name),
                  db->denied[0] != '\0' ? db->denied : sqlite3_errmsg(db->handle));
     return false;
@@ -163,7 +168,8 @@ bool statement_prepare(struct db *db, const struct query_set *queries, const str
 /* NUL is no character that both databases take in a text. */
 static bool is_text(limen_str text)
 {
-    return text.len <= LIMIT_FRAME_BYTES && str_is_utf8(text) && (text.len == 0 || memchr(text.ptr, '\0', text.len) == NULL);
+    return text.len <= LIMIT_FRAME_BYTES && str_is_utf8(text)
+        && (text.len == 0 || memchr(text.ptr, '\0', text.len) == NULL);
 }
 
 static bool value_fits(const limen_value *value, const struct statement_param *param)
@@ -239,7 +245,9 @@ static bool bind_value(const struct db *db, sqlite3_stmt *stmt, int at, const li
         return sqlite3_bind_null(stmt, at) == SQLITE_OK;
     if (value->is_list)
         return bind_list(db, stmt, at, value);
-    limen_str text = value->type == LIMEN_TYPE_TEXT || value->type == LIMEN_TYPE_JSON || value->type == LIMEN_TYPE_BYTES ? value->as.text : LIMEN_STR("");
+    limen_str text = value->type == LIMEN_TYPE_TEXT || value->type == LIMEN_TYPE_JSON || value->type == LIMEN_TYPE_BYTES
+        ? value->as.text
+        : LIMEN_STR("");
     const char *bytes = text.len == 0 ? "" : text.ptr;
     switch (value->type) {
     case LIMEN_TYPE_TEXT:
@@ -254,8 +262,8 @@ static bool bind_value(const struct db *db, sqlite3_stmt *stmt, int at, const li
     }
 }
 
-bool statement_bind(const struct db *db, const struct prepared *prepared, const struct statement *statement, const limen_value *params,
-                    uint32_t count, limen_time now)
+bool statement_bind(const struct db *db, const struct prepared *prepared, const struct statement *statement,
+                    const limen_value *params, uint32_t count, limen_time now)
 {
     sqlite3_stmt *stmt = prepared->stmt;
     if (count != statement->param_count)
@@ -268,7 +276,8 @@ bool statement_bind(const struct db *db, const struct prepared *prepared, const 
         return false;
     if (prepared->caller_at == 0 || db->caller.ptr == NULL)
         return true;
-    return sqlite3_bind_text64(stmt, prepared->caller_at, db->caller.ptr, db->caller.len, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK;
+    return sqlite3_bind_text64(stmt, prepared->caller_at, db->caller.ptr, db->caller.len, SQLITE_STATIC, SQLITE_UTF8)
+        == SQLITE_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------- */

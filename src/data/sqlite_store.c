@@ -57,12 +57,14 @@ static void task_list_append(struct task_list *list, struct task_list *more)
 
 void store_log(const struct statement *statement, const char *message, const char *detail)
 {
-    LOG_ERROR(message, log_str("statement", statement == NULL ? LIMEN_STR("") : statement->name), log_text("detail", detail));
+    LOG_ERROR(message, log_str("statement", statement == NULL ? LIMEN_STR("") : statement->name),
+              log_text("detail", detail));
 }
 
 bool task_is_late(const struct store_task *task)
 {
-    return __atomic_load_n(&task->is_cancelled, __ATOMIC_RELAXED) || (task->deadline_us != 0 && clock_mono_us() >= task->deadline_us);
+    return __atomic_load_n(&task->is_cancelled, __ATOMIC_RELAXED)
+        || (task->deadline_us != 0 && clock_mono_us() >= task->deadline_us);
 }
 
 void store_enter(struct db *db, const struct store_task *task, const struct statement *statement)
@@ -84,7 +86,8 @@ void store_leave(struct db *db)
 
 bool store_knows(const struct store *store, const struct statement *statement)
 {
-    return statement != NULL && statement->number < store->queries->count && statement == &store->queries->statements[statement->number];
+    return statement != NULL && statement->number < store->queries->count
+        && statement == &store->queries->statements[statement->number];
 }
 
 void roles_write(const struct contract *contract, uint32_t roles, struct buf *out)
@@ -213,10 +216,12 @@ static bool make_file(const char *path, limen_str url, struct arena *arena, stru
     if (folder.ptr == NULL)
         return refuse(diags, url, LIMEN_STR(""), "memory is out");
     if (folder.len > 1 && mkdir(folder.ptr, 0700) != 0 && errno != EEXIST)
-        return refuse(diags, url, LIMEN_STR("make the folder, or choose another with --database"), "the database's folder cannot be made");
+        return refuse(diags, url, LIMEN_STR("make the folder, or choose another with --database"),
+                      "the database's folder cannot be made");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     if (fd < 0)
-        return refuse(diags, url, LIMEN_STR("check who may write there, or choose another file with --database"), "the database's file cannot be opened");
+        return refuse(diags, url, LIMEN_STR("check who may write there, or choose another file with --database"),
+                      "the database's file cannot be opened");
     close(fd);
     return true;
 }
@@ -237,8 +242,8 @@ static bool wait_for_migrations(struct db *db, const struct migration_set *set, 
     }
 }
 
-static bool migrate(struct store *store, const struct store_config *config, const struct migration_set *set, struct arena *arena,
-                    struct diags *diags)
+static bool migrate(struct store *store, const struct store_config *config, const struct migration_set *set,
+                    struct arena *arena, struct diags *diags)
 {
     struct db *db = &store->writer.db;
     uint32_t pending = 0;
@@ -247,16 +252,19 @@ static bool migrate(struct store *store, const struct store_config *config, cons
     if (!sqlite_pending(db, set, &pending, diags))
         return false;
     if (config->migrate == STORE_MIGRATE_OFF && pending > 0)
-        return refuse(diags, config->url, LIMEN_STR("run `migrate --apply` first, or start with `--migrate auto`"), "migrations are pending");
+        return refuse(diags, config->url, LIMEN_STR("run `migrate --apply` first, or start with `--migrate auto`"),
+                      "migrations are pending");
     if (!sqlite_apply(db, set, arena, diags) || !guards_build(db->handle, set, arena, &store->guards, diags))
         return false;
     if (config->migrate == STORE_MIGRATE_AUTO)
         return sqlite_sync_triggers(db, &store->guards, diags);
-    return sqlite_triggers_are_there(db, &store->guards) ||
-           refuse(diags, config->url, LIMEN_STR("run `migrate --apply`"), "the database lacks the triggers of `-- decided-by:`");
+    return sqlite_triggers_are_there(db, &store->guards)
+        || refuse(diags, config->url, LIMEN_STR("run `migrate --apply`"),
+                  "the database lacks the triggers of `-- decided-by:`");
 }
 
-static bool open_writer(struct store *store, const struct store_config *config, const char *path, struct arena *arena, struct diags *diags)
+static bool open_writer(struct store *store, const struct store_config *config, const char *path, struct arena *arena,
+                        struct diags *diags)
 {
     struct migration_set set;
     struct db *db = &store->writer.db;
@@ -286,14 +294,16 @@ static bool open_all(struct store *store, const struct store_config *config, str
             return false;
     }
     store->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    store->is_watched = store->wake_fd >= 0 && loop_add(store->loop, &store->wake, store->wake_fd, EPOLLIN, /* exclusive= */ false, on_wake);
+    store->is_watched = store->wake_fd >= 0
+        && loop_add(store->loop, &store->wake, store->wake_fd, EPOLLIN, /* exclusive= */ false, on_wake);
     if (!store->is_watched)
         return refuse(diags, config->url, LIMEN_STR(""), "the kernel has no eventfd left");
     for (size_t i = 0; i < LIMIT_DATA_READERS; i++) {
         if (!reader_start(&store->readers[i]))
             return refuse(diags, config->url, LIMEN_STR(""), "a reader's thread cannot be started");
     }
-    return writer_start(&store->writer) || refuse(diags, config->url, LIMEN_STR(""), "the writer's thread cannot be started");
+    return writer_start(&store->writer)
+        || refuse(diags, config->url, LIMEN_STR(""), "the writer's thread cannot be started");
 }
 
 struct store *store_open(const struct store_config *config, struct loop *loop, struct arena *arena, struct diags *diags)
@@ -348,9 +358,11 @@ bool store_first_account(struct store *store, limen_str id, limen_str email, lim
     sqlite3_stmt *stmt = NULL;
     buf_init_fixed(&names, memory, sizeof memory);
     roles_write(store->contract, roles, &names);
-    bool is_made = !names.failed && db_open(&db, DB_PLAIN, store->path, /* is_read_only= */ false) &&
-                   db_prepare_own(&db, "INSERT INTO limen_credentials (account_id, email, password_hash, roles, created_at)"
-                                       " SELECT ?1, lower(?2), ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM limen_credentials)", &stmt);
+    bool is_made = !names.failed && db_open(&db, DB_PLAIN, store->path, /* is_read_only= */ false)
+        && db_prepare_own(&db,
+                          "INSERT INTO limen_credentials (account_id, email, password_hash, roles, created_at)"
+                          " SELECT ?1, lower(?2), ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM limen_credentials)",
+                          &stmt);
     if (is_made) {
         db_bind_text(stmt, 1, id);
         db_bind_text(stmt, 2, email);

@@ -42,10 +42,20 @@ struct read_queue {
 
 /* Limen's own statements of the writer. */
 enum own_statement {
-    OWN_BEGIN, OWN_COMMIT, OWN_SAVEPOINT, OWN_RELEASE, OWN_ROLLBACK_TO,
-    OWN_KEY_INSERT, OWN_KEY_FIND, OWN_CREDENTIAL_INSERT, OWN_CREDENTIAL_REHASH,
-    OWN_SESSION_INSERT, OWN_SESSION_DELETE, OWN_SESSION_TOUCH,
-    OWN_PURGE_KEYS, OWN_PURGE_SESSIONS,
+    OWN_BEGIN,
+    OWN_COMMIT,
+    OWN_SAVEPOINT,
+    OWN_RELEASE,
+    OWN_ROLLBACK_TO,
+    OWN_KEY_INSERT,
+    OWN_KEY_FIND,
+    OWN_CREDENTIAL_INSERT,
+    OWN_CREDENTIAL_REHASH,
+    OWN_SESSION_INSERT,
+    OWN_SESSION_DELETE,
+    OWN_SESSION_TOUCH,
+    OWN_PURGE_KEYS,
+    OWN_PURGE_SESSIONS,
     OWN_COUNT
 };
 
@@ -112,7 +122,8 @@ void lookup_close(struct lookup *lookup);
 void lookup_run(struct store *store, struct store_task *task);
 
 /* sqlite_read.c */
-bool reader_open(struct reader *reader, struct store *store, const char *path, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+bool reader_open(struct reader *reader, struct store *store, const char *path, struct arena *arena,
+                 struct diags *diags) LIMEN_MUST_CHECK;
 bool reader_start(struct reader *reader) LIMEN_MUST_CHECK;
 /* False when the queue is full. */
 bool readers_submit(struct store *store, struct store_task *task) LIMEN_MUST_CHECK;
@@ -121,7 +132,8 @@ void readers_close(struct store *store);
 
 /* sqlite_write.c (the thread) and sqlite_batch.c (one task inside a group) */
 /* Prepares everything on `writer->db`, which is open and guarded. */
-bool writer_prepare(struct writer *writer, struct store *store, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+bool writer_prepare(struct writer *writer, struct store *store, struct arena *arena,
+                    struct diags *diags) LIMEN_MUST_CHECK;
 bool writer_start(struct writer *writer) LIMEN_MUST_CHECK;
 bool writer_submit(struct writer *writer, struct store_task *task) LIMEN_MUST_CHECK;
 void writer_touch(struct writer *writer, const uint8_t *token_hash, limen_time seen_at);

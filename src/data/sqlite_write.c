@@ -13,8 +13,8 @@
 #define IDLE_WAIT_S 5
 #define PURGE_ROWS 200
 #define PURGE_EVERY_US (60 * 1000000LL)
-#define PURGE_AGAIN_US (1 * 1000000LL)            /* when there was a full step of it */
-#define KEYS_KEPT_US (25 * 3600 * 1000000LL)      /* 24 hours at least */
+#define PURGE_AGAIN_US (1 * 1000000LL)       /* when there was a full step of it */
+#define KEYS_KEPT_US (25 * 3600 * 1000000LL) /* 24 hours at least */
 
 static const char *const OWN_SQL[OWN_COUNT] = {
     [OWN_BEGIN] = "BEGIN IMMEDIATE",
@@ -22,17 +22,22 @@ static const char *const OWN_SQL[OWN_COUNT] = {
     [OWN_SAVEPOINT] = "SAVEPOINT limen_batch",
     [OWN_RELEASE] = "RELEASE limen_batch",
     [OWN_ROLLBACK_TO] = "ROLLBACK TO limen_batch",
-    [OWN_KEY_INSERT] = "INSERT INTO limen_keys (principal, key, fingerprint, status, reply, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+    [OWN_KEY_INSERT] = "INSERT INTO limen_keys (principal, key, fingerprint, status, reply, created_at) VALUES (?1, "
+                       "?2, ?3, ?4, ?5, ?6)"
                        " ON CONFLICT (principal, key) DO NOTHING",
     [OWN_KEY_FIND] = "SELECT fingerprint, status, reply FROM limen_keys WHERE principal = ?1 AND key = ?2",
-    [OWN_CREDENTIAL_INSERT] = "INSERT INTO limen_credentials (account_id, email, password_hash, roles, created_at) VALUES (?1, lower(?2), ?3, ?4, ?5)"
+    [OWN_CREDENTIAL_INSERT] = "INSERT INTO limen_credentials (account_id, email, password_hash, roles, created_at) "
+                              "VALUES (?1, lower(?2), ?3, ?4, ?5)"
                               " ON CONFLICT (email) DO NOTHING",
     [OWN_CREDENTIAL_REHASH] = "UPDATE limen_credentials SET password_hash = ?2 WHERE account_id = ?1",
-    [OWN_SESSION_INSERT] = "INSERT INTO limen_sessions (token_hash, account_id, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
+    [OWN_SESSION_INSERT] =
+        "INSERT INTO limen_sessions (token_hash, account_id, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
     [OWN_SESSION_DELETE] = "DELETE FROM limen_sessions WHERE token_hash = ?1",
     [OWN_SESSION_TOUCH] = "UPDATE limen_sessions SET seen_at = ?2 WHERE token_hash = ?1 AND seen_at < ?2",
-    [OWN_PURGE_KEYS] = "DELETE FROM limen_keys WHERE (principal, key) IN (SELECT principal, key FROM limen_keys WHERE created_at < ?1 LIMIT ?2)",
-    [OWN_PURGE_SESSIONS] = "DELETE FROM limen_sessions WHERE token_hash IN (SELECT token_hash FROM limen_sessions WHERE seen_at < ?1 LIMIT ?2)",
+    [OWN_PURGE_KEYS] = "DELETE FROM limen_keys WHERE (principal, key) IN (SELECT principal, key FROM limen_keys WHERE "
+                       "created_at < ?1 LIMIT ?2)",
+    [OWN_PURGE_SESSIONS] = "DELETE FROM limen_sessions WHERE token_hash IN (SELECT token_hash FROM limen_sessions "
+                           "WHERE seen_at < ?1 LIMIT ?2)",
 };
 
 int writer_own(struct writer *writer, enum own_statement which)
@@ -114,6 +119,8 @@ static bool run_together(struct writer *writer, struct group *group)
 
 static void run_group(struct writer *writer, struct group *group)
 {
+    for (uint32_t i = 0; i < group->count; i++)
+        group->attempts[i] = (struct attempt){ .outcome = STORE_ERROR };
     if (!run_together(writer, group)) {
         for (uint32_t i = 0; i < group->count; i++)
             run_alone(writer, group->tasks[i], &group->attempts[i]);
@@ -235,13 +242,15 @@ bool writer_prepare(struct writer *writer, struct store *store, struct arena *ar
         return false;
     for (int i = 0; i < OWN_COUNT; i++) {
         if (!db_prepare_own(&writer->db, OWN_SQL[i], &writer->own[i])) {
-            diags_add_at(diags, LIMEN_STR("database"), 0, 0, LIMEN_STR("is it a database of another program?"), "%s", writer->db.denied);
+            diags_add_at(diags, LIMEN_STR("database"), 0, 0, LIMEN_STR("is it a database of another program?"), "%s",
+                         writer->db.denied);
             return false;
         }
     }
     for (uint32_t i = 0; i < queries->count; i++) {
         const struct statement *statement = &queries->statements[i];
-        if (!statement_is_read(statement) && !statement_prepare(&writer->db, queries, statement, arena, &writer->prepared[i], diags))
+        if (!statement_is_read(statement)
+            && !statement_prepare(&writer->db, queries, statement, arena, &writer->prepared[i], diags))
             return false;
     }
     return true;

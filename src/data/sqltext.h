@@ -9,15 +9,15 @@
 
 enum sql_kind {
     SQL_END,
-    SQL_WORD,     /* a keyword or a bare name */
-    SQL_QUOTED,   /* "name", [name], `name` */
-    SQL_STRING,   /* 'text', also x'00' */
+    SQL_WORD,   /* a keyword or a bare name */
+    SQL_QUOTED, /* "name", [name], `name` */
+    SQL_STRING, /* 'text', also x'00' */
     SQL_NUMBER,
     SQL_PARAM,    /* :name */
     SQL_POSITION, /* ?1, @name, $name: never ours */
     SQL_SIGN,     /* one character of punctuation, or :: */
     SQL_COMMENT,
-    SQL_BROKEN    /* a string, quoted name or comment without its end */
+    SQL_BROKEN /* a string, quoted name or comment without its end */
 };
 
 struct sql_token {

@@ -15,10 +15,10 @@ struct store;
 
 enum store_outcome {
     STORE_OK,
-    STORE_NONE,       /* no such session, credential, key */
-    STORE_TAKEN,      /* sign-up: the email has an account */
-    STORE_REFUSED,    /* a :must changed no row, or the database refused a row of it (constraint, trigger): `refused_by` */
-    STORE_REPLAY,     /* the key has been committed before: `status`, `reply` */
+    STORE_NONE,    /* no such session, credential, key */
+    STORE_TAKEN,   /* sign-up: the email has an account */
+    STORE_REFUSED, /* a :must changed no row, or the database refused a row of it (constraint, trigger): `refused_by` */
+    STORE_REPLAY,  /* the key has been committed before: `status`, `reply` */
     STORE_KEY_REUSED, /* the key has been used for another request: 422 */
     STORE_BUSY,       /* a queue is full: 503 */
     STORE_TIMEOUT,    /* the deadline has passed; a batch was then not committed */
@@ -27,11 +27,11 @@ enum store_outcome {
 };
 
 enum store_task_kind {
-    STORE_READ,            /* :one, :many */
-    STORE_BATCH,           /* a call's queue, one transaction */
-    STORE_KEY_FIND,        /* is this idempotency key committed? */
-    STORE_SESSION_FIND,    /* token hash -> principal; slides the idle expiry (noted at most once a minute) */
-    STORE_SESSION_START,   /* a new session for `principal` */
+    STORE_READ,          /* :one, :many */
+    STORE_BATCH,         /* a call's queue, one transaction */
+    STORE_KEY_FIND,      /* is this idempotency key committed? */
+    STORE_SESSION_FIND,  /* token hash -> principal; slides the idle expiry (noted at most once a minute) */
+    STORE_SESSION_START, /* a new session for `principal` */
     STORE_SESSION_END,
     STORE_CREDENTIAL_FIND, /* email -> principal and password hash */
     STORE_CREDENTIAL_REHASH
@@ -54,23 +54,23 @@ struct store_sign_up {
 struct store_task {
     /* ---- in ---- */
     enum store_task_kind kind;
-    struct arena *arena;              /* of the task: results are put there by the store; belongs to the submitter */
-    struct principal principal;       /* acts; filled in by SESSION_FIND and CREDENTIAL_FIND */
-    limen_time now;                   /* :now */
-    int64_t deadline_us;              /* monotonic */
-    bool is_cancelled;                /* set (relaxed atomic) by the loop; best effort */
+    struct arena *arena;        /* of the task: results are put there by the store; belongs to the submitter */
+    struct principal principal; /* acts; filled in by SESSION_FIND and CREDENTIAL_FIND */
+    limen_time now;             /* :now */
+    int64_t deadline_us;        /* monotonic */
+    bool is_cancelled;          /* set (relaxed atomic) by the loop; best effort */
 
     const struct statement *statement; /* READ */
     const limen_value *params;
     uint32_t param_count;
 
-    const struct store_item *items;   /* BATCH */
+    const struct store_item *items; /* BATCH */
     uint32_t item_count;
     const struct store_sign_up *sign_up; /* BATCH, or NULL */
-    bool has_key;                     /* BATCH, KEY_FIND */
-    limen_str key;                    /* unique per principal */
-    uint8_t fingerprint[32];          /* SHA-256 of method, path and payload */
-    int status;                       /* BATCH with key: the reply to store; out: the stored one */
+    bool has_key;                        /* BATCH, KEY_FIND */
+    limen_str key;                       /* unique per principal */
+    uint8_t fingerprint[32];             /* SHA-256 of method, path and payload */
+    int status;                          /* BATCH with key: the reply to store; out: the stored one */
     limen_str reply;
 
     uint8_t token_hash[TOKEN_HASH_BYTES]; /* SESSION_… */
@@ -81,17 +81,17 @@ struct store_task {
     /* READ: rows in the wire's row form (data/wire.h: wire_row_…), one after another; BATCH: rows of its :returning, in order. */
     struct buf rows;
     uint32_t row_count;
-    uint32_t refused_by;              /* index in items */
-    limen_str password_hash;          /* CREDENTIAL_FIND */
+    uint32_t refused_by;     /* index in items */
+    limen_str password_hash; /* CREDENTIAL_FIND */
 
     void (*on_done)(struct store_task *task); /* on the loop's thread */
     void *context;
-    struct store_task *next;          /* the store's own */
+    struct store_task *next; /* the store's own */
 };
 
 struct store_config {
-    limen_str url;                    /* "sqlite:var/shop.db" */
-    const struct contract *contract;  /* names of roles */
+    limen_str url;                   /* "sqlite:var/shop.db" */
+    const struct contract *contract; /* names of roles */
     struct query_set *queries;
     const struct limen_file *migrations;
     size_t migration_count;
@@ -100,7 +100,8 @@ struct store_config {
 
 /* Opens, migrates as asked (forward only, checksummed), prepares every statement. NULL after adding to `diags`. `is_new` tells that no
  * account exists yet. */
-struct store *store_open(const struct store_config *config, struct loop *loop, struct arena *arena, struct diags *diags);
+struct store *store_open(const struct store_config *config, struct loop *loop, struct arena *arena,
+                         struct diags *diags);
 /* Finishes what is queued, then closes. */
 void store_close(struct store *store);
 void store_submit(struct store *store, struct store_task *task);

@@ -68,11 +68,28 @@ int listen_bind(limen_str address, bool *ret_is_loopback)
     return -1;
 }
 
+/* Reads "QUOTA PERIOD" in microseconds; "max" as the quota means no limit. */
+static uint32_t quota_cores(const char *path)
+{
+    char line[64] = "";
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return UINT32_MAX;
+    if (fgets(line, sizeof(line), file) == NULL)
+        line[0] = '\0';
+    fclose(file);
+    int64_t quota, period;
+    limen_str rest = str_trim(str_of(line));
+    limen_str first = str_cut(&rest, ' ');
+    if (!str_to_int64(first, &quota) || !str_to_int64(rest, &period) || quota <= 0 || period <= 0)
+        return UINT32_MAX;
+    return (uint32_t)((quota - 1) / period + 1);
+}
+
 /* The quota of the process's own cgroup (version 2), in whole cores; UINT32_MAX without one. */
 static uint32_t cgroup_cores(void)
 {
     char line[512], path[640];
-    long long quota = 0, period = 0;
     uint32_t cores = UINT32_MAX;
     FILE *file = fopen("/proc/self/cgroup", "re");
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
@@ -80,11 +97,7 @@ static uint32_t cgroup_cores(void)
         if (!str_starts(entry, LIMEN_STR("0::")))
             continue;
         snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s/cpu.max", (int)entry.len - 3, entry.ptr + 3);
-        FILE *limit = fopen(path, "re");
-        if (limit != NULL && fscanf(limit, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0)
-            cores = (uint32_t)((quota + period - 1) / period);
-        if (limit != NULL)
-            fclose(limit);
+        cores = quota_cores(path);
     }
     if (file != NULL)
         fclose(file);

@@ -1,7 +1,7 @@
 """A shop server of the test's own: started on free ports over a fresh database, watched, and stopped.
 
-The one idea: a test that gets a `Server` may do anything to it, because nobody else has it. What the server wrote is kept in
-`log`, and a stop fails when a sanitizer has said something there.
+The one idea: a test that gets a `Server` may do anything to it, because nobody else has it. What the server wrote is
+kept in `log`, and a stop fails when a sanitizer has said something there.
 """
 
 import http.client

@@ -49,7 +49,8 @@ static void test_dates_agree_with_the_c_library(void **state)
         time_t when = (time_t)second;
         struct tm tm;
         assert_non_null(gmtime_r(&when, &tm));
-        int len = snprintf(wanted, sizeof wanted, "%04d-%02d-%02dT01:00:00Z", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+        int len = snprintf(wanted, sizeof wanted, "%04d-%02d-%02dT01:00:00Z", tm.tm_year + 1900, tm.tm_mon + 1,
+                           tm.tm_mday);
         limen_str got = written(second * S, memory, sizeof memory);
         assert_true(str_equal(got, str_make(wanted, (size_t)len)));
         limen_time back;
@@ -116,10 +117,10 @@ static void test_refuses_what_is_not_rfc3339(void **state)
         LIMEN_STR_INIT("12020-01-01T00:00:00Z"),
         LIMEN_STR_INIT("+020-01-01T00:00:00Z"),
         LIMEN_STR_INIT("1963-06-1\xe0\xa7\xaaT00:00:00Z"),
-        LIMEN_STR_INIT("2016-12-31T23:58:60Z"),       /* not the last second of a day */
+        LIMEN_STR_INIT("2016-12-31T23:58:60Z"), /* not the last second of a day */
         LIMEN_STR_INIT("2016-12-31T22:59:60Z"),
-        LIMEN_STR_INIT("2016-12-30T23:59:60Z"),       /* not the last day of a month */
-        LIMEN_STR_INIT("2016-12-31T23:59:60+01:00"),  /* neither in UTC */
+        LIMEN_STR_INIT("2016-12-30T23:59:60Z"),      /* not the last day of a month */
+        LIMEN_STR_INIT("2016-12-31T23:59:60+01:00"), /* neither in UTC */
         LIMEN_STR_INIT("9999-12-31T23:59:60Z"),
         LIMEN_STR_INIT("9999-12-31T23:59:59-00:01"),
         LIMEN_STR_INIT("0000-01-01T00:00:00+00:01"),

@@ -28,7 +28,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void yield(void) { fiber_yield(fiber_running(pool)); }
+static void yield(void)
+{
+    fiber_yield(fiber_running(pool));
+}
 
 /* ---- switching -------------------------------------------------------------------------------------------------- */
 
@@ -55,7 +58,10 @@ static void test_runs_between_yields_and_tells_when_done(void **state)
     assert_true(fiber_resume(fiber));
 }
 
-static void note_running(void *argument) { *(struct fiber **)argument = fiber_running(pool); }
+static void note_running(void *argument)
+{
+    *(struct fiber **)argument = fiber_running(pool);
+}
 
 static void test_running_fiber_is_known_inside_only(void **state)
 {
@@ -191,7 +197,7 @@ static void test_used_up_pool_gives_null_until_one_comes_back(void **state)
     assert_null(fiber_new(pool, count_to_three, &count));
     fiber_abandon(fibers[2]); /* never ran */
     assert_false(fiber_resume(fibers[0]));
-    fiber_abandon(fibers[0]); /* in the middle */
+    fiber_abandon(fibers[0]);                                             /* in the middle */
     assert_ptr_equal(fiber_new(pool, count_to_three, &count), fibers[0]); /* the last one back is the first out */
     assert_ptr_equal(fiber_new(pool, count_to_three, &count), fibers[2]);
     assert_null(fiber_new(pool, count_to_three, &count));
@@ -210,7 +216,10 @@ static __attribute__((noinline)) unsigned dig(unsigned depth)
     return (depth == 0 ? 0 : dig(depth - 1)) + (unsigned char)frame[depth];
 }
 
-static void dig_deep(void *argument) { *(unsigned *)argument = dig(20); }
+static void dig_deep(void *argument)
+{
+    *(unsigned *)argument = dig(20);
+}
 
 static __attribute__((noinline)) void fill_stack(void *argument)
 {
@@ -272,7 +281,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 {
     (void)number, (void)context;
     ptrdiff_t below = top - (char *)info->si_addr;
-    _exit(below > (ptrdiff_t)STACK_BYTES - 8192 && below <= (ptrdiff_t)(STACK_BYTES + (unsigned)getpagesize()) ? 42 : 43);
+    _exit(below > (ptrdiff_t)STACK_BYTES - 8192 && below <= (ptrdiff_t)(STACK_BYTES + (unsigned)getpagesize()) ? 42
+                                                                                                               : 43);
 }
 
 static __attribute__((noinline)) unsigned overflow(unsigned depth)
@@ -308,7 +318,10 @@ static void test_overflow_hits_the_guard_page(void **state)
     assert_int_equal(outcome_of(run_overflow), 42);
 }
 
-static void resume_another(void *argument) { (void)fiber_resume(argument); }
+static void resume_another(void *argument)
+{
+    (void)fiber_resume(argument);
+}
 
 static void run_nested(void)
 {
@@ -318,7 +331,10 @@ static void run_nested(void)
     (void)fiber_resume(outer);
 }
 
-static void run_yield_outside(void) { fiber_yield(fiber_new(pool, count_to_three, NULL)); }
+static void run_yield_outside(void)
+{
+    fiber_yield(fiber_new(pool, count_to_three, NULL));
+}
 
 static void run_abandon_twice(void)
 {
@@ -333,7 +349,10 @@ static void abandon_self(void *argument)
     fiber_abandon(fiber_running(pool));
 }
 
-static void run_abandon_self(void) { (void)fiber_resume(fiber_new(pool, abandon_self, NULL)); }
+static void run_abandon_self(void)
+{
+    (void)fiber_resume(fiber_new(pool, abandon_self, NULL));
+}
 
 static void test_misuse_aborts(void **state)
 {

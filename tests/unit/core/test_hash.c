@@ -13,8 +13,8 @@ static void test_siphash_reference_vectors(void **state)
         size_t count;
         uint64_t hash;
     } vectors[] = {
-        { 0, UINT64_C(0x726fdb47dd0e0e31) }, { 1, UINT64_C(0x74f839c593dc67fd) }, { 2, UINT64_C(0x0d6c8009d9a94f5a) },
-        { 3, UINT64_C(0x85676696d7fb7e2d) }, { 7, UINT64_C(0xab0200f58b01d137) }, { 8, UINT64_C(0x93f5f5799a932462) },
+        { 0, UINT64_C(0x726fdb47dd0e0e31) },  { 1, UINT64_C(0x74f839c593dc67fd) }, { 2, UINT64_C(0x0d6c8009d9a94f5a) },
+        { 3, UINT64_C(0x85676696d7fb7e2d) },  { 7, UINT64_C(0xab0200f58b01d137) }, { 8, UINT64_C(0x93f5f5799a932462) },
         { 15, UINT64_C(0xa129ca6149be45e5) },
     };
     const struct hash_key key = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };

@@ -32,7 +32,9 @@ static void test_least_and_greatest_number_fit(void **state)
 static void test_ids_sort_by_time(void **state)
 {
     (void)state;
-    static const limen_time times[] = { 0, 1 * MS, 61 * MS, 62 * MS, 1795000000123456, 1795000000124456, 9999999999999999 };
+    static const limen_time times[] = {
+        0, 1 * MS, 61 * MS, 62 * MS, 1795000000123456, 1795000000124456, 9999999999999999
+    };
     char before[ID_BYTES], after[ID_BYTES];
     for (size_t i = 1; i < sizeof(times) / sizeof(times[0]); i++) {
         limen_str first = id_make(before, LIMEN_STR("ord"), times[i - 1], ones);
@@ -59,10 +61,8 @@ static void test_two_new_ids_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_id_has_its_form),
-        cmocka_unit_test(test_least_and_greatest_number_fit),
-        cmocka_unit_test(test_ids_sort_by_time),
-        cmocka_unit_test(test_long_prefix_is_cut),
+        cmocka_unit_test(test_id_has_its_form),    cmocka_unit_test(test_least_and_greatest_number_fit),
+        cmocka_unit_test(test_ids_sort_by_time),   cmocka_unit_test(test_long_prefix_is_cut),
         cmocka_unit_test(test_two_new_ids_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

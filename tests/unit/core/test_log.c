@@ -99,16 +99,18 @@ static void test_json_escapes_what_clients_send(void **state)
 {
     (void)state;
     limen_str line = capture(LOG_FORMAT_JSON, LOG_LEVEL_INFO, 0, write_hostile);
-    assert_true(str_ends(line, LIMEN_STR("\"path\":\"a\\\"\\\\\\u000a\\u000d\\u0009\\u0000\\u001b\\u007f\\u009b"
-                                         "\\ufffd\\ufffd\\ufffd\\ufffd\xc3\xa9\\ufffd\\ufffd\"}\n")));
+    assert_true(str_ends(line,
+                         LIMEN_STR("\"path\":\"a\\\"\\\\\\u000a\\u000d\\u0009\\u0000\\u001b\\u007f\\u009b"
+                                   "\\ufffd\\ufffd\\ufffd\\ufffd\xc3\xa9\\ufffd\\ufffd\"}\n")));
 }
 
 static void test_text_escapes_what_clients_send(void **state)
 {
     (void)state;
     limen_str line = capture(LOG_FORMAT_TEXT, LOG_LEVEL_INFO, 0, write_hostile);
-    assert_true(str_ends(line, LIMEN_STR(" path=\"a\\\"\\\\\\x0a\\x0d\\x09\\x00\\x1b\\x7f\\x9b"
-                                         "\\xff\\xed\\xa0\\x80\xc3\xa9\\xe2\\x82\"\n")));
+    assert_true(str_ends(line,
+                         LIMEN_STR(" path=\"a\\\"\\\\\\x0a\\x0d\\x09\\x00\\x1b\\x7f\\x9b"
+                                   "\\xff\\xed\\xa0\\x80\xc3\xa9\\xe2\\x82\"\n")));
 }
 
 static void test_text_is_aligned_and_has_no_colour_in_a_pipe(void **state)
@@ -150,7 +152,7 @@ static bool is_closed_json(limen_str line)
 static void check_cuts(enum log_format format, limen_str unit, limen_str cut_mark)
 {
     for (size_t shift = 0; shift < 8; shift++)
-        for (size_t bytes = 300; bytes < sizeof filler; bytes += bytes > 3700 && bytes < 4100 ? 1 : 100) {
+        for (size_t bytes = 300; bytes<sizeof filler; bytes += bytes> 3700 && bytes < 4100 ? 1 : 100) {
             memset(filler, 'x', shift);
             for (size_t i = shift; i < sizeof filler; i++)
                 filler[i] = unit.ptr[(i - shift) % unit.len];
@@ -181,7 +183,10 @@ static void test_long_text_is_cut_between_characters(void **state)
     check_cuts(LOG_FORMAT_TEXT, LIMEN_STR("= "), LIMEN_STR(" … (cut)\n"));
 }
 
-static void write_long_message(void) { log_write(LOG_LEVEL_INFO, filler, NULL, 0); }
+static void write_long_message(void)
+{
+    log_write(LOG_LEVEL_INFO, filler, NULL, 0);
+}
 
 static void test_long_message_is_cut_too(void **state)
 {

@@ -64,7 +64,10 @@ static void close_link(struct link *link)
         close(link->far);
 }
 
-static void make_readable(const struct link *link) { assert_int_equal(write(link->far, "x", 1), 1); }
+static void make_readable(const struct link *link)
+{
+    assert_int_equal(write(link->far, "x", 1), 1);
+}
 
 static void test_events_reach_the_source_that_wants_them(void **state)
 {
@@ -153,9 +156,18 @@ static void check_no_stale_event(void (*act)(struct link *other), bool is_hung_u
     close_link(&pair[1]);
 }
 
-static void act_remove(struct link *other) { loop_remove(loop, &other->source); }
-static void act_want_nothing(struct link *other) { loop_want(loop, &other->source, 0); }
-static void act_want_something_else(struct link *other) { loop_want(loop, &other->source, EPOLLRDHUP); }
+static void act_remove(struct link *other)
+{
+    loop_remove(loop, &other->source);
+}
+static void act_want_nothing(struct link *other)
+{
+    loop_want(loop, &other->source, 0);
+}
+static void act_want_something_else(struct link *other)
+{
+    loop_want(loop, &other->source, EPOLLRDHUP);
+}
 /* Another descriptor, which is not ready, in the same memory. */
 static void act_replace(struct link *other)
 {
@@ -286,7 +298,7 @@ struct alarm {
     struct loop_timer timer; /* first */
     int64_t rang_us;
     int rings;
-    struct alarm *victim;    /* stopped when this one rings */
+    struct alarm *victim; /* stopped when this one rings */
     struct loop_timer_list *again;
 };
 
@@ -401,7 +413,10 @@ static void test_timer_started_by_itself_waits_for_the_next_turn(void **state)
     loop_timer_stop(&alarm.timer);
 }
 
-static void free_alarm(struct loop_timer *timer) { free(timer); }
+static void free_alarm(struct loop_timer *timer)
+{
+    free(timer);
+}
 
 static void test_timer_may_free_itself(void **state)
 {

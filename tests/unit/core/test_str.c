@@ -135,18 +135,36 @@ static void test_utf8_as_rfc_3629_has_it(void **state)
 {
     (void)state;
     static const limen_str good[] = {
-        LIMEN_STR_INIT("plain"),        LIMEN_STR_INIT("\x7f"),         LIMEN_STR_INIT("\xc2\x80"),
-        LIMEN_STR_INIT("\xdf\xbf"),     LIMEN_STR_INIT("\xe0\xa0\x80"), LIMEN_STR_INIT("\xed\x9f\xbf"),
-        LIMEN_STR_INIT("\xee\x80\x80"), LIMEN_STR_INIT("\xef\xbf\xbf"), LIMEN_STR_INIT("\xf0\x90\x80\x80"),
-        LIMEN_STR_INIT("\xf4\x8f\xbf\xbf"), LIMEN_STR_INIT("\0"),
+        LIMEN_STR_INIT("plain"),
+        LIMEN_STR_INIT("\x7f"),
+        LIMEN_STR_INIT("\xc2\x80"),
+        LIMEN_STR_INIT("\xdf\xbf"),
+        LIMEN_STR_INIT("\xe0\xa0\x80"),
+        LIMEN_STR_INIT("\xed\x9f\xbf"),
+        LIMEN_STR_INIT("\xee\x80\x80"),
+        LIMEN_STR_INIT("\xef\xbf\xbf"),
+        LIMEN_STR_INIT("\xf0\x90\x80\x80"),
+        LIMEN_STR_INIT("\xf4\x8f\xbf\xbf"),
+        LIMEN_STR_INIT("\0"),
     };
     static const limen_str bad[] = {
-        LIMEN_STR_INIT("\x80"),             LIMEN_STR_INIT("\xbf"),             LIMEN_STR_INIT("\xc0\x80"),
-        LIMEN_STR_INIT("\xc1\xbf"),         LIMEN_STR_INIT("\xc2"),             LIMEN_STR_INIT("\xc2\x41"),
-        LIMEN_STR_INIT("\xe0\x9f\xbf"),     LIMEN_STR_INIT("\xe1\x80"),         LIMEN_STR_INIT("\xed\xa0\x80"),
-        LIMEN_STR_INIT("\xed\xbf\xbf"),     LIMEN_STR_INIT("\xf0\x8f\xbf\xbf"), LIMEN_STR_INIT("\xf0\x90\x80"),
-        LIMEN_STR_INIT("\xf4\x90\x80\x80"), LIMEN_STR_INIT("\xf5\x80\x80\x80"), LIMEN_STR_INIT("\xff"),
-        LIMEN_STR_INIT("\xe2\x82\x28"),     LIMEN_STR_INIT("\xf0\x9f\x98\xc0"),
+        LIMEN_STR_INIT("\x80"),
+        LIMEN_STR_INIT("\xbf"),
+        LIMEN_STR_INIT("\xc0\x80"),
+        LIMEN_STR_INIT("\xc1\xbf"),
+        LIMEN_STR_INIT("\xc2"),
+        LIMEN_STR_INIT("\xc2\x41"),
+        LIMEN_STR_INIT("\xe0\x9f\xbf"),
+        LIMEN_STR_INIT("\xe1\x80"),
+        LIMEN_STR_INIT("\xed\xa0\x80"),
+        LIMEN_STR_INIT("\xed\xbf\xbf"),
+        LIMEN_STR_INIT("\xf0\x8f\xbf\xbf"),
+        LIMEN_STR_INIT("\xf0\x90\x80"),
+        LIMEN_STR_INIT("\xf4\x90\x80\x80"),
+        LIMEN_STR_INIT("\xf5\x80\x80\x80"),
+        LIMEN_STR_INIT("\xff"),
+        LIMEN_STR_INIT("\xe2\x82\x28"),
+        LIMEN_STR_INIT("\xf0\x9f\x98\xc0"),
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(is_utf8_anywhere(good[i]));

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 static const char FIXTURE_SCHEMA[] =
-    "CREATE TABLE items (id TEXT PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL, stock INTEGER NOT NULL CHECK (stock >= 0)) STRICT;\n"
+    "CREATE TABLE items (id TEXT PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL, stock INTEGER NOT NULL CHECK "
+    "(stock >= 0)) STRICT;\n"
     "-- owner: customer_id\n"
     "CREATE TABLE orders (id TEXT PRIMARY KEY, customer_id TEXT NOT NULL, state TEXT NOT NULL, note TEXT) STRICT;\n"
     "CREATE INDEX orders_of_customer ON orders (customer_id);\n"
@@ -31,47 +32,64 @@ static const char FIXTURE_SCHEMA[] =
     ") STRICT;\n"
     "CREATE TABLE counters (id TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;\n"
     "CREATE TABLE parents (id TEXT PRIMARY KEY) STRICT;\n"
-    "CREATE TABLE children (id TEXT PRIMARY KEY, parent_id TEXT NOT NULL REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED) STRICT;\n"
+    "CREATE TABLE children (id TEXT PRIMARY KEY, parent_id TEXT NOT NULL REFERENCES parents (id) DEFERRABLE INITIALLY "
+    "DEFERRED) STRICT;\n"
     "INSERT INTO items (id, name, price, stock) VALUES ('tea', 'Tea', 500, 10), ('mug', 'Mug', 900, 3);\n"
     "INSERT INTO counters (id, n) VALUES ('c', 0);\n"
     "INSERT INTO orders (id, customer_id, state) VALUES ('ord_a', 'acc_a', 'placed'), ('ord_b', 'acc_b', 'placed');\n"
-    "INSERT INTO order_lines (order_id, item_id, unit_price, quantity) VALUES ('ord_a', 'tea', 500, 1), ('ord_b', 'mug', 900, 2);\n";
+    "INSERT INTO order_lines (order_id, item_id, unit_price, quantity) VALUES ('ord_a', 'tea', 500, 1), ('ord_b', "
+    "'mug', 900, 2);\n";
 
 static const char FIXTURE_QUERIES[] =
     "-- name: all_orders() :many\nSELECT id FROM orders;\n"
     "-- name: all_lines() :many\nSELECT order_id FROM order_lines;\n"
     "-- name: count_orders() :one\n-- returns: n int\nSELECT count(*) AS n FROM orders AS o;\n"
-    "-- name: joined() :many\nWITH mine AS (SELECT id FROM orders) SELECT l.order_id FROM order_lines AS l JOIN mine ON mine.id = l.order_id;\n"
+    "-- name: joined() :many\nWITH mine AS (SELECT id FROM orders) SELECT l.order_id FROM order_lines AS l JOIN mine "
+    "ON mine.id = l.order_id;\n"
     "-- name: admin_orders() :many\n-- scope: admin\nSELECT id FROM orders ORDER BY id;\n"
     "-- name: set_all(state text) :exec\nUPDATE orders SET state = :state;\n"
-    "-- name: set_one(id text, state text) :must else 404 \"no such order\"\nUPDATE orders SET state = :state WHERE orders.id = :id;\n"
-    "-- name: set_returning(id text, state text) :returning else 404 \"no such order\"\nUPDATE orders SET state = :state WHERE id = :id RETURNING id, note;\n"
+    "-- name: set_one(id text, state text) :must else 404 \"no such order\"\nUPDATE orders SET state = :state WHERE "
+    "orders.id = :id;\n"
+    "-- name: set_returning(id text, state text) :returning else 404 \"no such order\"\nUPDATE orders SET state = "
+    ":state WHERE id = :id RETURNING id, note;\n"
     "-- name: delete_all() :exec\nDELETE FROM orders;\n"
     "-- name: delete_lines() :exec\nDELETE FROM /* all of */ \"order_lines\";\n"
-    "-- name: insert_order(id text, customer text) :must else 409 \"not yours\"\nINSERT OR ABORT INTO orders (id, customer_id, state) VALUES (:id, :customer, 'placed');\n"
-    "-- name: give_away(id text, customer text) :must else 409 \"not yours\"\nUPDATE orders SET customer_id = :customer WHERE id = :id;\n"
-    "-- name: upsert_order(id text) :must else 409 \"not yours\"\nINSERT INTO orders (id, customer_id, state) VALUES (:id, :caller, 'new') ON CONFLICT (id) DO UPDATE SET state = 'robbed';\n"
-    "-- name: copy_states(id text) :exec\nWITH found AS (SELECT group_concat(id) AS ids FROM orders) UPDATE orders SET note = (SELECT ids FROM found) WHERE id = :id;\n"
+    "-- name: insert_order(id text, customer text) :must else 409 \"not yours\"\nINSERT OR ABORT INTO orders (id, "
+    "customer_id, state) VALUES (:id, :customer, 'placed');\n"
+    "-- name: give_away(id text, customer text) :must else 409 \"not yours\"\nUPDATE orders SET customer_id = "
+    ":customer WHERE id = :id;\n"
+    "-- name: upsert_order(id text) :must else 409 \"not yours\"\nINSERT INTO orders (id, customer_id, state) VALUES "
+    "(:id, :caller, 'new') ON CONFLICT (id) DO UPDATE SET state = 'robbed';\n"
+    "-- name: copy_states(id text) :exec\nWITH found AS (SELECT group_concat(id) AS ids FROM orders) UPDATE orders SET "
+    "note = (SELECT ids FROM found) WHERE id = :id;\n"
     "-- name: get_note(id text) :one\nSELECT note FROM orders WHERE id = :id;\n"
     "-- name: admin_states() :many\n-- scope: admin\nSELECT state FROM orders ORDER BY id;\n"
     "-- name: admin_set_all(state text) :exec\n-- scope: admin\nUPDATE orders SET state = :state;\n"
-    "-- name: insert_line(order_id text, item_id text, price int, quantity int) :must else 409 \"the price has changed\"\n"
-    "INSERT INTO order_lines (order_id, item_id, unit_price, quantity) VALUES (:order_id, :item_id, :price, :quantity);\n"
-    "-- name: set_price(item_id text, price int) :must else 404 \"no such item\"\nUPDATE items SET price = :price WHERE id = :item_id;\n"
-    "-- name: cheapen(order_id text, price int) :must else 409 \"no\"\nUPDATE order_lines SET unit_price = :price WHERE order_id = :order_id;\n"
-    "-- name: take_stock(item_id text, quantity int) :must else 409 \"not enough\"\nUPDATE items SET stock = stock - :quantity WHERE id = :item_id AND stock >= :quantity;\n"
-    "-- name: take_blindly(item_id text, quantity int) :exec\nUPDATE items SET stock = stock - :quantity WHERE id = :item_id;\n"
+    "-- name: insert_line(order_id text, item_id text, price int, quantity int) :must else 409 \"the price has "
+    "changed\"\n"
+    "INSERT INTO order_lines (order_id, item_id, unit_price, quantity) VALUES (:order_id, :item_id, :price, "
+    ":quantity);\n"
+    "-- name: set_price(item_id text, price int) :must else 404 \"no such item\"\nUPDATE items SET price = :price "
+    "WHERE id = :item_id;\n"
+    "-- name: cheapen(order_id text, price int) :must else 409 \"no\"\nUPDATE order_lines SET unit_price = :price "
+    "WHERE order_id = :order_id;\n"
+    "-- name: take_stock(item_id text, quantity int) :must else 409 \"not enough\"\nUPDATE items SET stock = stock - "
+    ":quantity WHERE id = :item_id AND stock >= :quantity;\n"
+    "-- name: take_blindly(item_id text, quantity int) :exec\nUPDATE items SET stock = stock - :quantity WHERE id = "
+    ":item_id;\n"
     "-- name: get_stock(item_id text) :one\nSELECT stock FROM items WHERE id = :item_id;\n"
     "-- name: find_items(item_ids text[]) :many\nSELECT id, price FROM items WHERE id IN (:item_ids) ORDER BY id;\n"
     "-- name: count_up() :exec\nUPDATE counters SET n = n + 1;\n"
     "-- name: get_count() :one\nSELECT n FROM counters;\n"
-    "-- name: insert_child(id text, parent text) :must else 409 \"no parent\"\nINSERT INTO children (id, parent_id) VALUES (:id, :parent);\n"
+    "-- name: insert_child(id text, parent text) :must else 409 \"no parent\"\nINSERT INTO children (id, parent_id) "
+    "VALUES (:id, :parent);\n"
     "-- name: insert_parent(id text) :exec\nINSERT INTO parents (id) VALUES (:id);\n"
     "-- name: two_rows() :one\nSELECT id FROM items;\n"
     "-- name: for_ever() :one\n-- returns: n int\n"
     "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) AS n FROM c;\n"
     "-- name: write_for_ever() :exec\n"
-    "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) UPDATE counters SET n = (SELECT count(*) FROM c);\n"
+    "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) UPDATE counters SET n = (SELECT count(*) FROM "
+    "c);\n"
     "-- name: order_by_id(id text) :one\nSELECT id FROM orders WHERE id = :id;\n"
     "-- name: lines_of(id text) :many\nSELECT item_id FROM order_lines WHERE order_id = :id;\n";
 
@@ -91,7 +109,8 @@ struct fixture {
 static inline void fixture_show(const struct diags *diags)
 {
     for (size_t i = 0; i < diags->count; i++)
-        print_error("%.*s:%u:%u: %.*s\n", LIMEN_STR_ARG(diags->items[i].file), diags->items[i].line, diags->items[i].column, LIMEN_STR_ARG(diags->items[i].message));
+        print_error("%.*s:%u:%u: %.*s\n", LIMEN_STR_ARG(diags->items[i].file), diags->items[i].line,
+                    diags->items[i].column, LIMEN_STR_ARG(diags->items[i].message));
 }
 
 static inline void fixture_open(struct fixture *fixture)
@@ -113,12 +132,16 @@ static inline int fixture_setup(void **state)
     fixture->contract.roles[0] = LIMEN_STR("customer");
     fixture->contract.roles[1] = LIMEN_STR("admin");
     fixture->contract.role_count = 2;
-    bool is_parsed = queries_parse(str_of(FIXTURE_QUERIES), LIMEN_STR("queries.sql"), LIMEN_STR("sqlite"), &fixture->arena, &fixture->queries, &fixture->diags);
+    bool is_parsed = queries_parse(str_of(FIXTURE_QUERIES), LIMEN_STR("queries.sql"), LIMEN_STR("sqlite"),
+                                   &fixture->arena, &fixture->queries, &fixture->diags);
     fixture_show(&fixture->diags);
     assert_true(is_parsed);
     fixture->migrations[0] = (struct limen_file){ LIMEN_STR("0001_test.sql"), str_of(FIXTURE_SCHEMA) };
-    fixture->config = (struct store_config){ .url = str_of(fixture->url), .contract = &fixture->contract, .queries = &fixture->queries,
-                                             .migrations = fixture->migrations, .migration_count = 1 };
+    fixture->config = (struct store_config){ .url = str_of(fixture->url),
+                                             .contract = &fixture->contract,
+                                             .queries = &fixture->queries,
+                                             .migrations = fixture->migrations,
+                                             .migration_count = 1 };
     fixture->loop = loop_new();
     assert_non_null(fixture->loop);
     fixture_open(fixture);
@@ -169,8 +192,13 @@ static inline struct job *job_new(struct fixture *fixture, enum store_task_kind 
     struct job *job = calloc(1, sizeof *job);
     job->fixture = fixture;
     arena_init(&job->arena, NULL, LIMIT_TASK_ARENA_BYTES);
-    job->task = (struct store_task){ .kind = kind, .arena = &job->arena, .now = clock_wall_us(), .deadline_us = clock_mono_us() + 20000000,
-                                     .on_done = job_done, .context = job, .items = job->items };
+    job->task = (struct store_task){ .kind = kind,
+                                     .arena = &job->arena,
+                                     .now = clock_wall_us(),
+                                     .deadline_us = clock_mono_us() + 20000000,
+                                     .on_done = job_done,
+                                     .context = job,
+                                     .items = job->items };
     size_t len = caller == NULL ? 0 : strlen(caller);
     job->task.principal.id_len = (uint8_t)len;
     if (len > 0)
@@ -246,7 +274,14 @@ static inline void job_free(struct job *job)
 
 /* One batch of one statement. */
 #define WRITE(fixture, caller, name, ...) write_one(job_new((fixture), STORE_BATCH, (caller)), (name), __VA_ARGS__)
-#define write_one(made, name, ...) ({ struct job *job_ = (made); job_add(job_, (name), __VA_ARGS__); enum store_outcome outcome_ = job_run(job_); job_free(job_); outcome_; })
+#define write_one(made, name, ...)                   \
+    ({                                               \
+        struct job *job_ = (made);                   \
+        job_add(job_, (name), __VA_ARGS__);          \
+        enum store_outcome outcome_ = job_run(job_); \
+        job_free(job_);                              \
+        outcome_;                                    \
+    })
 
 /* A read's single column of texts or ints, joined by commas. */
 static inline const char *job_values(struct job *job, char *memory, size_t bytes)
@@ -272,14 +307,14 @@ static inline const char *job_values(struct job *job, char *memory, size_t bytes
 }
 
 /* assert that a read as this caller gives these values */
-#define assert_reads(fixture, caller, wanted, name, ...)                                                                        \
-    do {                                                                                                                        \
-        struct job *read_ = job_new((fixture), STORE_READ, (caller));                                                           \
-        char memory_[512];                                                                                                      \
-        job_add(read_, (name), __VA_ARGS__);                                                                                    \
-        assert_int_equal(job_run(read_), STORE_OK);                                                                             \
-        assert_string_equal(job_values(read_, memory_, sizeof memory_), (wanted));                                              \
-        job_free(read_);                                                                                                        \
+#define assert_reads(fixture, caller, wanted, name, ...)                           \
+    do {                                                                           \
+        struct job *read_ = job_new((fixture), STORE_READ, (caller));              \
+        char memory_[512];                                                         \
+        job_add(read_, (name), __VA_ARGS__);                                       \
+        assert_int_equal(job_run(read_), STORE_OK);                                \
+        assert_string_equal(job_values(read_, memory_, sizeof memory_), (wanted)); \
+        job_free(read_);                                                           \
     } while (0)
 
 #endif

@@ -76,16 +76,20 @@ static void assert_fault(const struct env *env, limen_str file, uint32_t line, c
 {
     assert_true(env->diags.count > 0);
     const struct diag *got = &env->diags.items[0];
-    bool is_it = str_equal(got->file, file) && got->line == line && str_find(got->message, str_of(message), 0) != SIZE_MAX;
+    bool is_it = str_equal(got->file, file) && got->line == line
+        && str_find(got->message, str_of(message), 0) != SIZE_MAX;
     if (!is_it)
-        print_error("%.*s:%u: %.*s is not %u: %s\n", LIMEN_STR_ARG(got->file), got->line, LIMEN_STR_ARG(got->message), line, message);
+        print_error("%.*s:%u: %.*s is not %u: %s\n", LIMEN_STR_ARG(got->file), got->line, LIMEN_STR_ARG(got->message),
+                    line, message);
     assert_true(is_it);
 }
 
 static void test_migrations_are_applied_in_order_and_once(void **state)
 {
     struct env *env = *state;
-    struct limen_file files[] = { file_of("0002_b.sql", "INSERT INTO t (n) VALUES (2);"), file_of("0001_a.sql", "CREATE TABLE t (n INTEGER) STRICT;\nINSERT INTO t (n) VALUES (1);") };
+    struct limen_file files[] = { file_of("0002_b.sql", "INSERT INTO t (n) VALUES (2);"),
+                                  file_of("0001_a.sql",
+                                          "CREATE TABLE t (n INTEGER) STRICT;\nINSERT INTO t (n) VALUES (1);") };
     limen_str out;
     assert_true(migrate(env, files, 2, /* apply= */ false, &out));
     assert_text(out, "pending 0001_a.sql\npending 0002_b.sql\n");
@@ -102,7 +106,8 @@ static void test_migrations_are_applied_in_order_and_once(void **state)
 static void test_changed_missing_and_late_migrations_are_refused(void **state)
 {
     struct env *env = *state;
-    struct limen_file files[] = { file_of("0002_a.sql", "CREATE TABLE t (n INTEGER) STRICT;"), file_of("0003_b.sql", "CREATE TABLE u (n INTEGER) STRICT;") };
+    struct limen_file files[] = { file_of("0002_a.sql", "CREATE TABLE t (n INTEGER) STRICT;"),
+                                  file_of("0003_b.sql", "CREATE TABLE u (n INTEGER) STRICT;") };
     limen_str out;
     assert_true(migrate(env, files, 2, /* apply= */ true, &out));
     struct limen_file changed[] = { file_of("0002_a.sql", "CREATE TABLE t (n INTEGER) STRICT; "), files[1] };
@@ -119,7 +124,9 @@ static void test_changed_missing_and_late_migrations_are_refused(void **state)
 static void test_migration_that_fails_leaves_nothing(void **state)
 {
     struct env *env = *state;
-    struct limen_file files[] = { file_of("0001_a.sql", "CREATE TABLE t (n INTEGER) STRICT;"), file_of("0002_b.sql", "INSERT INTO t (n) VALUES (1);\n\nINSERT INTO t (n) VALUES ('x');") };
+    struct limen_file files[] = { file_of("0001_a.sql", "CREATE TABLE t (n INTEGER) STRICT;"),
+                                  file_of("0002_b.sql",
+                                          "INSERT INTO t (n) VALUES (1);\n\nINSERT INTO t (n) VALUES ('x');") };
     limen_str out;
     assert_false(migrate(env, files, 2, /* apply= */ true, &out));
     assert_fault(env, LIMEN_STR("0002_b.sql"), 3, "cannot store TEXT value");
@@ -131,10 +138,13 @@ static void test_migration_that_fails_leaves_nothing(void **state)
 static void test_statements_are_split_around_triggers_strings_and_comments(void **state)
 {
     struct env *env = *state;
-    struct limen_file file = file_of("0001_a.sql",
+    struct limen_file file = file_of(
+        "0001_a.sql",
         "/* one; */ CREATE TABLE t (n INTEGER, s TEXT DEFAULT ';') STRICT; -- two;\n"
-        "CREATE TRIGGER up AFTER INSERT ON t WHEN CASE WHEN NEW.n > 1 THEN 1 ELSE 0 END BEGIN UPDATE t SET n = CASE n WHEN 2 THEN 20 END WHERE n = 2; DELETE FROM t WHERE n = 5; END;\n"
-        "-- on: postgresql\nINSERT INTO t (n) VALUES (nextval('x'));\n-- on: sqlite\nINSERT INTO t (n) VALUES (2);\nINSERT INTO t (n, s) VALUES (1, 'it''s; fine');");
+        "CREATE TRIGGER up AFTER INSERT ON t WHEN CASE WHEN NEW.n > 1 THEN 1 ELSE 0 END BEGIN UPDATE t SET n = CASE n "
+        "WHEN 2 THEN 20 END WHERE n = 2; DELETE FROM t WHERE n = 5; END;\n"
+        "-- on: postgresql\nINSERT INTO t (n) VALUES (nextval('x'));\n-- on: sqlite\nINSERT INTO t (n) VALUES "
+        "(2);\nINSERT INTO t (n, s) VALUES (1, 'it''s; fine');");
     limen_str out;
     assert_true(migrate(env, &file, 1, /* apply= */ true, &out));
     assert_int_equal(ask(env, "SELECT count(*) * 100 + sum(n) FROM t"), 221);
@@ -143,8 +153,13 @@ static void test_statements_are_split_around_triggers_strings_and_comments(void 
 /* What is refused, with the line. */
 static void test_what_would_not_be_kept_is_refused(void **state)
 {
-    static const char ITEMS[] = "CREATE TABLE items (id TEXT PRIMARY KEY, price INTEGER NOT NULL, maybe INTEGER) STRICT;\n";
-    static const struct { const char *text; uint32_t line; const char *message; } CASES[] = {
+    static const char ITEMS[] =
+        "CREATE TABLE items (id TEXT PRIMARY KEY, price INTEGER NOT NULL, maybe INTEGER) STRICT;\n";
+    static const struct {
+        const char *text;
+        uint32_t line;
+        const char *message;
+    } CASES[] = {
         { "CREATE TABLE t (n INTEGER);", 2, "not STRICT" },
         { "PRAGMA foreign_keys = OFF;", 2, "starts with" },
         { "BEGIN;", 2, "starts with" },
@@ -158,16 +173,34 @@ static void test_what_would_not_be_kept_is_refused(void **state)
         { "-- owner: who what\nCREATE TABLE t (who TEXT NOT NULL) STRICT;", 2, "cannot be read" },
         { "-- owner: who\nCREATE INDEX i ON items (price);", 2, "no CREATE TABLE" },
         { "CREATE TABLE t (\n-- owner: who\nwho TEXT NOT NULL) STRICT;", 3, "inside a statement" },
-        { "-- owner: via items.item_id\nCREATE TABLE t (item_id TEXT NOT NULL REFERENCES items) STRICT;", 2, "which has none" },
-        { "-- owner: who\nCREATE TABLE o (id TEXT PRIMARY KEY, who TEXT NOT NULL) STRICT;\n-- owner: via o.o_id\nCREATE TABLE t (o_id TEXT NOT NULL) STRICT;", 4, "does not refer" },
-        { "-- owner: who\nCREATE TABLE o (who TEXT NOT NULL) STRICT;\nCREATE VIEW v AS SELECT count(*) AS n FROM o;", 4, "all owners' rows" },
-        { "-- owner: who\nCREATE TABLE o (who TEXT NOT NULL) STRICT;\nALTER TABLE o RENAME COLUMN who TO whom;\nALTER TABLE o RENAME TO p;\n-- owner: who\nCREATE TABLE o (n INTEGER) STRICT;", 6, "no column" },
-        { "CREATE TABLE t (\n  item_id TEXT NOT NULL REFERENCES items,\n  p INTEGER -- decided-by: items.price via item_id\n) STRICT;", 4, "may be null" },
-        { "CREATE TABLE t (\n  item_id TEXT REFERENCES items,\n  p INTEGER NOT NULL -- decided-by: items.price via item_id\n) STRICT;", 4, "may be null" },
-        { "CREATE TABLE t (\n  item_id TEXT NOT NULL,\n  p INTEGER NOT NULL -- decided-by: items.price via item_id\n) STRICT;", 4, "does not refer" },
-        { "CREATE TABLE t (\n  item_id TEXT NOT NULL REFERENCES items,\n  p INTEGER NOT NULL -- decided-by: items.cost via item_id\n) STRICT;", 4, "no column 'cost'" },
-        { "CREATE TABLE t (\n  item_id TEXT NOT NULL REFERENCES items,\n  p INTEGER NOT NULL -- decided-by: items.maybe via item_id\n) STRICT;", 4, "may be null" },
-        { "CREATE TABLE t (\n  -- decided-by: items.price via item_id\n  item_id TEXT NOT NULL REFERENCES items) STRICT;", 3, "beside no column" },
+        { "-- owner: via items.item_id\nCREATE TABLE t (item_id TEXT NOT NULL REFERENCES items) STRICT;", 2,
+          "which has none" },
+        { "-- owner: who\nCREATE TABLE o (id TEXT PRIMARY KEY, who TEXT NOT NULL) STRICT;\n-- owner: via "
+          "o.o_id\nCREATE TABLE t (o_id TEXT NOT NULL) STRICT;",
+          4, "does not refer" },
+        { "-- owner: who\nCREATE TABLE o (who TEXT NOT NULL) STRICT;\nCREATE VIEW v AS SELECT count(*) AS n FROM o;", 4,
+          "all owners' rows" },
+        { "-- owner: who\nCREATE TABLE o (who TEXT NOT NULL) STRICT;\nALTER TABLE o RENAME COLUMN who TO whom;\nALTER "
+          "TABLE o RENAME TO p;\n-- owner: who\nCREATE TABLE o (n INTEGER) STRICT;",
+          6, "no column" },
+        { "CREATE TABLE t (\n  item_id TEXT NOT NULL REFERENCES items,\n  p INTEGER -- decided-by: items.price via "
+          "item_id\n) STRICT;",
+          4, "may be null" },
+        { "CREATE TABLE t (\n  item_id TEXT REFERENCES items,\n  p INTEGER NOT NULL -- decided-by: items.price via "
+          "item_id\n) STRICT;",
+          4, "may be null" },
+        { "CREATE TABLE t (\n  item_id TEXT NOT NULL,\n  p INTEGER NOT NULL -- decided-by: items.price via item_id\n) "
+          "STRICT;",
+          4, "does not refer" },
+        { "CREATE TABLE t (\n  item_id TEXT NOT NULL REFERENCES items,\n  p INTEGER NOT NULL -- decided-by: items.cost "
+          "via item_id\n) STRICT;",
+          4, "no column 'cost'" },
+        { "CREATE TABLE t (\n  item_id TEXT NOT NULL REFERENCES items,\n  p INTEGER NOT NULL -- decided-by: "
+          "items.maybe via item_id\n) STRICT;",
+          4, "may be null" },
+        { "CREATE TABLE t (\n  -- decided-by: items.price via item_id\n  item_id TEXT NOT NULL REFERENCES items) "
+          "STRICT;",
+          3, "beside no column" },
         { "CREATE TABLE t (p INTEGER NOT NULL -- decided-by: items.price\n) STRICT;", 2, "cannot be read" },
         { "-- decided-by: items.price via item_id\nCREATE TABLE t (p INTEGER NOT NULL) STRICT;", 2, "above no column" },
         { "ALTER TABLE items ADD COLUMN p INTEGER; -- decided-by: items.price via item_id\n", 2, "no CREATE TABLE" },
@@ -191,17 +224,25 @@ static void test_annotations_follow_renames_and_drops(void **state)
 {
     struct env *env = *state;
     struct limen_file files[] = {
-        file_of("0001_a.sql", "CREATE TABLE items (id TEXT PRIMARY KEY, price INTEGER NOT NULL) STRICT;\n-- owner: who\nCREATE TABLE o (id TEXT PRIMARY KEY, who TEXT NOT NULL) STRICT;\n"
-                              "-- owner: who\nCREATE TABLE gone (who TEXT NOT NULL) STRICT;\n"
-                              "CREATE TABLE l (item_id TEXT NOT NULL REFERENCES items, p INTEGER NOT NULL -- decided-by: items.price via item_id\n) STRICT;"),
-        file_of("0002_b.sql", "ALTER TABLE o RENAME TO orders;\nALTER TABLE orders RENAME who TO customer;\nDROP TABLE gone;\nALTER TABLE items RENAME COLUMN price TO cost;\n"),
+        file_of("0001_a.sql",
+                "CREATE TABLE items (id TEXT PRIMARY KEY, price INTEGER NOT NULL) STRICT;\n-- owner: who\nCREATE TABLE "
+                "o (id TEXT PRIMARY KEY, who TEXT NOT NULL) STRICT;\n"
+                "-- owner: who\nCREATE TABLE gone (who TEXT NOT NULL) STRICT;\n"
+                "CREATE TABLE l (item_id TEXT NOT NULL REFERENCES items, p INTEGER NOT NULL -- decided-by: items.price "
+                "via item_id\n) STRICT;"),
+        file_of("0002_b.sql",
+                "ALTER TABLE o RENAME TO orders;\nALTER TABLE orders RENAME who TO customer;\nDROP TABLE gone;\nALTER "
+                "TABLE items RENAME COLUMN price TO cost;\n"),
     };
     limen_str out;
     assert_true(migrate(env, &files[0], 1, /* apply= */ true, &out));
     assert_true(migrate(env, files, 2, /* apply= */ true, &out));
-    assert_int_equal(ask(env, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND sql LIKE '%\"cost\"%'"), 2);
+    assert_int_equal(ask(env, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND sql LIKE '%\"cost\"%'"),
+                     2);
     struct query_set set;
-    assert_true(queries_parse(LIMEN_STR("-- name: a() :exec\nUPDATE orders SET id = 'x';\n-- name: b() :many\nSELECT customer FROM orders;"), LIMEN_STR("q"), LIMEN_STR("sqlite"), &env->arena, &set, &env->diags));
+    assert_true(queries_parse(
+        LIMEN_STR("-- name: a() :exec\nUPDATE orders SET id = 'x';\n-- name: b() :many\nSELECT customer FROM orders;"),
+        LIMEN_STR("q"), LIMEN_STR("sqlite"), &env->arena, &set, &env->diags));
     assert_true(store_describe(&set, files, 2, &env->arena, &env->diags));
 }
 
@@ -210,7 +251,11 @@ static void test_off_refuses_what_is_pending(void **state)
     struct env *env = *state;
     struct limen_file file = file_of("0001_a.sql", "CREATE TABLE t (n INTEGER) STRICT;");
     struct query_set none = { .file = LIMEN_STR("queries.sql") };
-    struct store_config config = { .url = str_of(env->url), .queries = &none, .migrations = &file, .migration_count = 1, .migrate = STORE_MIGRATE_OFF };
+    struct store_config config = { .url = str_of(env->url),
+                                   .queries = &none,
+                                   .migrations = &file,
+                                   .migration_count = 1,
+                                   .migrate = STORE_MIGRATE_OFF };
     struct loop *loop = loop_new();
     assert_null(store_open(&config, loop, &env->arena, &env->diags));
     assert_fault(env, str_of(env->url), 0, "pending");

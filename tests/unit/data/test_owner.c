@@ -101,7 +101,8 @@ static void test_line_with_another_price_is_refused_by_the_database(void **state
     assert_int_equal(WRITE(fixture, "acc_a", "insert_line", "ssii", "ord_a", "mug", 899, 1), STORE_REFUSED);
     assert_int_equal(WRITE(fixture, "acc_a", "insert_line", "ssii", "ord_a", "mug", 900, 1), STORE_OK);
     assert_int_equal(WRITE(fixture, "acc_a", "cheapen", "si", "ord_a", 1), STORE_REFUSED);
-    assert_int_equal(WRITE(fixture, "acc_x", "set_price", "si", "mug", 950), STORE_OK); /* the old line stays as it is */
+    assert_int_equal(WRITE(fixture, "acc_x", "set_price", "si", "mug", 950),
+                     STORE_OK); /* the old line stays as it is */
     assert_int_equal(WRITE(fixture, "acc_b", "insert_line", "ssii", "ord_b", "tea", 500, 1), STORE_OK);
     assert_int_equal(WRITE(fixture, "acc_a", "insert_order", "ss", "ord_c", "acc_a"), STORE_OK);
     assert_int_equal(WRITE(fixture, "acc_a", "insert_line", "ssii", "ord_c", "mug", 900, 1), STORE_REFUSED);
@@ -115,7 +116,9 @@ static void test_price_is_guarded_in_the_file_itself(void **state)
     sqlite3 *handle = NULL;
     char *words = NULL;
     assert_int_equal(sqlite3_open(fixture->url + sizeof "sqlite:" - 1, &handle), SQLITE_OK);
-    int code = sqlite3_exec(handle, "INSERT INTO order_lines (order_id, item_id, unit_price, quantity) VALUES ('ord_b', 'tea', 1, 1)", NULL, NULL, &words);
+    int code = sqlite3_exec(
+        handle, "INSERT INTO order_lines (order_id, item_id, unit_price, quantity) VALUES ('ord_b', 'tea', 1, 1)", NULL,
+        NULL, &words);
     assert_int_equal(code & 0xff, SQLITE_CONSTRAINT);
     assert_string_equal(words, "limen: order_lines.unit_price is decided by items.price");
     sqlite3_free(words);
@@ -126,10 +129,13 @@ static void test_price_is_guarded_in_the_file_itself(void **state)
 static void test_filtered_reads_use_indexes(void **state)
 {
     struct fixture *fixture = *state;
-    static const struct { const char *sql, *plan; } CASES[] = {
+    static const struct {
+        const char *sql, *plan;
+    } CASES[] = {
         { "SELECT * FROM orders WHERE id = 'x'", "SEARCH limen_row USING INDEX sqlite_autoindex_orders_1 (id=?)" },
         { "SELECT * FROM orders", "SEARCH limen_row USING INDEX orders_of_customer (customer_id=?)" },
-        { "SELECT * FROM order_lines WHERE order_id = 'x'", "SEARCH limen_row USING INDEX sqlite_autoindex_order_lines_1 (order_id=?)" },
+        { "SELECT * FROM order_lines WHERE order_id = 'x'",
+          "SEARCH limen_row USING INDEX sqlite_autoindex_order_lines_1 (order_id=?)" },
     };
     static const enum db_kind KINDS[] = { DB_SCOPED, DB_WRITER };
     struct migration_set set;
@@ -159,15 +165,20 @@ static void test_filtered_reads_use_indexes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_select_without_where_returns_the_callers_rows_only, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_select_without_where_returns_the_callers_rows_only, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(test_nobody_sees_nothing, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_scope_lifts_the_filter_for_its_statement_alone, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_scope_lifts_the_filter_for_its_statement_alone, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(test_update_of_anothers_row_changes_nothing, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_returning_gives_no_row_of_another, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_delete_takes_the_callers_rows_only, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_no_row_is_made_for_another_or_given_to_another, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_subselects_of_a_write_see_the_callers_rows_only, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_line_with_another_price_is_refused_by_the_database, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_no_row_is_made_for_another_or_given_to_another, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_subselects_of_a_write_see_the_callers_rows_only, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_line_with_another_price_is_refused_by_the_database, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(test_price_is_guarded_in_the_file_itself, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_filtered_reads_use_indexes, fixture_setup, fixture_teardown),
     };

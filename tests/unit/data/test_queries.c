@@ -29,11 +29,13 @@ static int teardown(void **state)
 static bool parse(struct env *env, const char *text)
 {
     env->diags.count = 0;
-    return queries_parse(str_of(text), LIMEN_STR("queries.sql"), LIMEN_STR("sqlite"), &env->arena, &env->set, &env->diags);
+    return queries_parse(str_of(text), LIMEN_STR("queries.sql"), LIMEN_STR("sqlite"), &env->arena, &env->set,
+                         &env->diags);
 }
 
 static const char SCHEMA[] =
-    "CREATE TABLE items (id TEXT PRIMARY KEY, name TEXT NOT NULL, note TEXT, price INTEGER NOT NULL, active INTEGER NOT NULL, added_at INTEGER NOT NULL, meta TEXT, pic BLOB) STRICT;\n"
+    "CREATE TABLE items (id TEXT PRIMARY KEY, name TEXT NOT NULL, note TEXT, price INTEGER NOT NULL, active INTEGER "
+    "NOT NULL, added_at INTEGER NOT NULL, meta TEXT, pic BLOB) STRICT;\n"
     "-- owner: who\nCREATE TABLE secrets (id INTEGER PRIMARY KEY, who TEXT NOT NULL, what TEXT NOT NULL) STRICT;\n"
     "CREATE VIEW cheap AS SELECT id, price FROM items WHERE price < 100;\n";
 
@@ -46,8 +48,11 @@ static bool describe(struct env *env, const char *text)
 static void test_prototype_is_read(void **state)
 {
     struct env *env = *state;
-    assert_true(parse(env, "-- free words\n-- name: take(item_id text, quantity int?, ids text[]) :must  else 409 \"not enough; in stock\"\n"
-                           "-- scope: admin\n-- slow\nUPDATE items SET s = s - :quantity, t = ';', u = :now\n  WHERE id = :item_id AND id IN (:ids); -- tail\n"));
+    assert_true(parse(env,
+                      "-- free words\n-- name: take(item_id text, quantity int?, ids text[]) :must  else 409 \"not "
+                      "enough; in stock\"\n"
+                      "-- scope: admin\n-- slow\nUPDATE items SET s = s - :quantity, t = ';', u = :now\n  WHERE id = "
+                      ":item_id AND id IN (:ids); -- tail\n"));
     assert_int_equal(env->set.count, 1);
     const struct statement *it = queries_find(&env->set, LIMEN_STR("take"));
     assert_non_null(it);
@@ -68,12 +73,14 @@ static void test_prototype_is_read(void **state)
 static void test_variant_of_the_back_end_is_chosen(void **state)
 {
     struct env *env = *state;
-    static const char TEXT[] = "-- name: a(x int) :many\n-- on: postgresql\nSELECT :x::int AS x;\n-- on: sqlite\nSELECT :x AS x;\n-- name: b() :many\nSELECT 1;\n";
+    static const char TEXT[] = "-- name: a(x int) :many\n-- on: postgresql\nSELECT :x::int AS x;\n-- on: "
+                               "sqlite\nSELECT :x AS x;\n-- name: b() :many\nSELECT 1;\n";
     assert_true(parse(env, TEXT));
     assert_int_equal(env->set.count, 2);
     assert_text(env->set.statements[0].sql, "SELECT :x AS x");
     assert_int_equal(env->set.statements[1].number, 1);
-    assert_true(queries_parse(str_of(TEXT), LIMEN_STR("q"), LIMEN_STR("postgresql"), &env->arena, &env->set, &env->diags));
+    assert_true(
+        queries_parse(str_of(TEXT), LIMEN_STR("q"), LIMEN_STR("postgresql"), &env->arena, &env->set, &env->diags));
     assert_text(env->set.statements[0].sql, "SELECT :x::int AS x");
 }
 
@@ -91,7 +98,8 @@ static void assert_refusal(struct env *env, bool was_good, const struct refusal 
     assert_false(was_good);
     assert_true(env->diags.count > 0);
     const struct diag *got = &env->diags.items[0];
-    bool is_it = got->line == wanted->line && got->column == wanted->column && str_find(got->message, str_of(wanted->message), 0) != SIZE_MAX;
+    bool is_it = got->line == wanted->line && got->column == wanted->column
+        && str_find(got->message, str_of(wanted->message), 0) != SIZE_MAX;
     if (!is_it)
         print_error("%s\n%u:%u: %.*s\n", wanted->text, got->line, got->column, LIMEN_STR_ARG(got->message));
     assert_true(is_it);
@@ -152,14 +160,16 @@ static void test_faults_of_form_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
         assert_refusal(*state, parse(*state, CASES[i].text), &CASES[i]);
-    static const struct refusal TWICE = { "-- name: a() :many\nSELECT 1;\n-- name: a() :many\nSELECT 2;", 3, 10, "two statements" };
+    static const struct refusal TWICE = { "-- name: a() :many\nSELECT 1;\n-- name: a() :many\nSELECT 2;", 3, 10,
+                                          "two statements" };
     assert_refusal(*state, parse(*state, TWICE.text), &TWICE);
 }
 
 static void test_all_faulty_statements_are_named(void **state)
 {
     struct env *env = *state;
-    assert_false(parse(env, "-- name: a() :some\nSELECT 1;\n-- name: b() :many\nSELECT 1;\n-- name: c() :many\nSELECT :x;\n"));
+    assert_false(
+        parse(env, "-- name: a() :some\nSELECT 1;\n-- name: b() :many\nSELECT 1;\n-- name: c() :many\nSELECT :x;\n"));
     assert_int_equal(env->diags.count, 2);
     assert_int_equal(env->diags.items[1].line, 6);
 }
@@ -167,16 +177,22 @@ static void test_all_faulty_statements_are_named(void **state)
 static void test_columns_are_typed_by_table_or_by_returns(void **state)
 {
     struct env *env = *state;
-    assert_true(describe(env, "-- name: a() :many\n-- returns: active bool, added_at time, n int?, meta json?\n"
-                              "SELECT id, note, price, active, added_at, meta, pic, price * 2 AS n FROM items;\n"
-                              "-- name: b() :many\nSELECT a.id, b.name FROM items AS a LEFT JOIN items AS b ON b.id = a.note;\n"
-                              "-- name: c() :many\nSELECT id, price FROM cheap;\n"
-                              "-- name: d() :many\n-- returns: other text?\nSELECT id, (SELECT name FROM items) AS other FROM items;\n"
-                              "-- name: e(what text) :returning\nINSERT INTO secrets (who, what) VALUES (:caller, :what) RETURNING id, what;\n"
-                              "-- name: f() :many\nSELECT s.id FROM secrets AS s WHERE EXISTS (SELECT 1 FROM items);\n"
-                              "-- name: g() :one\n-- returns: n int\nSELECT count(*) AS n FROM secrets, items;\n"));
-    static const struct { enum limen_type type; bool is_nullable; } WANTED[] = {
-        { LIMEN_TYPE_TEXT, false }, { LIMEN_TYPE_TEXT, true }, { LIMEN_TYPE_INT, false }, { LIMEN_TYPE_BOOL, false },
+    assert_true(describe(
+        env,
+        "-- name: a() :many\n-- returns: active bool, added_at time, n int?, meta json?\n"
+        "SELECT id, note, price, active, added_at, meta, pic, price * 2 AS n FROM items;\n"
+        "-- name: b() :many\nSELECT a.id, b.name FROM items AS a LEFT JOIN items AS b ON b.id = a.note;\n"
+        "-- name: c() :many\nSELECT id, price FROM cheap;\n"
+        "-- name: d() :many\n-- returns: other text?\nSELECT id, (SELECT name FROM items) AS other FROM items;\n"
+        "-- name: e(what text) :returning\nINSERT INTO secrets (who, what) VALUES (:caller, :what) RETURNING id, "
+        "what;\n"
+        "-- name: f() :many\nSELECT s.id FROM secrets AS s WHERE EXISTS (SELECT 1 FROM items);\n"
+        "-- name: g() :one\n-- returns: n int\nSELECT count(*) AS n FROM secrets, items;\n"));
+    static const struct {
+        enum limen_type type;
+        bool is_nullable;
+    } WANTED[] = {
+        { LIMEN_TYPE_TEXT, false }, { LIMEN_TYPE_TEXT, true }, { LIMEN_TYPE_INT, false },  { LIMEN_TYPE_BOOL, false },
         { LIMEN_TYPE_TIME, false }, { LIMEN_TYPE_JSON, true }, { LIMEN_TYPE_BYTES, true }, { LIMEN_TYPE_INT, true },
     };
     const struct statement *a = &env->set.statements[0], *b = &env->set.statements[1], *e = &env->set.statements[4];
@@ -198,7 +214,8 @@ static void test_statement_that_does_not_describe_is_refused(void **state)
 {
     static const struct refusal CASES[] = {
         { "-- name: a() :many\nSELECT id,\n  nome FROM items;", 3, 3, "no such column: nome" },
-        { "-- name: a(ids text[]) :many\nSELECT id FROM items WHERE id IN (:ids) AND nome = 1;", 2, 45, "no such column: nome" },
+        { "-- name: a(ids text[]) :many\nSELECT id FROM items WHERE id IN (:ids) AND nome = 1;", 2, 45,
+          "no such column: nome" },
         { "-- name: a() :exec\nUPDATE secrets SET nome = 1;", 2, 1, "no such column: nome" },
         { "-- name: a() :exec\nUPDATE secrets SET what = nome;", 2, 27, "no such column: nome" },
         { "-- name: a() :many\nSELECT id FROM nowhere;", 2, 1, "no such table" },

@@ -130,7 +130,8 @@ static void test_stock_never_goes_below_zero(void **state)
 static void test_deferred_foreign_keys_hold_at_the_end_of_each_batch(void **state)
 {
     struct fixture *fixture = *state;
-    struct job *orphan = job_new(fixture, STORE_BATCH, NULL), *family = job_new(fixture, STORE_BATCH, NULL), *parent = job_new(fixture, STORE_BATCH, NULL);
+    struct job *orphan = job_new(fixture, STORE_BATCH, NULL), *family = job_new(fixture, STORE_BATCH, NULL),
+               *parent = job_new(fixture, STORE_BATCH, NULL);
     job_add(orphan, "insert_child", "ss", "kid", "late");
     job_add(family, "insert_child", "ss", "kid2", "mum");
     job_add(family, "insert_parent", "s", "mum");
@@ -165,7 +166,8 @@ static void test_late_batch_is_not_committed(void **state)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------------- */
 
-static struct job *keyed(struct fixture *fixture, const char *caller, const char *key, uint8_t fingerprint, const char *reply)
+static struct job *keyed(struct fixture *fixture, const char *caller, const char *key, uint8_t fingerprint,
+                         const char *reply)
 {
     struct job *job = job_new(fixture, STORE_BATCH, caller);
     job_key(job, key, fingerprint, 201, reply);
@@ -176,8 +178,10 @@ static struct job *keyed(struct fixture *fixture, const char *caller, const char
 static void test_key_commits_once_and_replays_its_reply(void **state)
 {
     struct fixture *fixture = *state;
-    struct job *first = keyed(fixture, "acc_a", "k1", 7, "{\"a\":1}"), *second = keyed(fixture, "acc_a", "k1", 7, "{\"a\":2}");
-    struct job *other = keyed(fixture, "acc_a", "k1", 8, "{}"), *stranger = keyed(fixture, "acc_b", "k1", 7, "{\"b\":1}");
+    struct job *first = keyed(fixture, "acc_a", "k1", 7, "{\"a\":1}"),
+               *second = keyed(fixture, "acc_a", "k1", 7, "{\"a\":2}");
+    struct job *other = keyed(fixture, "acc_a", "k1", 8, "{}"),
+               *stranger = keyed(fixture, "acc_b", "k1", 7, "{\"b\":1}");
     job_submit(first);
     job_submit(second); /* perhaps in the same group */
     job_submit(other);
@@ -236,7 +240,8 @@ static enum store_outcome sign_up(struct fixture *fixture, const char *id, const
     return outcome;
 }
 
-static enum store_outcome find_session(struct fixture *fixture, uint8_t token, int64_t later_us, struct principal *ret_principal)
+static enum store_outcome find_session(struct fixture *fixture, uint8_t token, int64_t later_us,
+                                       struct principal *ret_principal)
 {
     struct job *job = job_new(fixture, STORE_SESSION_FIND, NULL);
     memset(job->task.token_hash, token, sizeof job->task.token_hash);
@@ -302,8 +307,10 @@ static void test_session_expires_and_ends(void **state)
 static void test_first_account_is_made_once(void **state)
 {
     struct fixture *fixture = *state;
-    assert_true(store_first_account(fixture->store, LIMEN_STR("acc_admin"), LIMEN_STR("Admin@example.org"), LIMEN_STR("$h"), 3));
-    assert_false(store_first_account(fixture->store, LIMEN_STR("acc_admin2"), LIMEN_STR("admin2@example.org"), LIMEN_STR("$h"), 3));
+    assert_true(store_first_account(fixture->store, LIMEN_STR("acc_admin"), LIMEN_STR("Admin@example.org"),
+                                    LIMEN_STR("$h"), 3));
+    assert_false(store_first_account(fixture->store, LIMEN_STR("acc_admin2"), LIMEN_STR("admin2@example.org"),
+                                     LIMEN_STR("$h"), 3));
     struct job *job = job_new(fixture, STORE_CREDENTIAL_FIND, NULL);
     job->task.email = LIMEN_STR("admin@example.org");
     assert_int_equal(job_run(job), STORE_OK);
@@ -415,10 +422,10 @@ static void test_queue_that_is_full_says_busy(void **state)
         loop_turn(fixture->loop, 100000);
     assert_int_equal(job->task.outcome, STORE_BUSY);
     ALL_IN(blockers)
-        __atomic_store_n(&blockers[i]->task.is_cancelled, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&blockers[i]->task.is_cancelled, true, __ATOMIC_RELAXED);
     fixture_wait(fixture);
     ALL_IN(blockers)
-        job_free(blockers[i]);
+    job_free(blockers[i]);
     free(tasks);
     job_free(job);
 }
