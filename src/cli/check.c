@@ -114,8 +114,9 @@ static int check(const struct limen_app *app, const struct check_options *option
     if (is_loaded && code == 0 && options->wants_report)
         print_report(&contract, options, arena);
     else if (is_loaded && code == 0)
-        printf("%.*s: %u operations and %u statements, nothing to mend\n", LIMEN_STR_ARG(app->contract.path),
-               contract.operation_count, queries.count);
+        printf("%.*s: %u operation%s and %u statement%s, nothing to mend\n", LIMEN_STR_ARG(app->contract.path),
+               contract.operation_count, contract.operation_count == 1 ? "" : "s", queries.count,
+               queries.count == 1 ? "" : "s");
     if (is_loaded)
         contract_release(&contract);
     return code;

@@ -262,6 +262,25 @@ enum config_outcome config_read(int argc, char **argv, limen_str app_name, struc
     return ok ? CONFIG_OK : CONFIG_WRONG;
 }
 
+static void write_setting(const struct setting *setting, limen_str app_name, struct buf *out)
+{
+    char flag[64];
+    snprintf(flag, sizeof(flag), "--%s%s%s", setting->flag, setting->value == NULL ? "" : " ",
+             setting->value == NULL ? "" : setting->value);
+    buf_printf(out, "  %-26s %s", flag, setting->help);
+    if (setting->choices != NULL)
+        buf_printf(out, " (%s)", setting->choices);
+    BUF_ADD(out, "\n");
+    if (setting->environment == NULL)
+        return;
+    buf_printf(out, "  %-26s %s", "", setting->environment);
+    if (strstr(setting->initial, "%s") != NULL)
+        buf_printf(out, "; default sqlite:var/%.*s.db", LIMEN_STR_ARG(app_name));
+    else if (setting->initial[0] != '\0')
+        buf_printf(out, "; default %s", setting->initial);
+    BUF_ADD(out, "\n");
+}
+
 void config_write_help(limen_str app_name, struct buf *out)
 {
     buf_printf(out,
@@ -269,22 +288,7 @@ void config_write_help(limen_str app_name, struct buf *out)
                "or a line of limen.yaml\n"
                "(`limit-scale: 10`); a flag wins over the environment, and that over the file.\n\n",
                LIMEN_STR_ARG(app_name));
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const struct setting *setting = &settings[i];
-        char flag[64];
-        snprintf(flag, sizeof(flag), "--%s%s%s", setting->flag, setting->value == NULL ? "" : " ",
-                 setting->value == NULL ? "" : setting->value);
-        buf_printf(out, "  %-26s %s", flag, setting->help);
-        if (setting->choices != NULL)
-            buf_printf(out, " (%s)", setting->choices);
-        buf_printf(out, "\n  %-26s ", "");
-        if (setting->environment != NULL)
-            buf_printf(out, "%s", setting->environment);
-        if (setting->initial[0] != '\0' && strstr(setting->initial, "%s") != NULL)
-            buf_printf(out, "; default sqlite:var/%.*s.db", LIMEN_STR_ARG(app_name));
-        else if (setting->initial[0] != '\0')
-            buf_printf(out, "; default %s", setting->initial);
-        BUF_ADD(out, "\n");
-    }
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        write_setting(&settings[i], app_name, out);
     BUF_ADD(out, "\nSIGTERM drains and ends with 0. Exit codes: 0 ended as asked, 1 start refused, 2 wrong usage.\n");
 }
