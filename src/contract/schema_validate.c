@@ -171,12 +171,15 @@ bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, str
 {
     if (schema->is_always)
         return true;
+    if (walk->gave_up != NULL) /* else every branch above would still be tried */
+        return false;
     if (schema->is_never)
         return walk_fault(walk, "false", "must not be here");
     if (walk->depth == LIMIT_SCHEMA_DEPTH)
         return walk_give_up(walk, "is nested too deep to be checked");
-    if (walk->steps-- == 0)
+    if (walk->steps == 0)
         return walk_give_up(walk, "takes too much work to be checked");
+    walk->steps--;
     if ((schema->refused_in >> walk->use & 1) != 0)
         return check_use(walk);
     const struct logic_rules *logic = schema->logic;

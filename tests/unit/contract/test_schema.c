@@ -124,7 +124,7 @@ static void test_each_keyword_and_its_words(void **state)
         { "anyOf: [{type: string}, {minimum: 3}]", "3", "2", "", "anyOf", "matches none of the alternatives" },
         { "oneOf: [{type: integer}, {minimum: 3}]", "2", "3", "", "oneOf",
           "matches more than one of the alternatives" },
-        { "oneOf: [{type: string}, {minimum: 3}]", "\"\"", "2", "", "oneOf", "matches none of the alternatives" },
+        { "oneOf: [{type: string}, {minimum: 3}]", "3", "2", "", "oneOf", "matches none of the alternatives" },
         { "not: {type: string}", "1", "\"\"", "", "not", "must not be of the kind that `not` describes" },
         { "allOf: [{minimum: 1}, {maximum: 2}]", "2", "3", "", "maximum", "must be at most 2" },
         { "if: {type: string}\nthen: {minLength: 1}\nelse: {minimum: 1}", "\"a\"", "0", "", "minimum",
