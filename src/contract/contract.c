@@ -1,5 +1,5 @@
 /* contract.c - the document as a whole: version, paths, names that may stand once. */
-#include "contract/contract_load.h"
+#include "contract/contract_internal.h"
 
 #define ADDRESS_QUOTA 6000U /* a minute; counted before anything costs */
 

@@ -1,7 +1,7 @@
 /* contract_bounds.c - every value that a contract admits has a bound: of length, of number, of members.
  *
  * What is bounded can be read into memory of a known size, and a report can say how large. */
-#include "contract/contract_load.h"
+#include "contract/contract_internal.h"
 
 static bool check_schema(struct loader *loader, const struct doc_node *schema, bool is_part);
 

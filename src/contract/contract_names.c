@@ -1,5 +1,5 @@
 /* contract_names.c - nothing is ignored: a member that we do not know is refused, and the nearest one that we do is named. */
-#include "contract/contract_load.h"
+#include "contract/contract_internal.h"
 
 #include <stdarg.h>
 

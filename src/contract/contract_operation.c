@@ -1,5 +1,5 @@
 /* contract_operation.c - one method of one path: parameters, body, replies, quotas. */
-#include "contract/contract_load.h"
+#include "contract/contract_internal.h"
 
 #include <ctype.h>
 

@@ -1,5 +1,5 @@
 /* contract_parts.c - the small languages of the extensions, and who may call. */
-#include "contract/contract_load.h"
+#include "contract/contract_internal.h"
 
 #define RATE_MEND "write it as `10/minute per caller` or `10/minute per address`; units: second, minute, hour, day"
 

@@ -1,5 +1,5 @@
 /* report.c - the boundary on one page: one line an operation. The cells are the same in every format. */
-#include "contract/contract_load.h"
+#include "contract/contract_internal.h"
 
 #include "contract/json.h"
 

@@ -1,6 +1,6 @@
-/* contract_load.h - what the files that read a contract share. */
-#ifndef CONTRACT_CONTRACT_LOAD_H
-#define CONTRACT_CONTRACT_LOAD_H
+/* contract_internal.h - what the files that read a contract share. */
+#ifndef CONTRACT_CONTRACT_INTERNAL_H
+#define CONTRACT_CONTRACT_INTERNAL_H
 
 #include "contract/contract.h"
 #include "core/arena.h"
