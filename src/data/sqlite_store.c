@@ -332,8 +332,8 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     readers_close(store);
-    writer_close(&store->writer);
     lookup_close(&store->lookup);
+    writer_close(&store->writer); /* last: whoever closes last folds the log into the file, and readers may not */
     finish(&store->found);
     take_done(store);
     if (store->is_watched)

@@ -1,0 +1,105 @@
+"""The checker of the chaos tests is held against databases in which something is wrong: one who never finds anything checks nothing."""
+
+import asyncio
+import contextlib
+import dataclasses
+import shutil
+import sqlite3
+
+import ledger
+import pytest
+from client import Client
+from server import Server
+
+
+@dataclasses.dataclass
+class Scene:
+    database: str
+    answers: list
+    stock_before: dict
+
+
+async def two_orders(server):
+    client = Client(server.host, server.port)
+    account = await client.sign_up("grace@example.com")
+    answers = []
+    for i in range(2):
+        wanted = {"lines": [{"itemId": "sku_bowl", "quantity": 2}, {"itemId": "sku_vase", "quantity": 1}]}
+        answer = await client.call("POST", "/api/checkout", wanted, key=f"key-{i}")
+        assert answer.status == 201, answer.body
+        answers.append(ledger.Answer(account, f"key-{i}", answer.body))
+    client.close()
+    return answers
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("sound"), flags=["--limit-scale", "1000"]).start()
+    stock_before = ledger.stock_of(server.database_path)
+    answers = asyncio.run(two_orders(server))
+    assert server.stop() == 0
+    return Scene(server.database_path, answers, stock_before)
+
+
+def test_a_sound_database_has_no_fault(sound):
+    assert ledger.faults(sound.database, sound.answers, sound.stock_before) == []
+
+
+FIRST = "(SELECT min(id) FROM orders)"
+VIOLATIONS = {
+    "a lost order": (
+        f"DELETE FROM order_lines WHERE order_id = {FIRST}; DELETE FROM orders WHERE id = {FIRST}",
+        "was answered with 201 and is not in the database",
+    ),
+    "two orders for one key": (
+        f"INSERT INTO orders SELECT 'ord_twice', customer_id, state, currency, placed_at FROM orders WHERE id = {FIRST};"
+        f"INSERT INTO order_lines SELECT 'ord_twice', item_id, name, unit_price, quantity FROM order_lines WHERE order_id = {FIRST};"
+        "UPDATE items SET stock = stock - 2 WHERE id = 'sku_bowl'; UPDATE items SET stock = stock - 1 WHERE id = 'sku_vase'",
+        "ord_twice is there without a key",
+    ),
+    "stock taken twice": ("UPDATE items SET stock = stock - 1 WHERE id = 'sku_bowl'", "sku_bowl: 64 before, 4 sold"),
+    "stock not taken": ("UPDATE items SET stock = stock + 1 WHERE id = 'sku_bowl'", "sku_bowl: 64 before, 4 sold"),
+    "another price": (f"UPDATE order_lines SET unit_price = 1 WHERE order_id = {FIRST}", "has other lines than its answer"),
+    "another owner": (f"UPDATE orders SET customer_id = 'acc_admin' WHERE id = {FIRST}", "belongs to acc_admin"),
+    "an order without lines": (f"DELETE FROM order_lines WHERE order_id = {FIRST}", "has no lines"),
+    "a forgotten key": ("DELETE FROM limen_keys WHERE key = 'key-0'", "is there without a key"),
+    "a stored refusal": ("UPDATE limen_keys SET status = 409 WHERE key = 'key-0'", "has a stored reply 409"),
+    "a key of another": ("UPDATE limen_keys SET principal = 'acc_admin' WHERE key = 'key-0'", "key-0 of acc_admin has an order of"),
+}
+
+
+def damaged(sound, folder, change):
+    """A copy in which `change` was made, past the guards that the database itself has against it."""
+    assert not sound.database.with_name("shop.db-wal").exists(), "a clean stop folds the log into the file"
+    database = folder / "shop.db"
+    shutil.copy(sound.database, database)
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        guards = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
+        drops = "".join(f"DROP TRIGGER {name};" for name in guards)
+        db.executescript("PRAGMA ignore_check_constraints = ON;" + drops + change)
+    return database
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_each_violation_is_found(sound, tmp_path, name):
+    change, words = VIOLATIONS[name]
+    database = damaged(sound, tmp_path, change)
+    found = ledger.faults(database, sound.answers, sound.stock_before)
+    assert any(words in fault for fault in found), found
+
+
+def test_negative_stock_is_found(sound, tmp_path):
+    database = damaged(sound, tmp_path, "UPDATE items SET stock = -1 WHERE id = 'sku_vase'")
+    assert any("sku_vase has a stock of -1" in fault for fault in ledger.faults(database, sound.answers, sound.stock_before))
+
+
+def test_two_replies_for_one_key_are_found(sound):
+    forged = ledger.Answer(sound.answers[0].account, sound.answers[0].key, sound.answers[1].body)
+    found = ledger.faults(sound.database, [*sound.answers, forged], sound.stock_before)
+    assert "key key-0 was answered with two different replies" in found
+
+
+def test_one_order_under_two_keys_is_found(sound):
+    forged = ledger.Answer(sound.answers[0].account, "key-9", sound.answers[0].body)
+    found = ledger.faults(sound.database, [*sound.answers, forged], sound.stock_before)
+    assert any("was answered under two keys" in fault for fault in found)
