@@ -38,6 +38,7 @@ def sound(tmp_path_factory):
     stock_before = ledger.stock_of(server.database_path)
     answers = asyncio.run(two_orders(server))
     assert server.stop() == 0
+    assert not server.database_path.with_name("shop.db-wal").exists(), "a clean stop folds the log into the file"
     return Scene(server.database_path, answers, stock_before)
 
 
@@ -70,7 +71,6 @@ VIOLATIONS = {
 
 def damaged(sound, folder, change):
     """A copy in which `change` was made, past the guards that the database itself has against it."""
-    assert not sound.database.with_name("shop.db-wal").exists(), "a clean stop folds the log into the file"
     database = folder / "shop.db"
     shutil.copy(sound.database, database)
     with contextlib.closing(sqlite3.connect(database)) as db:
