@@ -99,6 +99,12 @@ bool address_is_trusted(const struct edge *edge, const struct edge_address *addr
     return false;
 }
 
+bool edge_is_cidr(limen_str cidr)
+{
+    struct address_range range;
+    return range_parse(cidr, &range);
+}
+
 bool edge_trust_proxy(struct edge *edge, limen_str cidr)
 {
     if (edge->proxy_count == LIMIT_TRUSTED_PROXIES || !range_parse(cidr, &edge->proxies[edge->proxy_count]))

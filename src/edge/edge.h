@@ -84,6 +84,8 @@ size_t edge_connection_count(const struct edge *edge);
 /* A proxy whose X-Forwarded-For is believed (its right-most address that is no trusted proxy is the client). `cidr` is an address or
  * address/bits. False: malformed, or too many. */
 bool edge_trust_proxy(struct edge *edge, limen_str cidr) LIMEN_MUST_CHECK;
+/* Is it an address or address/bits? For whoever reads it long before there is an edge. */
+bool edge_is_cidr(limen_str cidr) LIMEN_MUST_CHECK;
 
 /* ---- one exchange ---------------------------------------------------------------------------------------------- */
 const struct http_request *exchange_request(const struct exchange *exchange);

@@ -3,6 +3,8 @@
 
 #include "contract/doc.h"
 #include "core/arena.h"
+#include "edge/edge.h"
+#include "server/listen.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,33 +25,111 @@ struct setting {
     int64_t least, most; /* NUMBER */
     const char *choices; /* TEXT: "a|b|c", or NULL */
     const char *help;
+    bool (*is_valid)(limen_str value); /* TEXT, LIST; NULL: anything */
+    const char *wanted;                /* what to give instead */
 };
+
+static bool is_address_or_off(limen_str value)
+{
+    return str_equal(value, LIMEN_STR("off")) || listen_is_address(value);
+}
+
+#define ADDRESS_WANTED "give it as HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080"
 
 #define FIELD(member) offsetof(struct config, member)
 static const struct setting settings[] = {
-    { "listen", "LIMEN_LISTEN", SETTING_LIST, FIELD(listen), "HOST:PORT", "127.0.0.1:8080", 0, 0, NULL,
-      "where clients connect; may be given more than once" },
-    { "operator", "LIMEN_OPERATOR", SETTING_TEXT, FIELD(operator), "HOST:PORT", "127.0.0.1:8081", 0, 0, NULL,
-      "/healthz, /readyz and /metrics; `off` for none" },
-    { "workers", "LIMEN_WORKERS", SETTING_NUMBER, FIELD(workers), "N", "0", 0, LIMIT_WORKERS, NULL,
-      "worker processes; 0: as many as cores that the process may use" },
-    { "database", "LIMEN_DATABASE", SETTING_TEXT, FIELD(database), "URL", "sqlite:var/%s.db", 0, 0, NULL,
-      "where the state is" },
-    { "migrate", "LIMEN_MIGRATE", SETTING_TEXT, FIELD(migrate), "MODE", "auto", 0, 0, "auto|wait|off",
-      "pending migrations: apply, wait until another applies them, or refuse to start" },
-    { "trusted-proxy", "LIMEN_TRUSTED_PROXY", SETTING_LIST, FIELD(trusted_proxies), "CIDR", "", 0, 0, NULL,
-      "a proxy whose X-Forwarded-For is believed; may be given more than once" },
-    { "limit-scale", "LIMEN_LIMIT_SCALE", SETTING_NUMBER, FIELD(limit_scale), "N", "1", 1, 1000000, NULL,
-      "multiplies every quota: for load tests only" },
-    { "drain", "LIMEN_DRAIN", SETTING_NUMBER, FIELD(drain_s), "SECONDS", "10", 1, 600, NULL,
-      "after SIGTERM, how long calls under way may take" },
-    { "log-format", "LIMEN_LOG_FORMAT", SETTING_TEXT, FIELD(log_format), "FORMAT", "auto", 0, 0, "auto|json|text",
-      "auto: text on a terminal, else JSON lines" },
-    { "log-level", "LIMEN_LOG_LEVEL", SETTING_TEXT, FIELD(log_level), "LEVEL", "info", 0, 0, "debug|info|warn|error",
-      "the least important lines that are written" },
-    { "check-replies", "LIMEN_CHECK_REPLIES", SETTING_SWITCH, FIELD(checks_replies), NULL, "", 0, 0, NULL,
-      "hold every reply against its schema: for tests" },
-    { "help", NULL, SETTING_SWITCH, FIELD(wants_help), NULL, "", 0, 0, NULL, "this page" },
+    { .flag = "listen",
+      .environment = "LIMEN_LISTEN",
+      .kind = SETTING_LIST,
+      .offset = FIELD(listen),
+      .value = "HOST:PORT",
+      .initial = "127.0.0.1:8080",
+      .is_valid = listen_is_address,
+      .wanted = ADDRESS_WANTED,
+      .help = "where clients connect; may be given more than once" },
+    { .flag = "operator",
+      .environment = "LIMEN_OPERATOR",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(operator),
+      .value = "HOST:PORT",
+      .initial = "127.0.0.1:8081",
+      .is_valid = is_address_or_off,
+      .wanted = ADDRESS_WANTED ", or off",
+      .help = "/healthz, /readyz and /metrics; `off` for none" },
+    { .flag = "workers",
+      .environment = "LIMEN_WORKERS",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(workers),
+      .value = "N",
+      .initial = "0",
+      .least = 0,
+      .most = LIMIT_WORKERS,
+      .help = "worker processes; 0: as many as cores that the process may use" },
+    { .flag = "database",
+      .environment = "LIMEN_DATABASE",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(database),
+      .value = "URL",
+      .initial = "sqlite:var/%s.db",
+      .help = "where the state is" },
+    { .flag = "migrate",
+      .environment = "LIMEN_MIGRATE",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(migrate),
+      .value = "MODE",
+      .initial = "auto",
+      .choices = "auto|wait|off",
+      .help = "pending migrations: apply, wait until another applies them, or refuse to start" },
+    { .flag = "trusted-proxy",
+      .environment = "LIMEN_TRUSTED_PROXY",
+      .kind = SETTING_LIST,
+      .offset = FIELD(trusted_proxies),
+      .value = "CIDR",
+      .initial = "",
+      .is_valid = edge_is_cidr,
+      .wanted = "give an address or a range, such as 10.0.0.0/8 or fd00::/8",
+      .help = "a proxy whose X-Forwarded-For is believed; may be given more than once" },
+    { .flag = "limit-scale",
+      .environment = "LIMEN_LIMIT_SCALE",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(limit_scale),
+      .value = "N",
+      .initial = "1",
+      .least = 1,
+      .most = 1000000,
+      .help = "multiplies every quota: for load tests only" },
+    { .flag = "drain",
+      .environment = "LIMEN_DRAIN",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(drain_s),
+      .value = "SECONDS",
+      .initial = "10",
+      .least = 1,
+      .most = 600,
+      .help = "after SIGTERM, how long calls under way may take" },
+    { .flag = "log-format",
+      .environment = "LIMEN_LOG_FORMAT",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(log_format),
+      .value = "FORMAT",
+      .initial = "auto",
+      .choices = "auto|json|text",
+      .help = "auto: text on a terminal, else JSON lines" },
+    { .flag = "log-level",
+      .environment = "LIMEN_LOG_LEVEL",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(log_level),
+      .value = "LEVEL",
+      .initial = "info",
+      .choices = "debug|info|warn|error",
+      .help = "the least important lines that are written" },
+    { .flag = "check-replies",
+      .environment = "LIMEN_CHECK_REPLIES",
+      .kind = SETTING_SWITCH,
+      .offset = FIELD(checks_replies),
+      .initial = "",
+      .help = "hold every reply against its schema: for tests" },
+    { .flag = "help", .kind = SETTING_SWITCH, .offset = FIELD(wants_help), .initial = "", .help = "this page" },
 };
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
 
@@ -92,6 +172,8 @@ static bool set_switch(const struct setting *setting, const char *source, limen_
 static bool set(const struct setting *setting, const char *source, limen_str value, struct config *config)
 {
     void *target = (char *)config + setting->offset;
+    if (setting->is_valid != NULL && !setting->is_valid(value))
+        return complain(setting, source, value, setting->wanted);
     switch (setting->kind) {
     case SETTING_TEXT:
         if (setting->choices != NULL && !is_choice(setting->choices, value))

@@ -28,6 +28,14 @@ static bool split(limen_str address, char *host, size_t host_bytes, char *port, 
     return true;
 }
 
+bool listen_is_address(limen_str address)
+{
+    char host[256], port[16];
+    int64_t number;
+    return split(address, host, sizeof(host), port, sizeof(port)) && str_to_int64(str_of(port), &number) && number >= 0
+        && number <= UINT16_MAX;
+}
+
 static bool is_loopback(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET)
@@ -48,7 +56,7 @@ int listen_bind(limen_str address, bool *ret_is_loopback)
                     hints = { .ai_family = AF_UNSPEC,
                               .ai_socktype = SOCK_STREAM,
                               .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    if (!split(address, host, sizeof(host), port, sizeof(port)))
+    if (!listen_is_address(address) || !split(address, host, sizeof(host), port, sizeof(port)))
         return complain(address, "give it as HOST:PORT");
     int error = getaddrinfo(host, port, &hints, &found);
     if (error != 0)

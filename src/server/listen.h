@@ -7,6 +7,8 @@
 /* Binds a stream socket to "HOST:PORT" or "[IPV6]:PORT"; it does not listen yet, so nobody can connect. -1 after a line on standard error
  * that names the cause. `ret_is_loopback` tells whether only this machine can reach it. */
 int listen_bind(limen_str address, bool *ret_is_loopback) LIMEN_MUST_CHECK;
+/* Can it be listened on, as far as its form tells? "HOST:PORT", a port from 0 (any free one) to 65535. */
+bool listen_is_address(limen_str address) LIMEN_MUST_CHECK;
 /* Cores that this process may use: affinity and the cgroup's quota counted; at least 1. */
 uint32_t cores_available(void);
 
