@@ -359,7 +359,7 @@ static bool key_is_well_formed(struct admission *admission)
         return true;
     switch (idempotency_key(request, admission->key_memory, &admission->key.key)) {
     case KEY_OK:
-        fingerprint_take(admission->boundary->fingerprint, request, admission->body, admission->key.fingerprint);
+        fingerprint_take(request, admission->body, admission->key.fingerprint);
         return true;
     case KEY_MISSING:
         return admission_refuse(admission, REFUSAL_KEY, 400, "this operation needs an Idempotency-Key field");

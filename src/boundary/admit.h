@@ -29,7 +29,6 @@ struct boundary {
     uint32_t limit_scale;
     const struct clock *clock;
     struct board_row *board;
-    struct evp_md_ctx_st *fingerprint;
     const struct bound_operation *operations; /* by index */
 };
 

@@ -12,11 +12,7 @@ enum key_outcome { KEY_OK, KEY_MISSING, KEY_MALFORMED };
 enum key_outcome idempotency_key(const struct http_request *request, char memory[LIMIT_IDEMPOTENCY_KEY_BYTES],
                                  limen_str *ret_key) LIMEN_MUST_CHECK;
 
-/* A SHA-256 context that is made once and used for every call, so that a request allocates nothing. NULL when memory is out. */
-struct evp_md_ctx_st *fingerprint_new(void);
-void fingerprint_free(struct evp_md_ctx_st *hash);
 /* SHA-256 over method, path, query and body, each with its length before it. */
-void fingerprint_take(struct evp_md_ctx_st *hash, const struct http_request *request, limen_str body,
-                      uint8_t ret_fingerprint[32]);
+void fingerprint_take(const struct http_request *request, limen_str body, uint8_t ret_fingerprint[32]);
 
 #endif

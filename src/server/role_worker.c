@@ -2,7 +2,6 @@
 #include "server/role.h"
 
 #include "app/app.h"
-#include "boundary/idempotency.h"
 #include "core/log.h"
 #include "core/str.h"
 #include "server/control.h"
@@ -78,13 +77,12 @@ static bool make_boundary(struct worker *worker, struct shm_zone *limits)
         .limit_scale = (uint32_t)role_number_setting("LIMEN_LIMIT_SCALE", 1),
         .clock = loop_clock(role->loop),
         .board = worker->board,
-        .fingerprint = fingerprint_new(),
     };
     if (role->app->web_count > 0)
         worker->boundary.files = static_files_new(role->app->web, role->app->web_count);
     bool has_files = role->app->web_count == 0 || worker->boundary.files != NULL;
     return has_files && worker->boundary.router != NULL && worker->boundary.data != NULL
-        && worker->boundary.fingerprint != NULL && boundary_bind(&worker->boundary, &role->arena, &errors);
+        && boundary_bind(&worker->boundary, &role->arena, &errors);
 }
 
 static bool make_app(struct worker *worker)
@@ -124,7 +122,6 @@ static void worker_release(struct worker *worker)
     data_client_free(worker->boundary.data);
     fiber_pool_free(worker->app.fibers);
     arena_pool_free(worker->app.arenas);
-    fingerprint_free(worker->boundary.fingerprint);
     if (worker->boundary.files != NULL)
         static_files_free((struct static_files *)worker->boundary.files);
 }
