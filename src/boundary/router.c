@@ -4,7 +4,6 @@
  * nothing: there is no file system behind a path. */
 #include "boundary/router.h"
 
-#include "boundary/percent.h"
 #include "core/arena.h"
 #include "core/str.h"
 
@@ -90,54 +89,91 @@ struct router *router_new(const struct contract *contract, struct arena *arena)
     return write_allow(&router->root, arena) ? router : NULL;
 }
 
-static const struct route_node *child_for(const struct route_node *node, limen_str raw, bool *ret_is_parameter)
+static int hex_value(char c)
 {
-    char decoded[LIMIT_REQUEST_LINE_BYTES];
-    limen_str segment = raw;
-    *ret_is_parameter = false;
-    if (memchr(raw.ptr, '%', raw.len) != NULL && !percent_decode(raw, decoded, sizeof(decoded), &segment))
-        return NULL;
-    for (const struct route_node *child = node->children; child != NULL; child = child->sibling) {
-        if (str_equal(child->literal, segment))
-            return child;
-    }
-    *ret_is_parameter = true;
-    return node->parameter;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Walks the tree; raw parameter values are collected in order of appearance. */
-static const struct route_node *walk(const struct router *router, limen_str path, limen_str *values,
-                                     uint32_t *ret_count)
+/* Is the raw segment this literal, once it is percent-decoded? What cannot be decoded is none. */
+static bool segment_is(limen_str raw, limen_str literal)
 {
-    const struct route_node *node = &router->root;
-    limen_str rest = str_slice(path, 1, path.len);
-    uint32_t count = 0;
-    for (uint32_t depth = 0; node != NULL; depth++) {
-        bool is_last = memchr(rest.ptr, '/', rest.len) == NULL;
-        limen_str raw = str_cut(&rest, '/');
-        bool is_parameter;
-        if (depth == LIMIT_PATH_SEGMENTS || raw.len == 0)
-            return NULL;
-        node = child_for(node, raw, &is_parameter);
-        if (node != NULL && is_parameter)
-            values[count++] = raw;
-        if (is_last)
-            break;
+    size_t at = 0;
+    for (size_t i = 0; i < literal.len; i++) {
+        if (at == raw.len)
+            return false;
+        int byte = (uint8_t)raw.ptr[at++];
+        if (byte == '%') {
+            int high = at + 2 <= raw.len ? hex_value(raw.ptr[at]) : -1,
+                low = high < 0 ? -1 : hex_value(raw.ptr[at + 1]);
+            if (low < 0)
+                return false;
+            byte = high * 16 + low;
+            at += 2;
+        }
+        if (byte != (uint8_t)literal.ptr[i])
+            return false;
     }
-    *ret_count = count;
-    return node;
+    return at == raw.len;
+}
+
+/* A path, cut; and the raw values of parameters in order of appearance. */
+struct walk {
+    limen_str segments[LIMIT_PATH_SEGMENTS];
+    uint32_t segment_count;
+    limen_str values[LIMIT_PATH_SEGMENTS];
+    uint32_t value_count;
+};
+
+/* False: an empty segment, or too many. */
+static bool cut_path(limen_str path, struct walk *walk)
+{
+    limen_str rest = str_slice(path, 1, path.len);
+    for (bool is_last = false; !is_last;) {
+        is_last = memchr(rest.ptr, '/', rest.len) == NULL;
+        limen_str segment = str_cut(&rest, '/');
+        if (segment.len == 0 || walk->segment_count == LIMIT_PATH_SEGMENTS)
+            return false;
+        walk->segments[walk->segment_count++] = segment;
+    }
+    return true;
+}
+
+/* Where the segments from `depth` on lead. A literal that leads nowhere gives way to the parameter; as this is a tree, no node is
+ * visited twice. */
+static const struct route_node *find_node(const struct route_node *node, struct walk *walk, uint32_t depth)
+{
+    if (depth == walk->segment_count)
+        return node->allow.len > 0 ? node : NULL;
+    for (const struct route_node *child = node->children; child != NULL; child = child->sibling) {
+        if (!segment_is(walk->segments[depth], child->literal))
+            continue;
+        const struct route_node *found = find_node(child, walk, depth + 1);
+        if (found != NULL)
+            return found;
+        break;
+    }
+    if (node->parameter == NULL)
+        return NULL;
+    walk->values[walk->value_count++] = walk->segments[depth];
+    const struct route_node *found = find_node(node->parameter, walk, depth + 1);
+    if (found == NULL)
+        walk->value_count--;
+    return found;
 }
 
 enum route_outcome router_find(const struct router *router, enum http_method method, limen_str path,
                                struct path_params *ret_params, const struct operation **ret_operation,
                                limen_str *ret_allow)
 {
-    limen_str values[LIMIT_PATH_SEGMENTS];
-    uint32_t count = 0;
-    if (path.len < 2 || path.ptr[0] != '/')
+    struct walk walk;
+    walk.segment_count = walk.value_count = 0;
+    if (path.len < 2 || path.ptr[0] != '/' || !cut_path(path, &walk))
         return ROUTE_NO_PATH;
-    const struct route_node *node = walk(router, path, values, &count);
-    if (node == NULL || node->allow.len == 0)
+    const struct route_node *node = find_node(&router->root, &walk, 0);
+    if (node == NULL)
         return ROUTE_NO_PATH;
     *ret_allow = node->allow;
     const struct operation *operation = NULL;
@@ -149,7 +185,7 @@ enum route_outcome router_find(const struct router *router, enum http_method met
     uint32_t at = 0;
     for (uint32_t i = 0; i < operation->segment_count; i++) {
         if (operation->segments[i].is_parameter)
-            ret_params->values[operation->segments[i].parameter] = values[at++];
+            ret_params->values[operation->segments[i].parameter] = walk.values[at++];
     }
     *ret_operation = operation;
     return ROUTE_FOUND;

@@ -1,7 +1,7 @@
 /* router.h - from method and path to an operation.
  *
- * A tree over path segments, built once. A literal segment is preferred to a parameter; the contract has no two paths that
- * match the same requests, so there is never more to decide. */
+ * A tree over path segments, built once. A literal segment is preferred to a parameter, unless it leads nowhere; the
+ * contract has no two paths that match the same requests, so there is never more to decide. */
 #ifndef BOUNDARY_ROUTER_H
 #define BOUNDARY_ROUTER_H
 
