@@ -423,6 +423,30 @@ static bool read_stream(struct reader *reader, struct doc_node *root)
     }
 }
 
+/* Text that a parser of YAML may be given: UTF-8, no controls, no directives. libfyaml 0.8 does not come back from some directives. */
+static bool is_plain_text(limen_str text, limen_str file, struct diags *diags)
+{
+    uint32_t line = 1, column = 1;
+    for (size_t at = 0; at < text.len; column++) {
+        size_t step = str_utf8_step(str_slice(text, at, text.len));
+        char c = text.ptr[at];
+        const char *fault = step == 0                                 ? "this is no UTF-8"
+            : (uint8_t)c < ' ' && c != '\n' && c != '\t' && c != '\r' ? "a control character"
+            : c == '%' && column == 1                                 ? "a YAML directive"
+                                                                      : NULL;
+        if (fault != NULL) {
+            diags_add_at(diags, file, line, column, LIMEN_STR("remove it"), "%s", fault);
+            return false;
+        }
+        at += step;
+        if (c == '\n') {
+            line++;
+            column = 0;
+        }
+    }
+    return true;
+}
+
 bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *ret_doc, struct diags *diags)
 {
     struct fy_diag_cfg diag_config;
@@ -434,6 +458,8 @@ bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *
                      LIMIT_CONTRACT_BYTES);
         return false;
     }
+    if (!is_plain_text(text, file, diags))
+        return false;
     fy_diag_cfg_default(&diag_config);
     diag_config.fp = NULL;
     struct fy_diag *diag = fy_diag_create(&diag_config);

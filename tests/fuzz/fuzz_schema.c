@@ -1,0 +1,64 @@
+/* fuzz_schema.c - a schema, a NUL, a value: compiled or refused with a place, validated in bounded time, loud and quiet alike. */
+#include "contract/schema.h"
+#include "core/arena.h"
+#include "core/str.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* libfyaml 0.8 loses a buffer with some scalars. A contract is its owner's file and is read once, so that is no leak of ours. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml";
+}
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void check_validation(const struct schema *schema, const struct json_doc *value, enum schema_use use,
+                             struct arena *arena)
+{
+    struct faults faults;
+    faults_init(&faults, arena);
+    bool ok = schema_validate(schema, value, 0, use, &faults);
+    must(ok == (faults.count == 0));
+    must(ok == schema_validate(schema, value, 0, use, NULL));
+    for (size_t i = 0; i < faults.count; i++)
+        must(faults.items[i].rule.len > 0 && faults.items[i].detail.len > 0 && str_is_utf8(faults.items[i].pointer));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *cut = memchr(data, 0, size);
+    if (cut == NULL || size > 4096)
+        return 0;
+    limen_str schema_text = str_make((const char *)data, (size_t)(cut - data));
+    limen_str value_text = str_make((const char *)cut + 1, size - schema_text.len - 1);
+    struct arena arena;
+    struct doc doc;
+    struct diags diags;
+    struct json_doc value;
+    struct json_error error;
+    arena_init(&arena, NULL, (size_t)256 << 20);
+    diags_init(&diags, &arena);
+    if (doc_parse(schema_text, LIMEN_STR("s"), &arena, &doc, &diags)) {
+        struct schema_set *set = schema_set_new(&doc, &arena);
+        must(set != NULL);
+        const struct schema *schema = schema_compile(set, doc.root, &diags);
+        must((schema == NULL) == (diags.count > 0));
+        if (schema != NULL && json_parse(value_text, &arena, &value, &error) == JSON_OK) {
+            check_validation(schema, &value, SCHEMA_REQUEST, &arena);
+            check_validation(schema, &value, SCHEMA_REPLY, &arena);
+        }
+        schema_set_free(set);
+    } else {
+        must(diags.count > 0);
+    }
+    arena_release(&arena);
+    return 0;
+}
