@@ -3,6 +3,8 @@
  * What is bounded can be read into memory of a known size, and a report can say how large. */
 #include "contract/contract_internal.h"
 
+#define TYPED_DEPTH 16U
+
 static bool check_schema(struct loader *loader, const struct doc_node *schema, bool is_part);
 
 static const struct doc_node *get(const struct doc_node *node, const char *name)
@@ -73,21 +75,59 @@ static bool check_array(struct loader *loader, const struct doc_node *schema)
 {
     const struct doc_node *items = get(schema, "items"), *prefix = get(schema, "prefixItems");
     bool is_tuple = prefix != NULL && is_false(items);
-    bool ok = check_each(loader, prefix, /* is_part= */ false);
+    bool ok = true;
     if (!is_tuple && get(schema, "maxItems") == NULL)
         ok = refuse(loader, schema, "add `maxItems`", "the array '%.*s' has no bound", LIMEN_STR_ARG(label(schema)));
     if (items == NULL)
-        return refuse(loader, schema, "add `items`", "the array '%.*s' admits any items", LIMEN_STR_ARG(label(schema)));
-    return (is_tuple || check_schema(loader, items, /* is_part= */ false)) && ok;
+        ok = refuse(loader, schema, "add `items`", "the array '%.*s' admits any items", LIMEN_STR_ARG(label(schema)));
+    return ok;
+}
+
+static bool refuse_open(struct loader *loader, const struct doc_node *schema)
+{
+    return refuse(loader, schema, "add `additionalProperties: false`",
+                  "the object '%.*s' admits members that it does not declare", LIMEN_STR_ARG(label(schema)));
 }
 
 static bool check_object(struct loader *loader, const struct doc_node *schema, bool is_part)
 {
     bool is_closed = is_false(get(schema, "additionalProperties")) || is_false(get(schema, "unevaluatedProperties"));
+    return is_closed || is_part || refuse_open(loader, schema);
+}
+
+/* A map from names to values is bounded by its count; its values are checked as all are. */
+static bool check_pattern_properties(struct loader *loader, const struct doc_node *schema)
+{
+    const struct doc_node *patterns = get(schema, "patternProperties");
+    if (patterns != NULL && get(schema, "maxProperties") == NULL)
+        return refuse(loader, patterns, "add `maxProperties`", "the object '%.*s' admits any number of members",
+                      LIMEN_STR_ARG(label(schema)));
+    return check_each(loader, patterns, /* is_part= */ false);
+}
+
+static bool check_one(struct loader *loader, const struct doc_node *schema, bool is_part)
+{
+    return schema == NULL || check_schema(loader, schema, is_part);
+}
+
+/* What describes a value inside the value or adds to its description, with or without a `type` beside it: a branch of allOf needs none,
+ * and what it declares is admitted all the same. */
+static bool check_inside(struct loader *loader, const struct doc_node *schema)
+{
+    static const char *const rests[] = { "additionalProperties", "unevaluatedProperties" };
     bool ok = check_each(loader, get(schema, "properties"), /* is_part= */ false);
-    if (!is_closed && !is_part)
-        return refuse(loader, schema, "add `additionalProperties: false`",
-                      "the object '%.*s' admits members that it does not declare", LIMEN_STR_ARG(label(schema)));
+    ok = check_pattern_properties(loader, schema) && ok;
+    ok = check_each(loader, get(schema, "prefixItems"), /* is_part= */ false) && ok;
+    ok = check_one(loader, get(schema, "items"), /* is_part= */ false) && ok;
+    ok = check_one(loader, get(schema, "unevaluatedItems"), /* is_part= */ false) && ok;
+    ok = check_one(loader, get(schema, "then"), /* is_part= */ true) && ok;
+    ok = check_one(loader, get(schema, "else"), /* is_part= */ true) && ok;
+    ok = check_each(loader, get(schema, "dependentSchemas"), /* is_part= */ true) && ok;
+    for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+        const struct doc_node *rest = get(schema, rests[i]);
+        if (rest != NULL && !is_false(rest))
+            ok = refuse_open(loader, schema);
+    }
     return ok;
 }
 
@@ -105,24 +145,51 @@ static bool check_types(struct loader *loader, const struct doc_node *schema, bo
     return ok;
 }
 
-static bool is_seen(struct loader *loader, const struct doc_node *schema)
+/* Has it been checked, at least as strictly as now? Contracts refer in circles. */
+static bool is_seen(struct loader *loader, const struct doc_node *schema, bool is_part)
 {
     for (const struct seen_node *seen = loader->seen; seen != NULL; seen = seen->next) {
-        if (seen->node == schema)
+        if (seen->node == schema && (is_part || seen->as_whole))
             return true;
     }
     struct seen_node *seen = ARENA_NEW(loader->arena, struct seen_node);
     if (seen == NULL)
         return true;
-    *seen = (struct seen_node){ schema, loader->seen };
+    *seen = (struct seen_node){ .node = schema, .as_whole = !is_part, .next = loader->seen };
     loader->seen = seen;
+    return false;
+}
+
+/* Does every value that it admits have a type that it names? `depth` ends a circle. */
+static bool is_typed(struct loader *loader, const struct doc_node *schema, uint32_t depth)
+{
+    if (schema == NULL || depth == 0)
+        return false;
+    if (is_false(schema) || get(schema, "type") != NULL || get(schema, "enum") != NULL || get(schema, "const") != NULL)
+        return true;
+    if (get(schema, "$ref") != NULL && is_typed(loader, follow(loader, schema), depth - 1))
+        return true;
+    const struct doc_node *all = get(schema, "allOf");
+    for (size_t i = 0; all != NULL && i < all->count; i++) {
+        if (is_typed(loader, all->items[i], depth - 1))
+            return true;
+    }
+    static const char *const choices[] = { "anyOf", "oneOf" };
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        const struct doc_node *branches = get(schema, choices[i]);
+        size_t typed = 0;
+        while (branches != NULL && typed < branches->count && is_typed(loader, branches->items[typed], depth - 1))
+            typed++;
+        if (branches != NULL && typed == branches->count)
+            return true;
+    }
     return false;
 }
 
 /* `is_part`: a branch of allOf, whose members another branch or the whole may close. */
 static bool check_schema(struct loader *loader, const struct doc_node *schema, bool is_part)
 {
-    if (is_false(schema) || is_seen(loader, schema))
+    if (is_false(schema) || is_seen(loader, schema, is_part))
         return true;
     if (schema->kind != DOC_OBJECT)
         return refuse(loader, schema, "describe the value", "this schema admits anything");
@@ -130,15 +197,13 @@ static bool check_schema(struct loader *loader, const struct doc_node *schema, b
         return true;
     const struct doc_node *reference = get(schema, "$ref"), *all = get(schema, "allOf");
     const struct doc_node *any = get(schema, "anyOf"), *one = get(schema, "oneOf");
-    bool is_composed = reference != NULL || all != NULL || any != NULL || one != NULL;
-    if (get(schema, "type") == NULL && !is_composed)
-        return is_part
-            || refuse(loader, schema, "add `type`", "the schema '%.*s' admits values of any type",
+    if (!is_part && !is_typed(loader, schema, TYPED_DEPTH))
+        return refuse(loader, schema, "add `type`", "the schema '%.*s' admits values of any type",
                       LIMEN_STR_ARG(label(schema)));
-    bool ok = true;
+    bool ok = check_inside(loader, schema);
     if (reference != NULL) {
         const struct doc_node *target = follow(loader, schema);
-        ok = target != NULL && check_schema(loader, target, is_part);
+        ok = target != NULL && check_schema(loader, target, is_part) && ok;
     }
     bool is_closed = is_false(get(schema, "unevaluatedProperties"));
     ok = check_each(loader, all, /* is_part= */ true) && ok;

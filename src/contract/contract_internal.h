@@ -12,6 +12,7 @@
 /* A schema whose bounds have been looked at; contracts refer in circles. */
 struct seen_node {
     const struct doc_node *node;
+    bool as_whole; /* and so with nothing around it that could close it */
     struct seen_node *next;
 };
 

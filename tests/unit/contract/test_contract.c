@@ -1,0 +1,398 @@
+/* Tests of contract/contract.h: every rule of the boundary, by a contract that breaks it and nothing else. */
+#include "check.h"
+
+#include "contract/contract.h"
+
+/* A contract that is accepted; each case below puts one thing in another's place. */
+static const char whole[] =
+    "openapi: 3.1.0\n"
+    "info: { title: Test, version: '1' }\n"
+    "x-rate-limit: 60/minute per caller\n"
+    "paths:\n"
+    "  /things/{id}:\n"
+    "    post:\n"
+    "      operationId: makeThing\n"
+    "      security: [{ session: [customer] }]\n"
+    "      x-rate-limit: 10/minute per caller\n"
+    "      x-idempotency: required\n"
+    "      x-timeout: 5s\n"
+    "      x-max-body: 64KiB\n"
+    "      parameters:\n"
+    "        - { name: id, in: path, required: true, schema: { type: string, maxLength: 9 } }\n"
+    "        - { name: q, in: query, schema: { type: integer, minimum: 0, maximum: 9 } }\n"
+    "      requestBody:\n"
+    "        required: true\n"
+    "        content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n"
+    "      responses:\n"
+    "        '201': { description: made, content: { application/json: { schema: { $ref: "
+    "'#/components/schemas/Thing' } } } }\n"
+    "        '204': { description: nothing }\n"
+    "components:\n"
+    "  securitySchemes:\n"
+    "    session: { type: apiKey, in: cookie, name: __Host-session, x-roles: [customer, admin] }\n"
+    "  schemas:\n"
+    "    Thing:\n"
+    "      type: object\n"
+    "      additionalProperties: false\n"
+    "      properties:\n"
+    "        name: { type: string, maxLength: 80 }\n"
+    "        count: { type: integer, minimum: 1, maximum: 99 }\n"
+    "        tags: { type: array, maxItems: 5, items: { type: string, enum: [a, b] } }\n";
+
+struct fixture {
+    struct arena arena;
+    struct contract contract;
+    struct diags errors, warnings;
+    bool is_loaded;
+};
+
+static void load(struct fixture *f, limen_str text)
+{
+    *f = (struct fixture){ 0 };
+    arena_init(&f->arena, NULL, 64U * 1024 * 1024);
+    diags_init(&f->errors, &f->arena);
+    diags_init(&f->warnings, &f->arena);
+    f->is_loaded = contract_load(text, LIMEN_STR("api.yaml"), &f->arena, &f->contract, &f->errors, &f->warnings);
+    assert_int_equal(f->is_loaded, f->errors.count == 0);
+}
+
+static void unload(struct fixture *f)
+{
+    if (f->is_loaded)
+        contract_release(&f->contract);
+    arena_release(&f->arena);
+}
+
+/* The whole contract with the first `old` (a text that is there) replaced. */
+static limen_str changed(char *memory, size_t bytes, const char *old, const char *new)
+{
+    const char *at = strstr(whole, old);
+    if (at == NULL)
+        fail_msg("the contract does not say %s", old);
+    const int len = snprintf(memory, bytes, "%.*s%s%s", (int)(at - whole), whole, new, at + strlen(old));
+    return str_make(memory, (size_t)len);
+}
+
+static bool says(const struct diags *diags, const char *message, const char *mend)
+{
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct diag *diag = &diags->items[i];
+        if (str_find(diag->message, str_of(message), 0) != SIZE_MAX
+            && str_find(diag->mend, str_of(mend), 0) != SIZE_MAX)
+            return diag->line > 0 && diag->column > 0 && str_equal(diag->file, LIMEN_STR("api.yaml"));
+    }
+    return false;
+}
+
+static void test_a_whole_contract_is_read(void **state)
+{
+    (void)state;
+    struct fixture f;
+    load(&f, str_of(whole));
+    if (!f.is_loaded)
+        fail_msg("%.*s", LIMEN_STR_ARG(f.errors.items[0].message));
+    assert_int_equal(f.contract.operation_count, 1);
+    const struct operation *operation = contract_find(&f.contract, LIMEN_STR("makeThing"));
+    assert_non_null(operation);
+    assert_int_equal(operation->method, METHOD_POST);
+    assert_text(operation->path, "/things/{id}");
+    assert_int_equal(operation->segment_count, 2);
+    assert_text(operation->segments[0].literal, "things");
+    assert_true(operation->segments[1].is_parameter);
+    assert_false(operation->is_public);
+    assert_int_equal(operation->requirement_count, 1);
+    assert_int_equal(operation->requirements[0].roles, contract_role(&f.contract, LIMEN_STR("customer")));
+    assert_int_equal(contract_role(&f.contract, LIMEN_STR("nobody")), 0);
+    assert_int_equal(operation->limit_count, 1);
+    assert_int_equal(operation->limits[0].quota, 10);
+    assert_int_equal(operation->limits[0].window_us, 60000000);
+    assert_true(operation->needs_key && operation->has_body && operation->body_required);
+    assert_int_equal(operation->timeout_us, 5000000);
+    assert_int_equal(operation->body_ceiling, 65536);
+    assert_int_equal(operation->parameter_count, 2);
+    assert_non_null(operation_reply(operation, 201)->schema);
+    assert_null(operation_reply(operation, 204)->schema);
+    assert_null(operation_reply(operation, 200));
+    assert_int_equal(f.contract.address_limit.quota, 6000);
+    assert_true(str_starts(f.contract.json, LIMEN_STR("{\"openapi\":\"3.1.0\",")));
+    unload(&f);
+}
+
+#define BODY "content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n      responses"
+#define NAME "{ type: string, maxLength: 80 }"
+#define TAGS "{ type: array, maxItems: 5, items: { type: string, enum: [a, b] } }"
+#define COUNT "{ type: integer, minimum: 1, maximum: 99 }"
+
+static const struct {
+    const char *old, *new, *message, *mend;
+} refused[] = {
+    /* who may call */
+    { "      security: [{ session: [customer] }]\n", "", "'makeThing' does not say who may call it", "security: []" },
+    { "[{ session: [customer] }]", "session", "`security` is not a list", "list" },
+    { "[{ session: [customer] }]", "[{ session: [owner] }]", "no scheme knows the role 'owner'", "x-roles" },
+    { "[{ session: [customer] }]", "[{ session: customer }]", "roles are not a list", "[customer, admin]" },
+    { "[{ session: [customer] }]", "[{ token: [] }]", "there is no security scheme 'token'",
+      "components/securitySchemes" },
+    { "[{ session: [customer] }]", "[{}]", "an optional credential", "security: []" },
+    { "[{ session: [customer] }]", "[{ session: [], other: [] }]", "several schemes", "one scheme" },
+    { "[{ session: [customer] }]", "[]", "a public operation has no keys", "credential" },
+    { "in: cookie,", "in: header,", "the scheme 'session' is not supported yet", "in: cookie" },
+    { "__Host-session", "session", "does not start with __Host-", "__Host-session" },
+    { "x-roles: [customer, admin]", "x-roles: customer", "x-roles is not a list", "[customer, admin]" },
+    { "x-roles: [customer, admin]", "x-roles: ['a customer', admin]", "no name of a role", "one word" },
+    { "x-roles: [customer, admin] }", "x-roles: [customer, admin], x-first-account: { id: a } }",
+      "needs id, email and roles", "acc_admin" },
+    { "    session: {", "    other: { type: apiKey, in: cookie, name: __Host-b }\n    session: {",
+      "a second security scheme is not supported yet", "keep the session" },
+    /* how often */
+    { "x-rate-limit: 60/minute per caller\npaths", "paths", NULL, NULL }, /* the operation's own is enough */
+    { "10/minute per caller", "ten a minute", "'ten a minute' is no rate limit", "minute" },
+    { "10/minute per caller", "0/minute per caller", "is no rate limit", "minute" },
+    { "10/minute per caller", "10/fortnight per caller", "is no rate limit", "minute" },
+    { "10/minute per caller", "10/minute per galaxy", "is no rate limit", "caller" },
+    { "10/minute per caller", "[]", "no list of rate limits", "one to four" },
+    { "10/minute per caller", "{ a: b }", "a rate limit is not text", "minute" },
+    /* what goes in */
+    { NAME, "{ type: string }", "the string 'name' has no bound", "maxLength" },
+    { NAME, "{ type: string, pattern: '^a*$' }", "the string 'name' has no bound", "maxLength" },
+    { NAME, "{ type: string, format: uri }", "the string 'name' has no bound", "maxLength" },
+    { NAME, "{ type: string, format: uuid }", NULL, NULL },
+    { NAME, "{ type: string, const: x }", NULL, NULL },
+    { NAME, "{ type: [string, 'null'] }", "the string 'name' has no bound", "maxLength" },
+    { NAME, "{}", "'name' admits values of any type", "type" },
+    { NAME, "true", "admits anything", "describe the value" },
+    { COUNT, "{ type: integer }", "the number 'count' has no bounds", "minimum" },
+    { COUNT, "{ type: integer, minimum: 1 }", "the number 'count' has no bounds", "maximum" },
+    { COUNT, "{ type: number, maximum: 1 }", "the number 'count' has no bounds", "minimum" },
+    { COUNT, "{ type: number, exclusiveMinimum: 0, exclusiveMaximum: 1 }", NULL, NULL },
+    { TAGS, "{ type: array, items: { type: string, enum: [a] } }", "the array 'tags' has no bound", "maxItems" },
+    { TAGS, "{ type: array, maxItems: 5 }", "the array 'tags' admits any items", "items" },
+    { TAGS, "{ type: array, maxItems: 5, items: { type: string } }", "has no bound", "maxLength" },
+    { TAGS, "{ type: array, prefixItems: [{ type: string }], items: false }", "has no bound", "maxLength" },
+    { TAGS, "{ type: array, prefixItems: [{ type: boolean }], items: false }", NULL, NULL },
+    { "      additionalProperties: false\n", "", "'Thing' admits members that it does not declare",
+      "additionalProperties: false" },
+    { "      additionalProperties: false\n", "      additionalProperties: true\n", "members that it does not declare",
+      "additionalProperties: false" },
+    { "      additionalProperties: false\n", "      additionalProperties: { type: boolean }\n",
+      "members that it does not declare", "additionalProperties: false" },
+    /* holes in composition */
+    { NAME, "{ allOf: [{ maxLength: 5 }] }", "'name' admits values of any type", "type" },
+    { NAME, "{ type: object, unevaluatedProperties: false, allOf: [{ properties: { x: {} } }] }",
+      "'x' admits values of any type", "type" },
+    { NAME, "{ type: object, unevaluatedProperties: false, allOf: [{ additionalProperties: true }] }",
+      "members that it does not declare", "additionalProperties: false" },
+    { NAME, "{ type: object, allOf: [{ properties: { x: { type: boolean } } }] }", "members that it does not declare",
+      "Properties: false" },
+    { NAME,
+      "{ type: object, unevaluatedProperties: false, if: { required: [a] }, then: { properties: { x: { type: string } "
+      "} } }",
+      "the string 'x' has no bound", "maxLength" },
+    { NAME, "{ type: object, unevaluatedProperties: false, else: { properties: { x: { type: string } } }, if: false }",
+      "the string 'x' has no bound", "maxLength" },
+    { NAME,
+      "{ type: object, unevaluatedProperties: false, dependentSchemas: { a: { properties: { x: { type: string } } } } "
+      "}",
+      "the string 'x' has no bound", "maxLength" },
+    { NAME,
+      "{ type: object, additionalProperties: false, maxProperties: 2, patternProperties: { '^x': { type: string } } }",
+      "has no bound", "maxLength" },
+    { NAME, "{ type: object, additionalProperties: false, patternProperties: { '^x': { type: boolean } } }",
+      "any number of members", "maxProperties" },
+    { NAME, "{ anyOf: [{ type: string, maxLength: 5 }, { type: string }] }", "has no bound", "maxLength" },
+    { NAME, "{ oneOf: [{ type: string, maxLength: 5 }, { maxLength: 5 }] }", "any type", "type" },
+    { NAME, "{ $ref: '#/components/schemas/Nothing' }", "Nothing", "" },
+    { NAME, "{ $ref: 'other.yaml#/a' }", "leads out of this document", "#/components/schemas" },
+    /* a part first, the whole later: the whole is looked at all the same */
+    { NAME,
+      "{ type: object, unevaluatedProperties: false, allOf: [{ $ref: '#/components/schemas/Open' }] }\n"
+      "        again: { $ref: '#/components/schemas/Open' }\n        x: " COUNT
+      "\n    Open: { type: object, properties: {} }\n"
+      "    Rest:\n      type: object\n      additionalProperties: false\n      properties:\n        y: " NAME,
+      "'Open' admits members that it does not declare", "additionalProperties: false" },
+    /* what is not understood */
+    { NAME, "{ type: string, maxLenght: 80 }", "keyword 'maxLenght' is not supported", "remove it" },
+    { NAME, "{ type: string, maxLength: 80, format: colour }", "'colour'", "" },
+    { NAME, "{ type: string, maxLength: many }", "maxLength", "" },
+    { NAME, "{ type: strnig, maxLength: 9 }", "type must be null, boolean,", "" },
+    { NAME, "{ type: string, maxLength: 9, pattern: '(' }", "is not a regular expression", "" },
+    { "      x-timeout: 5s\n", "      x-timeuot: 5s\n", "'x-timeuot' is not known", "x-timeout" },
+    { "      x-timeout: 5s\n", "      callbacks: {}\n", "'callbacks' is not known", "" },
+    { "x-timeout: 5s", "x-timeout: 5", "is no timeout", "5s" },
+    { "x-timeout: 5s", "x-timeout: 61s", "is no timeout", "60s" },
+    { "x-timeout: 5s", "x-timeout: 0ms", "is no timeout", "60s" },
+    { "64KiB", "5MiB", "is no size", "4MiB" },
+    { "64KiB", "64 bytes", "is no size", "64KiB" },
+    { "x-idempotency: required", "x-idempotency: maybe", "x-idempotency is 'maybe'", "required" },
+    { "      x-timeout: 5s\n", "      x-interactive: true\n", "interactive transactions are not supported", "queue" },
+    /* the paths */
+    { "name: id, in: path", "name: ident, in: path", "the path parameter 'id' is not declared", "in: path" },
+    { "in: path, required: true", "in: path, required: false", "'id' is not required", "required: true" },
+    { "in: query,", "in: path, required: true,", "the path has no '{q}'", "{name}" },
+    { "in: query,", "in: body,", "does not say where it stands", "query" },
+    { "name: q, in: query", "name: Cookie, in: header", "'Cookie' is no parameter", "remove" },
+    { "name: q, in: query, schema: { type: integer, minimum: 0, maximum: 9 }", "name: q, in: query",
+      "'q' has no schema", "schema" },
+    { "schema: { type: integer, minimum: 0, maximum: 9 }", "schema: { type: array, maxItems: 2, items: " NAME " }",
+      "not supported yet", "string" },
+    { "        - { name: q, in: query, schema: { type: integer, minimum: 0, maximum: 9 } }\n",
+      "        - { name: id, in: path, required: true, schema: " NAME " }\n", "'id' stands twice", "remove one" },
+    { "  /things/{id}:", "  things/{id}:", "the path is not absolute", "'/'" },
+    { "  /things/{id}:", "  /things//{id}:", "an empty segment", "segments" },
+    { "  /things/{id}:", "  /things/a{id}:", "only a part of its segment", "segment of its own" },
+    { "  /things/{id}:", "  /th%69ngs/{id}:", "percent-encoded", "decoded" },
+    { "operationId: makeThing", "operationId: make thing", "cannot name a handler", "letters" },
+    { "      operationId: makeThing\n", "", "an operation has no id", "operationId" },
+    { "    post:", "    fetch:", "'fetch' is not known", "" },
+    { "    post:", "    get:", "has no body", "POST" },
+    /* what comes out */
+    { "content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } } }\n        '204'",
+      "x: y }\n        '204'", "", "" },
+    { "made, content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } } }", "made }",
+      "the reply 201 of 'makeThing' has no schema", "content" },
+    { "made, content: { application/json:", "made, content: { text/plain:", "'text/plain' is not supported yet",
+      "application/json" },
+    { "'204': { description: nothing }",
+      "'204': { description: n, content: { application/json: { schema: " NAME " } } }", "a 204 has no body", "remove" },
+    { "'204': { description: nothing }", "'2xx': { description: nothing }", "is no status", "'404'" },
+    { "'204': { description: nothing }", "default: { description: nothing }", "is no status", "'404'" },
+    { "'201': {", "'404': {", "", "" },
+    { "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n",
+      "{ application/xml: { schema: " NAME " } }\n", "'application/xml' is not supported yet", "application/json" },
+    { "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n", "{ application/json: {} }\n",
+      "has no schema", "schema" },
+    /* the document */
+    { "openapi: 3.1.0", "openapi: 3.0.3", "'3.0.3' is not supported", "3.1" },
+    { "openapi: 3.1.0", "swagger: '2.0'", "", "" },
+    { "info: { title: Test, version: '1' }", "info: { title: Test }", "no title or no version", "info" },
+    { "paths:\n", "servers: [{ url: /v1 }]\npaths:\n", "a server with a prefix", "servers" },
+    { "paths:\n", "webhooks: {}\npaths:\n", "'webhooks' is not known", "" },
+    { "components:\n", "components:\n  links: {}\n", "'links' is not known", "" },
+    { "info:", "openapi: 3.1.0\ninfo:", "", "" },
+};
+
+static void test_each_hole_is_refused_with_its_place_and_the_mend(void **state)
+{
+    (void)state;
+    unsigned wrong = 0;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct fixture f;
+        char text[8192];
+        load(&f, changed(text, sizeof text, refused[i].old, refused[i].new));
+        const bool is_expected = refused[i].message == NULL ? f.is_loaded
+                                                            : says(&f.errors, refused[i].message, refused[i].mend);
+        if (!is_expected) {
+            struct buf said;
+            buf_init(&said, &f.arena, 1024);
+            diags_write(&f.errors, &said, "error", /* colour= */ false);
+            print_error("%s -> %s\nwant: %s\nhave: %.*s\n", refused[i].old, refused[i].new,
+                        refused[i].message == NULL ? "(accepted)" : refused[i].message, LIMEN_STR_ARG(buf_str(&said)));
+            wrong++;
+        }
+        unload(&f);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void test_the_place_is_the_line_of_the_fault(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[8192];
+    load(&f, changed(text, sizeof text, NAME, "{ type: string }"));
+    assert_int_equal(f.errors.count, 1);
+    assert_int_equal(f.errors.items[0].line, 30);
+    assert_int_equal(f.errors.items[0].column, 9);
+    unload(&f);
+}
+
+static void test_paths_that_match_the_same_are_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    load(&f,
+         LIMEN_STR(
+             "openapi: 3.1.0\ninfo: { title: t, version: '1' }\nx-rate-limit: 1/second per address\npaths:\n"
+             "  /a/{x}:\n    get: { operationId: a, security: [], parameters: [{ name: x, in: path, required: true, "
+             "schema: { type: boolean } }], responses: { '204': { description: d } } }\n"
+             "  /a/{y}:\n    get: { operationId: b, security: [], parameters: [{ name: y, in: path, required: true, "
+             "schema: { type: boolean } }], responses: { '204': { description: d } } }\n"));
+    assert_false(f.is_loaded);
+    assert_true(says(&f.errors, "match the same requests", "one path"));
+    unload(&f);
+    load(&f,
+         LIMEN_STR("openapi: 3.1.0\ninfo: { title: t, version: '1' }\nx-rate-limit: 1/second per address\npaths:\n"
+                   "  /a:\n    get: { operationId: a, security: [], responses: { '204': { description: d } } }\n"
+                   "  /b:\n    get: { operationId: a, security: [], responses: { '204': { description: d } } }\n"));
+    assert_true(says(&f.errors, "'a' stands twice", "its own"));
+    unload(&f);
+}
+
+static void test_json_is_read_as_yaml_is(void **state)
+{
+    (void)state;
+    struct fixture f, again;
+    load(&f, str_of(whole));
+    assert_true(f.is_loaded);
+    load(&again, f.contract.json);
+    assert_true(again.is_loaded);
+    assert_true(str_equal(f.contract.json, again.contract.json));
+    unload(&again);
+    unload(&f);
+}
+
+static void test_the_report_has_a_line_for_each_operation(void **state)
+{
+    (void)state;
+    struct fixture f;
+    load(&f, str_of(whole));
+    assert_true(f.is_loaded);
+    static const struct {
+        enum report_format format;
+        const char *holds;
+    } cases[] = {
+        { REPORT_TABLE, "makeThing" },
+        { REPORT_MARKDOWN, "| makeThing |" },
+        { REPORT_HTML, "<td>" },
+        { REPORT_JSON, "\"makeThing\"" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buf out;
+        buf_init(&out, &f.arena, 1024);
+        contract_report(&f.contract, cases[i].format, /* colour= */ false, &out);
+        assert_false(out.failed);
+        if (str_find(buf_str(&out), str_of(cases[i].holds), 0) == SIZE_MAX)
+            fail_msg("%.*s", LIMEN_STR_ARG(buf_str(&out)));
+        assert_true(str_find(buf_str(&out), LIMEN_STR("customer"), 0) != SIZE_MAX);
+        assert_true(str_find(buf_str(&out), LIMEN_STR("\x1b"), 0) == SIZE_MAX);
+    }
+    unload(&f);
+}
+
+static void test_the_page_of_a_report_is_escaped(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct buf out;
+    char text[8192];
+    load(&f, changed(text, sizeof text, "title: Test", "title: '<script>alert(1)</script>'"));
+    assert_true(f.is_loaded);
+    buf_init(&out, &f.arena, 1024);
+    contract_report(&f.contract, REPORT_HTML, /* colour= */ false, &out);
+    assert_true(str_find(buf_str(&out), LIMEN_STR("<script"), 0) == SIZE_MAX);
+    unload(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_whole_contract_is_read),
+        cmocka_unit_test(test_each_hole_is_refused_with_its_place_and_the_mend),
+        cmocka_unit_test(test_the_place_is_the_line_of_the_fault),
+        cmocka_unit_test(test_paths_that_match_the_same_are_refused),
+        cmocka_unit_test(test_json_is_read_as_yaml_is),
+        cmocka_unit_test(test_the_report_has_a_line_for_each_operation),
+        cmocka_unit_test(test_the_page_of_a_report_is_escaped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
