@@ -32,12 +32,19 @@ struct gen_type {
     struct gen_type *next; /* in the order in which C must see them */
 };
 
+/* A schema whose struct is being filled in. */
+struct gen_open {
+    const struct doc_node *node;
+    const struct gen_open *outer;
+};
+
 struct gen {
     struct arena *arena;
     struct diags *diags;
     const struct contract *contract;
     const struct query_set *queries;
     struct gen_type *types, **last_type;
+    const struct gen_open *open;
     struct gen_type **inputs; /* by operation index */
     struct map names;         /* C names that are taken, to what took them */
 };

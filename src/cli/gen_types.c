@@ -183,6 +183,16 @@ static limen_str name_of(struct gen *gen, const struct doc_node *schema, limen_s
     return is_component ? gen_snake(gen->arena, schema->key) : inline_name;
 }
 
+/* A struct cannot hold itself, so a schema inside itself stays a slice of JSON. */
+static bool is_open(const struct gen *gen, const struct doc_node *schema)
+{
+    for (const struct gen_open *open = gen->open; open != NULL; open = open->outer) {
+        if (open->node == schema)
+            return true;
+    }
+    return false;
+}
+
 /* Fills in kind and type of a field from its schema. */
 static bool describe_field(struct gen *gen, const struct doc_node *schema, limen_str inline_name,
                            struct gen_field *field)
@@ -190,7 +200,7 @@ static bool describe_field(struct gen *gen, const struct doc_node *schema, limen
     schema = deref(gen, schema);
     if (schema == NULL)
         return false;
-    field->kind = kind_of(schema);
+    field->kind = is_open(gen, schema) ? LIMEN_JSON : kind_of(schema);
     field->is_nullable = field->kind != LIMEN_JSON && names_type(schema, LIMEN_STR("null"));
     if (field->kind == LIMEN_OBJECT || field->kind == LIMEN_ENUM) {
         field->type = type_for(gen, schema, inline_name);
@@ -202,14 +212,46 @@ static bool describe_field(struct gen *gen, const struct doc_node *schema, limen
     if (items == NULL)
         return false;
     field->item_kind = kind_of(items);
-    bool is_plain = field->item_kind != LIMEN_ARRAY && !names_type(items, LIMEN_STR("null"));
+    bool is_plain = field->item_kind != LIMEN_ARRAY && !names_type(items, LIMEN_STR("null")) && !is_open(gen, items);
     if (!is_plain) {
-        field->kind = LIMEN_JSON; /* arrays of arrays, and of nullable items, have no C shape */
+        field->kind = LIMEN_JSON; /* arrays of arrays, of nullable items and of what holds them have no C shape */
         return true;
     }
     if (field->item_kind == LIMEN_OBJECT || field->item_kind == LIMEN_ENUM)
         field->type = type_for(gen, items, arena_printf(gen->arena, "%.*s_item", LIMEN_STR_ARG(inline_name)));
     return field->type != NULL || (field->item_kind != LIMEN_OBJECT && field->item_kind != LIMEN_ENUM);
+}
+
+/* Is this one of the C members that the field becomes? */
+static bool field_takes(const struct gen_field *field, limen_str c_name)
+{
+    limen_str base = c_name;
+    if (str_equal(field->c_name, c_name))
+        return true;
+    if (field->is_optional && str_starts(base, LIMEN_STR("has_")))
+        return str_equal(field->c_name, str_slice(base, 4, base.len));
+    return field->is_nullable && str_ends(base, LIMEN_STR("_is_null"))
+        && str_equal(field->c_name, str_slice(base, 0, base.len - LIMEN_STR("_is_null").len));
+}
+
+/* The last member of the struct and its flags, against all before it. */
+static bool last_member_is_free(struct gen *gen, const struct gen_type *type, const struct doc_node *node)
+{
+    const struct gen_field *field = &type->fields[type->count - 1];
+    limen_str names[] = { field->c_name, arena_printf(gen->arena, "has_%.*s", LIMEN_STR_ARG(field->c_name)),
+                          arena_printf(gen->arena, "%.*s_is_null", LIMEN_STR_ARG(field->c_name)) };
+    bool is_used[] = { true, field->is_optional, field->is_nullable };
+    for (uint32_t i = 0; i + 1 < type->count; i++) {
+        for (size_t j = 0; j < 3; j++) {
+            if (!is_used[j] || !field_takes(&type->fields[i], names[j]))
+                continue;
+            diags_add(gen->diags, &gen->contract->doc, node, LIMEN_STR("rename one of the two"),
+                      "'%.*s' and '%.*s' would both be called '%.*s' in C", LIMEN_STR_ARG(type->fields[i].name),
+                      LIMEN_STR_ARG(field->name), LIMEN_STR_ARG(names[j]));
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool fill_struct(struct gen *gen, struct gen_type *type, const struct doc_node *schema)
@@ -226,7 +268,7 @@ static bool fill_struct(struct gen *gen, struct gen_type *type, const struct doc
         field->is_optional = !is_required(schema, member->key);
         limen_str inline_name = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(type->c_name),
                                              LIMEN_STR_ARG(field->c_name));
-        if (!describe_field(gen, member, inline_name, field))
+        if (!describe_field(gen, member, inline_name, field) || !last_member_is_free(gen, type, member))
             return false;
     }
     return true;
@@ -263,8 +305,11 @@ static const struct gen_type *type_for(struct gen *gen, const struct doc_node *s
     limen_str what = arena_printf(gen->arena, "the schema of line %u", schema->line);
     if (!gen_reserve(gen, type->c_name, what, schema))
         return NULL;
-    /* Members come first, so that C has seen them. A schema that contains itself by value was refused by the contract. */
+    /* Members come first, so that C has seen them. */
+    struct gen_open open = { schema, gen->open };
+    gen->open = &open;
     bool ok = type->is_enum ? fill_enum(gen, type, schema) : fill_struct(gen, type, schema);
+    gen->open = open.outer;
     if (!ok)
         return NULL;
     append_type(gen, type);
@@ -304,7 +349,8 @@ static bool add_group(struct gen *gen, struct gen_type *input, const struct oper
         field->is_optional = !parameter->is_required;
         limen_str inline_name = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(group->c_name),
                                              LIMEN_STR_ARG(field->c_name));
-        if (!describe_field(gen, parameter->schema_node, inline_name, field))
+        if (!describe_field(gen, parameter->schema_node, inline_name, field)
+            || !last_member_is_free(gen, group, parameter->node))
             return false;
     }
     if (group == NULL)

@@ -1,0 +1,102 @@
+"""The commands of limen: what they write, what they refuse, and their exit codes."""
+
+import json
+import subprocess
+
+import pytest
+from server import ROOT, build_dir
+
+CONTRACT = """openapi: 3.1.0
+info: { title: t, version: "1" }
+x-rate-limit: 1/second per address
+paths:
+  /tree:
+    post:
+      operationId: plant
+      security: []
+      requestBody: { content: { application/json: { schema: { $ref: '#/components/schemas/Tree' } } } }
+      responses: { '204': { description: d } }
+components:
+  schemas:
+    Tree:
+      type: object
+      additionalProperties: false
+      properties:
+MEMBERS"""
+
+
+def limen(folder, *arguments):
+    return subprocess.run([build_dir() / "limen", *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=30,
+                          env={"ASAN_OPTIONS": "detect_leaks=0", "PATH": "/usr/bin:/bin"})  # fmt: skip
+
+
+def gen(folder, *members):
+    (folder / "api.yaml").write_text(CONTRACT.replace("MEMBERS", "".join(f"        {member}\n" for member in members)))
+    return limen(folder, "gen", "--app", "tree")
+
+
+def test_a_schema_inside_itself_is_a_slice_of_json(tmp_path):
+    run = gen(tmp_path, "left: { $ref: '#/components/schemas/Tree' }",
+              "kids: { type: array, maxItems: 3, items: { $ref: '#/components/schemas/Tree' } }")  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    header = (tmp_path / "api.h").read_text()
+    assert "    limen_str left;\n    bool has_left;\n    limen_str kids;\n    bool has_kids;\n} tree;" in header
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "name"),
+    [
+        ("fooBar", "foo_bar", "foo_bar"),
+        ("foo", "hasFoo", "has_foo"),
+        ("has_foo", "foo", "has_foo"),
+        ("foo-bar", "fooBar", "foo_bar"),
+    ],
+)
+def test_members_with_one_name_in_c_are_refused(tmp_path, first, second, name):
+    run = gen(tmp_path, f"{first}: {{ type: boolean }}", f"{second}: {{ type: boolean }}")
+    assert run.returncode == 1
+    assert f"'{first}' and '{second}' would both be called '{name}' in C" in run.stderr
+    assert "api.yaml:18:9: error" in run.stderr and "rename one of the two" in run.stderr
+    assert not (tmp_path / "api.h").exists()
+
+
+def test_keywords_of_c_are_names_all_the_same(tmp_path):
+    run = gen(tmp_path, "default: { type: boolean }", "int: { type: boolean }", "while: { type: boolean }")
+    assert run.returncode == 0, run.stderr
+    (tmp_path / "tree.c").write_text('#include "api.h"\nlimen_reply plant(limen_call *call, const plant_in *in)\n'
+                                     "{ return in->body.default_ ? plant_204(call) : plant_204(call); }\n")  # fmt: skip
+    compiled = subprocess.run(["gcc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-c", f"-I{ROOT}/include", "-I.", "tree.c", "api.c",
+                               "queries.c"], cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
+    assert compiled.returncode == 0, compiled.stderr
+
+
+def test_the_report_in_each_form(tmp_path):
+    shop = ROOT / "apps" / "shop" / "api.yaml"
+    table = limen(tmp_path, "check", "--report", shop)
+    assert table.returncode == 0
+    lines = [line for line in table.stdout.splitlines() if "/api/" in line]
+    assert len(lines) == 12 and "\x1b" not in table.stdout
+    report = json.loads(limen(tmp_path, "check", "--report", "--format", "json", shop).stdout)
+    assert "checkout" in json.dumps(report)
+    assert limen(tmp_path, "check", "--report", "--format", "markdown", shop).stdout.count("\n|") >= 12
+    assert "<table" in limen(tmp_path, "check", "--report", "--format", "html", shop).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ([], 2, "usage: limen"),
+        (["--help"], 0, "usage: limen"),
+        (["chekc"], 2, "chekc"),
+        (["check", "--frobnicate"], 2, "usage"),
+        (["check", "nothing.yaml"], 2, "nothing.yaml"),
+        (["check", "--format", "pdf"], 2, "usage"),
+        (["gen"], 2, "usage"),
+        (["gen", "--help"], 0, "usage: limen gen"),
+        (["migrate", "--help"], 0, "usage"),
+    ],
+)
+def test_exit_codes(tmp_path, arguments, status, words):
+    run = limen(tmp_path, *arguments)
+    assert run.returncode == status, run
+    assert words in run.stdout + run.stderr
