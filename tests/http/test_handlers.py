@@ -1,0 +1,153 @@
+"""How a handler fails: it takes its own request along and nothing else, and the log says what happened."""
+
+import http.client
+import subprocess
+import time
+
+import pytest
+from caller import Caller
+from server import ROOT, Server, build_dir
+
+TRIAL = ROOT / "tests" / "http" / "trial"
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory):
+    """tests/http/trial, generated and compiled as any app is."""
+    folder = tmp_path_factory.mktemp("trial")
+    sanitizer = [] if build_dir().name == "build" else ["-fsanitize=address,undefined"]
+    libraries = subprocess.run(["pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2"],
+                               check=True, capture_output=True, text=True).stdout.split()  # fmt: skip
+    def run(*command):
+        done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
+        assert done.returncode == 0, done.stderr
+
+    run(build_dir() / "limen", "gen", "--app", "trial", "--contract", TRIAL / "api.yaml", "--queries", TRIAL / "queries.sql",
+        "--migrations", TRIAL / "migrations", "--out", folder)  # fmt: skip
+    run("gcc", "-std=c17", "-Wall", "-Wextra", "-O1", "-g", *sanitizer, f"-I{ROOT}/include", f"-I{folder}", TRIAL / "trial.c",
+        *sorted(folder.glob("*.c")), build_dir() / "liblimen.a", *libraries, "-lm", "-pthread", "-o", folder / "trial")  # fmt: skip
+    return folder / "trial"
+
+
+class Trial(Server):
+    """Some handlers break on purpose, and a sanitizer speaks then."""
+
+    breaks_on_purpose = False
+
+    def assert_clean(self):
+        if not self.breaks_on_purpose:
+            super().assert_clean()
+
+
+@pytest.fixture
+def trial(binary, tmp_path):
+    with Trial(tmp_path, workers=1, binary=binary) as server:
+        yield server
+
+
+def problem(answer, status):
+    assert answer.status == status, answer
+    assert answer.fields["content-type"] == "application/problem+json"
+    return answer.json()
+
+
+def still_serves(server):
+    for _ in range(400):
+        try:
+            answer = Caller(server).get("/well")
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+            continue
+        if answer.status == 200:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_call_past_its_deadline_is_abandoned_and_undone(trial):
+    start = time.monotonic()
+    problem(Caller(trial).get("/slow"), 504)
+    assert 0.25 < time.monotonic() - start < 5
+    assert "never reached" not in trial.log
+    traces = [trial.folder / "undone-first", trial.folder / "undone-second"]
+    assert all(trace.exists() for trace in traces)
+    assert traces[0].stat().st_mtime_ns <= traces[1].stat().st_mtime_ns, "the last that was deferred is the first that is undone"
+    assert still_serves(trial)
+
+
+def test_slow_statements_are_stopped_and_keep_nobody(trial):
+    """More of them than there are readers, and then the database answers others at once."""
+    callers = [Caller(trial) for _ in range(12)]
+    for caller in callers:
+        caller.connection.request("GET", "/slow")
+    assert {caller.connection.getresponse().status for caller in callers} <= {503, 504}
+    time.sleep(0.5)
+    start = time.monotonic()
+    assert Caller(trial).get("/well").status == 200
+    assert time.monotonic() - start < 1
+
+
+def test_a_client_that_leaves_takes_its_call_along(trial):
+    caller = Caller(trial)
+    caller.connection.request("GET", "/slow")
+    time.sleep(0.1)
+    caller.close()
+    for _ in range(100):
+        if (trial.folder / "undone-second").exists():
+            break
+        time.sleep(0.02)
+    assert (trial.folder / "undone-second").exists()
+    assert still_serves(trial)
+
+
+def test_a_handler_that_spins_is_killed_and_named(trial):
+    caller = Caller(trial)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        caller.get("/spin")
+    assert '"operation":"spin"' in trial.log and "silent and is killed" in trial.log
+    assert still_serves(trial)
+
+
+@pytest.mark.parametrize("path", ["/crash", "/overflow"])
+def test_a_handler_that_crashes_takes_its_own_worker_along(trial, path):
+    trial.breaks_on_purpose = True
+    with pytest.raises((OSError, http.client.HTTPException)):
+        Caller(trial).get(path)
+    assert still_serves(trial)
+    assert "a role died and is started again" in trial.log
+
+
+def test_a_handler_that_wants_too_much_memory_gets_none(trial):
+    answer = Caller(trial).get("/greedy")
+    problem(answer, 503)
+    assert still_serves(trial)
+    assert "a role died" not in trial.log
+
+
+@pytest.mark.parametrize(("path", "operation"), [("/silent", "silent"), ("/astray", "astray")])
+def test_a_reply_that_the_contract_does_not_know_is_a_500_and_a_line(trial, path, operation):
+    said = problem(Caller(trial).get(path), 500)
+    assert operation not in str(said), "a stranger learns nothing of it"
+    assert f'"{operation}"' in trial.log
+    assert still_serves(trial)
+
+
+def test_reading_after_something_was_queued_is_refused_with_a_line(trial):
+    problem(Caller(trial).post("/late-read"), 500)
+    assert '"lateRead"' in trial.log and "count_notes" in trial.log
+    assert Caller(trial).get("/well").json() == {"number": 0}, "nothing was written"
+
+
+def test_a_refusal_drops_what_was_queued(trial):
+    assert problem(Caller(trial).post("/refused"), 409)["detail"] == "not today"
+    assert Caller(trial).get("/well").json() == {"number": 0}
+
+
+def test_a_must_that_changes_nothing_ends_as_it_says_and_drops_the_batch(trial):
+    assert problem(Caller(trial).post("/must"), 404)["detail"] == "there is no such note"
+    assert Caller(trial).get("/well").json() == {"number": 0}
+
+
+def test_what_a_statement_returns_is_there_after_the_commit(trial):
+    assert [Caller(trial).post("/made").json()["number"] for _ in range(3)] == [1, 2, 3]
+    assert Caller(trial).get("/well").json() == {"number": 3}

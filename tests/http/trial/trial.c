@@ -1,0 +1,117 @@
+/* trial.c - handlers that go wrong, each in its own way, for tests that the server does not. */
+#include "api.h"
+#include "queries.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+limen_reply well(limen_call *call, const well_in *in)
+{
+    (void)in;
+    count_notes_row row;
+    answer it = { .number = count_notes(call, &row) ? row.number : 0 };
+    return well_200(call, &it);
+}
+
+limen_reply spin(limen_call *call, const spin_in *in)
+{
+    (void)in;
+    for (volatile unsigned i = 0;; i++)
+        ;
+    return spin_204(call);
+}
+
+/* Leaves a trace outside the call's memory. */
+static void undo(void *context)
+{
+    FILE *file = fopen(context, "w");
+    if (file != NULL)
+        fclose(file);
+}
+
+limen_reply slow(limen_call *call, const slow_in *in)
+{
+    (void)in;
+    static char first[] = "undone-first", second[] = "undone-second";
+    limen_defer(call, undo, second);
+    limen_defer(call, undo, first);
+    count_for_ever_row row;
+    answer it = { .number = count_for_ever(call, &row) ? row.number : 0 };
+    limen_log(call, "this is never reached");
+    return slow_200(call, &it);
+}
+
+limen_reply crash(limen_call *call, const crash_in *in)
+{
+    (void)call;
+    (void)in;
+    abort();
+}
+
+static int64_t deep(volatile int64_t n)
+{
+    volatile char room[1024];
+    room[n % 1024] = 1;
+    return n == 0 ? room[0] : deep(n - 1) + room[n % 1024];
+}
+
+limen_reply overflow(limen_call *call, const overflow_in *in)
+{
+    (void)in;
+    answer it = { .number = deep(1000) };
+    return overflow_200(call, &it);
+}
+
+limen_reply greedy(limen_call *call, const greedy_in *in)
+{
+    (void)in;
+    for (;;)
+        (void)limen_alloc(call, 1 << 20);
+}
+
+limen_reply silent(limen_call *call, const silent_in *in)
+{
+    (void)call;
+    (void)in;
+    return (limen_reply){ 0 };
+}
+
+limen_reply astray(limen_call *call, const astray_in *in)
+{
+    (void)in;
+    answer it = { .number = 1, .has_colour = true, .colour = 77 };
+    return astray_200(call, &it);
+}
+
+limen_reply late_read(limen_call *call, const late_read_in *in)
+{
+    (void)in;
+    count_notes_row row;
+    add_note(call, LIMEN_STR("late"));
+    answer it = { .number = count_notes(call, &row) ? row.number : 0 };
+    return late_read_200(call, &it);
+}
+
+limen_reply refused(limen_call *call, const refused_in *in)
+{
+    (void)in;
+    add_note(call, LIMEN_STR("refused"));
+    return refused_409(call, "not today");
+}
+
+limen_reply must(limen_call *call, const must_in *in)
+{
+    (void)in;
+    add_note(call, LIMEN_STR("must"));
+    change_note(call, 12345);
+    return must_204(call);
+}
+
+limen_reply made(limen_call *call, const made_in *in)
+{
+    (void)in;
+    make_note_row *row = make_note(call, LIMEN_STR("made"));
+    limen_commit(call);
+    answer it = { .number = row->id };
+    return made_201(call, &it);
+}
