@@ -22,12 +22,13 @@ struct gen_field {
     enum limen_kind item_kind;   /* ARRAY */
 };
 
-/* A struct or an enum. */
+/* A struct, an enum or a tagged union. */
 struct gen_type {
     limen_str c_name;
     const struct doc_node *node; /* the schema it mirrors; NULL for input structs */
     bool is_enum;
-    struct gen_field *fields; /* of a struct; an enum's are its values */
+    limen_str discriminator;  /* of a union, else empty */
+    struct gen_field *fields; /* of a struct; an enum's are its values, a union's its alternatives */
     uint32_t count;
     struct gen_type *next; /* in the order in which C must see them */
 };

@@ -50,9 +50,29 @@ static void write_field(const struct gen_field *field, struct buf *out)
         buf_printf(out, "    bool %.*s_is_null;\n", LIMEN_STR_ARG(field->c_name));
 }
 
-static void write_type(const struct gen_type *type, struct buf *out)
+static limen_str union_constant(struct gen *gen, const struct gen_type *type, const struct gen_field *alternative)
 {
-    if (type->is_enum) {
+    return arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(gen_upper(gen->arena, type->c_name)),
+                        LIMEN_STR_ARG(gen_upper(gen->arena, alternative->c_name)));
+}
+
+static void write_union(struct gen *gen, const struct gen_type *type, struct buf *out)
+{
+    buf_printf(out, "typedef struct %.*s {\n    enum {\n", LIMEN_STR_ARG(type->c_name));
+    for (uint32_t i = 0; i < type->count; i++)
+        buf_printf(out, "        %.*s = %u,\n", LIMEN_STR_ARG(union_constant(gen, type, &type->fields[i])), i + 1);
+    BUF_ADD(out, "    } kind;\n    union {\n");
+    for (uint32_t i = 0; i < type->count; i++)
+        buf_printf(out, "        %.*s %.*s;\n", LIMEN_STR_ARG(type->fields[i].type->c_name),
+                   LIMEN_STR_ARG(type->fields[i].c_name));
+    BUF_ADD(out, "    } as;\n");
+}
+
+static void write_type(struct gen *gen, const struct gen_type *type, struct buf *out)
+{
+    if (type->discriminator.len > 0) {
+        write_union(gen, type, out);
+    } else if (type->is_enum) {
         buf_printf(out, "typedef enum %.*s {\n", LIMEN_STR_ARG(type->c_name));
         for (uint32_t i = 0; i < type->count; i++)
             buf_printf(out, "    %.*s = %u,\n", LIMEN_STR_ARG(type->fields[i].c_name), i + 1);
@@ -102,7 +122,7 @@ void gen_write_api_h(struct gen *gen, struct buf *out)
     BUF_ADD(out,
             BANNER "#ifndef LIMEN_GENERATED_API_H\n#define LIMEN_GENERATED_API_H\n\n#include \"limen/limen.h\"\n\n");
     for (const struct gen_type *type = gen->types; type != NULL; type = type->next)
-        write_type(type, out);
+        write_type(gen, type, out);
     for (uint32_t i = 0; i < gen->contract->operation_count; i++)
         write_operation(gen, &gen->contract->operations[i], out);
     BUF_ADD(out, "extern const struct limen_handler limen_handlers[];\n\n#endif\n");
@@ -133,7 +153,7 @@ static void write_item_shape(const struct gen_type *owner, const struct gen_fiel
     limen_str name = owner->c_name;
     buf_printf(out, "static const struct limen_field %.*s_%.*s_item_field = {\n    .kind = %s", LIMEN_STR_ARG(name),
                LIMEN_STR_ARG(field->c_name), kind_name(field->item_kind));
-    if (field->item_kind == LIMEN_OBJECT)
+    if (field->item_kind == LIMEN_OBJECT || field->item_kind == LIMEN_UNION)
         buf_printf(out, ", .shape = &%.*s_shape", LIMEN_STR_ARG(field->type->c_name));
     if (field->item_kind == LIMEN_ENUM)
         write_enum_members(field->type, out);
@@ -151,14 +171,14 @@ static void write_field_entry(const struct gen_type *owner, const struct gen_fie
     BUF_ADD(out, "    { .name = LIMEN_STR_INIT(");
     json_write_string(out, field->name);
     buf_printf(out, "), .kind = %s, .offset = offsetof(%.*s, %.*s)", kind_name(field->kind), LIMEN_STR_ARG(name),
-               LIMEN_STR_ARG(member));
+               LIMEN_STR_ARG(owner->discriminator.len > 0 ? LIMEN_STR("as") : member));
     if (field->is_optional)
         buf_printf(out, ",\n      .is_optional = true, .presence_at = offsetof(%.*s, has_%.*s)", LIMEN_STR_ARG(name),
                    LIMEN_STR_ARG(member));
     if (field->is_nullable)
         buf_printf(out, ",\n      .is_nullable = true, .null_at = offsetof(%.*s, %.*s_is_null)", LIMEN_STR_ARG(name),
                    LIMEN_STR_ARG(member));
-    if (field->kind == LIMEN_OBJECT)
+    if (field->kind == LIMEN_OBJECT || field->kind == LIMEN_UNION)
         buf_printf(out, ", .shape = &%.*s_shape", LIMEN_STR_ARG(field->type->c_name));
     if (field->kind == LIMEN_ARRAY)
         buf_printf(out, ", .shape = &%.*s_%.*s_item", LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
@@ -183,6 +203,11 @@ static void write_shape(const struct gen_type *type, struct buf *out)
                LIMEN_STR_ARG(type->c_name), LIMEN_STR_ARG(type->c_name), LIMEN_STR_ARG(type->c_name));
     if (type->count > 0)
         buf_printf(out, ", .count = %u, .fields = %.*s_fields", type->count, LIMEN_STR_ARG(type->c_name));
+    if (type->discriminator.len > 0) {
+        BUF_ADD(out, ",\n    .discriminator = LIMEN_STR_INIT(");
+        json_write_string(out, type->discriminator);
+        BUF_ADD(out, ")");
+    }
     BUF_ADD(out, ",\n};\n\n");
 }
 

@@ -145,6 +145,45 @@ static enum limen_kind kind_of(const struct doc_node *schema)
     return doc_get(schema, LIMEN_STR("properties")) != NULL ? LIMEN_OBJECT : LIMEN_JSON;
 }
 
+static bool is_required(const struct doc_node *schema, limen_str name);
+
+/* The text that the discriminator has in this alternative: its `const`. NULL when it has none, so that the alternative cannot be told. */
+static const struct doc_node *tag_of(const struct doc_node *alternative, limen_str discriminator)
+{
+    const struct doc_node *property = doc_get(doc_get(alternative, LIMEN_STR("properties")), discriminator);
+    const struct doc_node *tag = doc_get(property, LIMEN_STR("const"));
+    bool is_told = tag != NULL && tag->kind == DOC_STRING && is_required(alternative, discriminator);
+    return is_told && kind_of(alternative) == LIMEN_OBJECT ? tag : NULL;
+}
+
+/* `oneOf` components, each an object with a constant of its own in the discriminator's member, is a tagged union. */
+static bool is_union(struct gen *gen, const struct doc_node *schema)
+{
+    const struct doc_node *alternatives = doc_get(schema, LIMEN_STR("oneOf"));
+    const struct doc_node *name = doc_get(doc_get(schema, LIMEN_STR("discriminator")), LIMEN_STR("propertyName"));
+    if (alternatives == NULL || alternatives->count == 0 || name == NULL || name->kind != DOC_STRING)
+        return false;
+    for (size_t i = 0; i < alternatives->count; i++) {
+        const struct doc_node *alternative = deref(gen, alternatives->items[i]);
+        if (doc_get(alternatives->items[i], LIMEN_STR("$ref")) == NULL || alternative == NULL
+            || tag_of(alternative, name->text) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static enum limen_kind shape_of(struct gen *gen, const struct doc_node *schema)
+{
+    enum limen_kind kind = kind_of(schema);
+    return kind == LIMEN_JSON && is_union(gen, schema) ? LIMEN_UNION : kind;
+}
+
+/* Is there a generated type for it? */
+static bool has_type(enum limen_kind kind)
+{
+    return kind == LIMEN_OBJECT || kind == LIMEN_ENUM || kind == LIMEN_UNION;
+}
+
 static bool is_required(const struct doc_node *schema, limen_str name)
 {
     const struct doc_node *required = doc_get(schema, LIMEN_STR("required"));
@@ -200,9 +239,9 @@ static bool describe_field(struct gen *gen, const struct doc_node *schema, limen
     schema = deref(gen, schema);
     if (schema == NULL)
         return false;
-    field->kind = is_open(gen, schema) ? LIMEN_JSON : kind_of(schema);
+    field->kind = is_open(gen, schema) ? LIMEN_JSON : shape_of(gen, schema);
     field->is_nullable = field->kind != LIMEN_JSON && names_type(schema, LIMEN_STR("null"));
-    if (field->kind == LIMEN_OBJECT || field->kind == LIMEN_ENUM) {
+    if (has_type(field->kind)) {
         field->type = type_for(gen, schema, inline_name);
         return field->type != NULL;
     }
@@ -211,15 +250,15 @@ static bool describe_field(struct gen *gen, const struct doc_node *schema, limen
     const struct doc_node *items = deref(gen, doc_get(schema, LIMEN_STR("items")));
     if (items == NULL)
         return false;
-    field->item_kind = kind_of(items);
+    field->item_kind = shape_of(gen, items);
     bool is_plain = field->item_kind != LIMEN_ARRAY && !names_type(items, LIMEN_STR("null")) && !is_open(gen, items);
     if (!is_plain) {
         field->kind = LIMEN_JSON; /* arrays of arrays, of nullable items and of what holds them have no C shape */
         return true;
     }
-    if (field->item_kind == LIMEN_OBJECT || field->item_kind == LIMEN_ENUM)
+    if (has_type(field->item_kind))
         field->type = type_for(gen, items, arena_printf(gen->arena, "%.*s_item", LIMEN_STR_ARG(inline_name)));
-    return field->type != NULL || (field->item_kind != LIMEN_OBJECT && field->item_kind != LIMEN_ENUM);
+    return field->type != NULL || !has_type(field->item_kind);
 }
 
 /* Is this one of the C members that the field becomes? */
@@ -291,6 +330,26 @@ static bool fill_enum(struct gen *gen, struct gen_type *type, const struct doc_n
     return type->fields != NULL;
 }
 
+/* An alternative's name is its tag, its member in the union is named after it. */
+static bool fill_union(struct gen *gen, struct gen_type *type, const struct doc_node *schema)
+{
+    const struct doc_node *alternatives = doc_get(schema, LIMEN_STR("oneOf"));
+    type->discriminator = doc_get(doc_get(schema, LIMEN_STR("discriminator")), LIMEN_STR("propertyName"))->text;
+    type->fields = ARENA_NEW_ARRAY(gen->arena, struct gen_field, alternatives->count);
+    for (size_t i = 0; type->fields != NULL && i < alternatives->count; i++) {
+        const struct doc_node *alternative = deref(gen, alternatives->items[i]);
+        struct gen_field *field = &type->fields[type->count++];
+        field->name = tag_of(alternative, type->discriminator)->text;
+        field->c_name = gen_snake(gen->arena, field->name);
+        limen_str constant = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(gen_upper(gen->arena, type->c_name)),
+                                          LIMEN_STR_ARG(gen_upper(gen->arena, field->c_name)));
+        if (!describe_field(gen, alternative, type->c_name, field)
+            || !last_member_is_free(gen, type, alternatives->items[i]) || !gen_reserve(gen, constant, constant, schema))
+            return false;
+    }
+    return type->fields != NULL;
+}
+
 static const struct gen_type *type_for(struct gen *gen, const struct doc_node *schema, limen_str inline_name)
 {
     struct gen_type *type = find_type(gen, schema);
@@ -308,7 +367,9 @@ static const struct gen_type *type_for(struct gen *gen, const struct doc_node *s
     /* Members come first, so that C has seen them. */
     struct gen_open open = { schema, gen->open };
     gen->open = &open;
-    bool ok = type->is_enum ? fill_enum(gen, type, schema) : fill_struct(gen, type, schema);
+    bool ok = type->is_enum     ? fill_enum(gen, type, schema)
+        : is_union(gen, schema) ? fill_union(gen, type, schema)
+                                : fill_struct(gen, type, schema);
     gen->open = open.outer;
     if (!ok)
         return NULL;

@@ -151,3 +151,13 @@ def test_a_must_that_changes_nothing_ends_as_it_says_and_drops_the_batch(trial):
 def test_what_a_statement_returns_is_there_after_the_commit(trial):
     assert [Caller(trial).post("/made").json()["number"] for _ in range(3)] == [1, 2, 3]
     assert Caller(trial).get("/well").json() == {"number": 3}
+
+
+def test_one_of_several_kinds_is_a_tagged_union(trial):
+    card, transfer = {"by": "card", "digits": "1234"}, {"by": "bank transfer", "days": 3}
+    hidden, later = {"by": "card", "digits": "####"}, {"by": "bank transfer", "days": 4}
+    answer = Caller(trial).post("/pay", {"first": card, "more": [transfer, card]})
+    assert (answer.status, answer.json()) == (200, {"first": hidden, "more": [later, hidden]}), answer
+    assert Caller(trial).post("/pay", {"first": transfer}).json() == {"first": later}
+    for wrong in ({"by": "card", "days": 3}, {"by": "cash"}, {"digits": "1234"}, {"by": "card", "digits": "1234", "days": 3}, "card"):
+        assert Caller(trial).post("/pay", {"first": wrong}).status == 422

@@ -115,3 +115,28 @@ limen_reply made(limen_call *call, const made_in *in)
     answer it = { .number = row->id };
     return made_201(call, &it);
 }
+
+/* Sends back what came, with every card's digits hidden and every transfer a day later. */
+static payment changed(const payment *from)
+{
+    payment it = *from;
+    switch (it.kind) {
+    case PAYMENT_CARD:
+        it.as.card.digits = LIMEN_STR("####");
+        break;
+    case PAYMENT_BANK_TRANSFER:
+        it.as.bank_transfer.days++;
+        break;
+    }
+    return it;
+}
+
+limen_reply pay(limen_call *call, const pay_in *in)
+{
+    payments it = in->body;
+    it.first = changed(&in->body.first);
+    it.more.items = LIMEN_NEW_ARRAY(call, payment, it.more.count);
+    for (size_t i = 0; i < it.more.count; i++)
+        it.more.items[i] = changed(&in->body.more.items[i]);
+    return pay_200(call, &it);
+}
