@@ -65,8 +65,8 @@ static void check_route(const struct fixture *f, enum http_method method, const 
     limen_str allow;
     const limen_str copy = tight_copy(str_of(path));
     const enum route_outcome outcome = router_find(f->router, method, copy, &params, &operation, &allow);
-    print_message("%s\n", path);
-    assert_int_equal(outcome == ROUTE_FOUND, id != NULL);
+    if ((outcome == ROUTE_FOUND) != (id != NULL))
+        fail_msg("%.40s: %s", path, id != NULL ? "not found" : "found");
     if (id != NULL)
         assert_text(operation->id, id);
     free((char *)(uintptr_t)copy.ptr);
