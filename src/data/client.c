@@ -10,9 +10,11 @@
 #include "core/limits.h"
 #include "core/log.h"
 #include "core/loop.h"
+#include "core/sandbox.h"
 #include "data/wire_pipe.h"
 
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 #define NO_SLOT UINT32_MAX
 #define AGAIN_US \
@@ -568,3 +570,6 @@ void data_key_find(struct data_client *client, struct data_request *request, con
     put_key(&out, key);
     request_send(client, request, &out);
 }
+
+static const int numbers[] = { SYS_recvfrom, SYS_sendto };
+const struct syscall_list data_client_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]) };

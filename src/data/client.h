@@ -80,4 +80,8 @@ void data_commit(struct data_client *client, struct data_request *request, const
                  const struct data_key *key, int status, limen_str reply);
 void data_key_find(struct data_client *client, struct data_request *request, const struct data_key *key);
 
+/* The system calls of the worker's end, for its sandbox. */
+struct syscall_list;
+extern const struct syscall_list data_client_syscalls;
+
 #endif

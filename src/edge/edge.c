@@ -5,12 +5,14 @@
 #include "edge/internal.h"
 
 #include "core/log.h"
+#include "core/sandbox.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 struct edge_options edge_default_options(void)
 {
@@ -165,3 +167,9 @@ size_t edge_connection_count(const struct edge *edge)
 {
     return edge->connection_count;
 }
+
+/* Sockets that others made: nothing here makes one, or connects one. */
+static const int numbers[] = {
+    SYS_accept4, SYS_recvfrom, SYS_sendto, SYS_sendmsg, SYS_shutdown, SYS_setsockopt,
+};
+const struct syscall_list edge_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]) };

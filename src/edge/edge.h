@@ -87,6 +87,10 @@ bool edge_trust_proxy(struct edge *edge, limen_str cidr) LIMEN_MUST_CHECK;
 /* Is it an address or address/bits? For whoever reads it long before there is an edge. */
 bool edge_is_cidr(limen_str cidr) LIMEN_MUST_CHECK;
 
+/* The system calls of the edge, for the worker's sandbox. */
+struct syscall_list;
+extern const struct syscall_list edge_syscalls;
+
 /* ---- one exchange ---------------------------------------------------------------------------------------------- */
 const struct http_request *exchange_request(const struct exchange *exchange);
 const struct edge_address *exchange_peer(const struct exchange *exchange); /* the client, behind trusted proxies */

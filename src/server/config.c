@@ -129,6 +129,18 @@ static const struct setting settings[] = {
       .offset = FIELD(checks_replies),
       .initial = "",
       .help = "hold every reply against its schema: for tests" },
+    { .flag = "no-sandbox",
+      .environment = "LIMEN_NO_SANDBOX",
+      .kind = SETTING_SWITCH,
+      .offset = FIELD(no_sandbox),
+      .initial = "",
+      .help = "leave workers their system calls: for debuggers only" },
+    { .flag = "strict-sandbox",
+      .environment = "LIMEN_STRICT_SANDBOX",
+      .kind = SETTING_SWITCH,
+      .offset = FIELD(strict_sandbox),
+      .initial = "",
+      .help = "do not run where the kernel lacks a part of the sandbox" },
     { .flag = "help", .kind = SETTING_SWITCH, .offset = FIELD(wants_help), .initial = "", .help = "this page" },
 };
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))

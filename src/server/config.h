@@ -26,6 +26,7 @@ struct config {
     limen_str log_level;
     int64_t drain_s;
     bool checks_replies;
+    bool no_sandbox, strict_sandbox;
     bool wants_help;
 };
 

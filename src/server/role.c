@@ -6,9 +6,11 @@
 #include "server/control.h"
 #include "server/server.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 const char *role_name(enum role_kind kind)
@@ -32,6 +34,36 @@ int64_t role_number_setting(const char *name, int64_t fallback)
 void role_say(struct role *role, uint32_t type)
 {
     control_send(ROLE_FD_CONTROL, (struct control_message){ type, role->number }, /* fd= */ -1);
+}
+
+/* The control socket carries descriptors. */
+static const int control_numbers[] = { SYS_sendmsg, SYS_recvmsg };
+static const struct syscall_list control_syscalls = { control_numbers, 2 };
+
+bool role_close_sandbox(const struct role *role, const struct syscall_list *const *lists, size_t count)
+{
+    const struct syscall_list *all[8] = { &core_syscalls, &control_syscalls };
+    size_t all_count = 2;
+    if (role_number_setting("LIMEN_NO_SANDBOX", 0) == 1)
+        return true; /* the supervisor has said so, loudly */
+    for (size_t i = 0; i < count && all_count < sizeof(all) / sizeof(all[0]); i++)
+        all[all_count++] = lists[i];
+    switch (sandbox_close(all, all_count)) {
+    case SANDBOX_OK:
+    case SANDBOX_SANITIZED:
+        return true;
+    case SANDBOX_NO_LANDLOCK:
+        if (role_number_setting("LIMEN_STRICT_SANDBOX", 0) == 1)
+            break;
+        LOG_WARN("the kernel has no Landlock: paths are closed by seccomp alone",
+                 log_text("role", role_name(role->kind)));
+        return true;
+    case SANDBOX_FAILED:
+        break;
+    }
+    LOG_ERROR("the sandbox cannot be closed", log_text("role", role_name(role->kind)),
+              log_text("error", strerror(errno)));
+    return false;
 }
 
 static void on_control(struct loop_source *source, uint32_t events)

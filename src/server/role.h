@@ -6,6 +6,7 @@
 #include "contract/contract.h"
 #include "core/arena.h"
 #include "core/loop.h"
+#include "core/sandbox.h"
 #include "core/shm.h"
 #include "limen/app.h"
 
@@ -39,6 +40,9 @@ int operator_main(struct role *role);
 /* A setting of this role from its environment; `fallback` when it is not there. */
 limen_str role_setting(const char *name, const char *fallback);
 int64_t role_number_setting(const char *name, int64_t fallback);
+/* Gives up every system call that neither the process's own parts nor these lists name, and every path; does nothing but say so when
+ * the settings forbid it. False: the process must end. */
+bool role_close_sandbox(const struct role *role, const struct syscall_list *const *lists, size_t count) LIMEN_MUST_CHECK;
 /* Tells the supervisor. */
 void role_say(struct role *role, uint32_t type);
 

@@ -96,6 +96,10 @@ static void add_variables(struct supervisor *supervisor, const struct process *p
         *at++ = variable(supervisor, "LIMEN_DATABASE", config->database);
         *at++ = variable(supervisor, "LIMEN_MIGRATE", config->migrate);
     }
+    if (process->kind != ROLE_DATA) {
+        *at++ = number_variable(supervisor, "LIMEN_NO_SANDBOX", config->no_sandbox);
+        *at++ = number_variable(supervisor, "LIMEN_STRICT_SANDBOX", config->strict_sandbox);
+    }
     if (process->kind == ROLE_WORKER) {
         *at++ = number_variable(supervisor, "LIMEN_LIMIT_SCALE", config->limit_scale);
         *at++ = number_variable(supervisor, "LIMEN_CHECK_REPLIES", config->checks_replies);
@@ -498,8 +502,10 @@ static void name_processes(struct supervisor *supervisor)
         supervisor->workers[i] = (struct process){ .owner = supervisor, .kind = ROLE_WORKER, .number = i };
 }
 
-static void warn_of_scale(const struct config *config)
+static void warn_of_settings(const struct config *config)
 {
+    if (config->no_sandbox)
+        LOG_WARN("WORKERS ARE NOT SANDBOXED: for debuggers only", log_text("setting", "no-sandbox"));
     if (config->limit_scale != 1)
         LOG_WARN("EVERY QUOTA IS MULTIPLIED: for load tests only", log_int("limit_scale", config->limit_scale));
 }
@@ -535,7 +541,7 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->loop = loop_new();
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);
-    warn_of_scale(config);
+    warn_of_settings(config);
     if (supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor) && watch_signals(supervisor)) {
         loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
         start(&supervisor->data);
