@@ -42,7 +42,8 @@ limen_str role_setting(const char *name, const char *fallback);
 int64_t role_number_setting(const char *name, int64_t fallback);
 /* Gives up every system call that neither the process's own parts nor these lists name, and every path; does nothing but say so when
  * the settings forbid it. False: the process must end. */
-bool role_close_sandbox(const struct role *role, const struct syscall_list *const *lists, size_t count) LIMEN_MUST_CHECK;
+bool role_close_sandbox(const struct role *role, const struct syscall_list *const *lists,
+                        size_t count) LIMEN_MUST_CHECK;
 /* Tells the supervisor. */
 void role_say(struct role *role, uint32_t type);
 
