@@ -36,18 +36,6 @@ static inline limen_str tight_copy(limen_str text)
     return str_make(copy, text.len);
 }
 
-/* The folder of shared test vectors, or NULL: $LIMEN_SHARED, else ../shared beside the sources. */
-static inline const char *shared_folder(char *memory, size_t bytes)
-{
-    const char *shared = getenv("LIMEN_SHARED"), *source = getenv("LIMEN_SOURCE_DIR");
-    snprintf(memory, bytes, "%s%s",
-             shared != NULL       ? shared
-                 : source != NULL ? source
-                                  : ".",
-             shared != NULL ? "" : "/../shared");
-    return memory;
-}
-
 /* All of a file, malloc'ed; ptr is NULL when it is not there. */
 static inline limen_str read_whole_file(const char *path)
 {

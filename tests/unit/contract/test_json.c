@@ -4,7 +4,6 @@
 #include "contract/json.h"
 #include "core/limits.h"
 
-#include <dirent.h>
 #include <float.h>
 #include <math.h>
 
@@ -510,63 +509,6 @@ static void test_doubles_are_written_short_and_read_back_the_same(void **state)
     assert_true(buf.failed);
 }
 
-/* ---- the public suite ------------------------------------------------------------------------------------------ */
-/* Of the `i_` cases, where RFC 8259 leaves the choice, these are read; docs/json.md says why. */
-static bool is_read_by_choice(const char *name)
-{
-    static const char *const names[] = { "i_number_double_huge_neg_exp.json", "i_number_real_underflow.json",
-                                         "i_number_too_big_neg_int.json", "i_number_too_big_pos_int.json",
-                                         "i_number_very_big_negative_int.json" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-static enum json_outcome parse_file(const char *folder, const char *name)
-{
-    char path[8192];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    const limen_str bytes = read_whole_file(path);
-    assert_non_null(bytes.ptr);
-    struct fixture f;
-    const enum json_outcome outcome = parse(&f, bytes);
-    release(&f);
-    free((char *)bytes.ptr);
-    return outcome;
-}
-
-static void test_public_suite(void **state)
-{
-    (void)state;
-    char shared[2048], folder[4096];
-    snprintf(folder, sizeof folder, "%s/suites/json-parsing/test_parsing", shared_folder(shared, sizeof shared));
-    DIR *files = opendir(folder);
-    if (files == NULL) {
-        print_message("skipped: %s is not there\n", folder);
-        skip();
-    }
-    size_t cases = 0, wrong = 0;
-    for (const struct dirent *entry = readdir(files); entry != NULL; entry = readdir(files)) {
-        const char *name = entry->d_name;
-        if (name[0] == '.')
-            continue;
-        const enum json_outcome outcome = parse_file(folder, name);
-        /* Members with one name twice: the RFC calls the outcome unpredictable, and we refuse. */
-        const bool is_duplicate = strstr(name, "y_object_duplicated_key") != NULL;
-        const bool want = (name[0] == 'y' && !is_duplicate) || (name[0] == 'i' && is_read_by_choice(name));
-        cases++;
-        if ((outcome == JSON_OK) != want || (is_duplicate && outcome != JSON_DUPLICATE_NAME)) {
-            print_error("%s: outcome %d\n", name, (int)outcome);
-            wrong++;
-        }
-    }
-    (void)closedir(files);
-    assert_true(cases >= 300);
-    assert_int_equal(wrong, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,7 +533,6 @@ int main(void)
         cmocka_unit_test(test_numbers_alone),
         cmocka_unit_test(test_strings_are_written_with_the_escapes_that_must_be),
         cmocka_unit_test(test_doubles_are_written_short_and_read_back_the_same),
-        cmocka_unit_test(test_public_suite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
