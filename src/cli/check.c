@@ -1,4 +1,5 @@
 /* check.c - the command `check`: the rules of the contract, and the boundary on one page. */
+#include "cli/check_database.h"
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "contract/contract.h"
@@ -12,17 +13,17 @@
 
 static const char usage[] =
     "usage: limen check [--report] [--format table|json|markdown|html] [--queries queries.sql]\n"
-    "                   [--migrations FOLDER] [api.yaml]\n"
-    "       APP check   [--report] [--format table|json|markdown|html]\n"
+    "                   [--migrations FOLDER] [--database URL] [--strict] [api.yaml]\n"
+    "       APP check   [--report] [--format table|json|markdown|html] [--database URL] [--strict]\n"
     "\n"
     "Holds a contract (and its statements against its migrations) against every rule; each refusal names file, line,\n"
     "column and the mend. --report prints the boundary: who may call what, how often, what goes in and what comes "
-    "out.\n"
+    "out. --database warns of a database with a public address; --strict refuses what is otherwise a warning.\n"
     "Exit code: 0 fine, 1 refused, 2 wrong usage or a file that cannot be read.\n";
 
 struct check_options {
-    const char *queries, *migrations;
-    bool wants_report, wants_help;
+    const char *queries, *migrations, *database;
+    bool wants_report, wants_help, is_strict;
     enum report_format format;
 };
 
@@ -41,9 +42,10 @@ static bool parse_format(const char *name, enum report_format *ret_format)
 static bool parse_options(int argc, char **argv, struct check_options *options)
 {
     static const struct option names[] = {
-        { "report", no_argument, NULL, 'r' },        { "format", required_argument, NULL, 'f' },
-        { "queries", required_argument, NULL, 'q' }, { "migrations", required_argument, NULL, 'm' },
-        { "help", no_argument, NULL, 'h' },          { 0 },
+        { "report", no_argument, NULL, 'r' },         { "format", required_argument, NULL, 'f' },
+        { "queries", required_argument, NULL, 'q' },  { "migrations", required_argument, NULL, 'm' },
+        { "database", required_argument, NULL, 'd' }, { "strict", no_argument, NULL, 's' },
+        { "help", no_argument, NULL, 'h' },           { 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         switch (option) {
@@ -60,6 +62,12 @@ static bool parse_options(int argc, char **argv, struct check_options *options)
             break;
         case 'm':
             options->migrations = optarg;
+            break;
+        case 'd':
+            options->database = optarg;
+            break;
+        case 's':
+            options->is_strict = true;
             break;
         case 'h':
             options->wants_help = true;
@@ -103,14 +111,17 @@ static int check(const struct limen_app *app, const struct check_options *option
 {
     struct contract contract;
     struct query_set queries;
-    struct diags errors, warnings;
+    struct diags errors, mild;
     diags_init(&errors, arena);
-    diags_init(&warnings, arena);
-    bool is_loaded = contract_load(app->contract.bytes, app->contract.path, arena, &contract, &errors, &warnings);
+    diags_init(&mild, arena);
+    struct diags *warnings = options->is_strict ? &errors : &mild;
+    bool is_loaded = contract_load(app->contract.bytes, app->contract.path, arena, &contract, &errors, warnings);
     if (queries_parse(app->queries.bytes, app->queries.path, LIMEN_STR("sqlite"), arena, &queries, &errors)
         && !store_describe(&queries, app->migrations, app->migration_count, arena, &errors) && errors.count == 0)
         return 2;
-    int code = cli_print_diags(&errors, &warnings);
+    if (options->database != NULL)
+        check_database(str_of(options->database), arena, &errors, warnings);
+    int code = cli_print_diags(&errors, &mild);
     if (is_loaded && code == 0 && options->wants_report)
         print_report(&contract, options, arena);
     else if (is_loaded && code == 0)

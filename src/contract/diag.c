@@ -68,8 +68,11 @@ void diags_write(const struct diags *diags, struct buf *out, const char *severit
     const char *tint = str_equal(str_of(severity), LIMEN_STR("error")) ? "\033[31m" : "\033[33m";
     for (size_t i = 0; i < diags->count; i++) {
         const struct diag *diag = &diags->items[i];
-        buf_printf(out, "%.*s:%u:%u: %s%s:%s %.*s\n", LIMEN_STR_ARG(diag->file), diag->line, diag->column,
-                   colour ? tint : "", severity, colour ? "\033[0m" : "", LIMEN_STR_ARG(diag->message));
+        buf_add(out, diag->file);
+        if (diag->line > 0)
+            buf_printf(out, ":%u:%u", diag->line, diag->column);
+        buf_printf(out, ": %s%s:%s %.*s\n", colour ? tint : "", severity, colour ? "\033[0m" : "",
+                   LIMEN_STR_ARG(diag->message));
         if (diag->mend.len > 0)
             buf_printf(out, "    mend: %.*s\n", LIMEN_STR_ARG(diag->mend));
     }

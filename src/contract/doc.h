@@ -35,9 +35,9 @@ struct doc {
 /* One thing that is wrong, and how it is mended. */
 struct diag {
     limen_str file;
-    uint32_t line, column;
-    limen_str message; /* "operation 'checkout' declares no rate limit" */
-    limen_str mend;    /* "add `x-rate-limit: 60/minute per caller` here or at the root"; may be empty */
+    uint32_t line, column; /* 0: the fault has no place in the file */
+    limen_str message;     /* "operation 'checkout' declares no rate limit" */
+    limen_str mend;        /* "add `x-rate-limit: 60/minute per caller` here or at the root"; may be empty */
 };
 
 /* A list of faults that grows in its arena. Warnings stand in a list of their own. */
