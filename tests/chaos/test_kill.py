@@ -80,8 +80,11 @@ async def customer(run, number, account, cookie):
 
 
 async def killer(run, role, every_s):
+    """Keeps to its timetable: a turn that came late does not delay the ones after it."""
+    due = time.monotonic()
     while run.goes_on:
-        await asyncio.sleep(every_s)
+        due += every_s
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
         pids = run.server.roles(role)
         if pids:
             try:
