@@ -27,6 +27,7 @@ struct limen_call {
     struct data_batch batch;
     const limen_statement *queued[LIMIT_BATCH_STATEMENTS]; /* by place in the batch */
     void *returning[LIMIT_BATCH_STATEMENTS];               /* where a :returning row goes, or NULL */
+    bool is_interactive;                                   /* a transaction is open: reads see what was queued */
     bool is_committed;                                     /* by limen_commit */
     bool is_batch_sent;                                    /* from here on an end is "outcome unknown" */
 
@@ -58,6 +59,12 @@ limen_reply call_problem(struct limen_call *call, int status, const char *type, 
 
 /* Commits the batch with key and reply where the operation has one; returns the reply to send (its own, or a stored one). */
 limen_reply call_commit(struct limen_call *call, limen_reply reply);
+/* What a call without DATA_OK has come to: a stored reply, or the refusal that a statement names. Abandons the call where neither is. */
+limen_reply call_settle(struct limen_call *call);
+/* The key of a keyed operation, or NULL. */
+const struct data_key *call_key(const struct limen_call *call);
+/* Rows of the :returning statements of the queue that was sent, into the structs that the handler holds. */
+void call_fill_returning(struct limen_call *call);
 /* A refusal of a keyed call: when an earlier attempt was committed, its reply. */
 limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal);
 

@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "core/str.h"
 
-static const struct data_key *key_of(const struct limen_call *call)
+const struct data_key *call_key(const struct limen_call *call)
 {
     return call->admission.operation->needs_key ? &call->admission.key : NULL;
 }
@@ -37,18 +37,28 @@ static void come_back(struct limen_call *call)
         call_abandon(call, DATA_UNKNOWN);
 }
 
+/* An interactive transaction cannot be sent again: what it has read may be otherwise now. Its key tells whether it was committed. */
+static limen_reply find_out(struct limen_call *call)
+{
+    call->is_batch_sent = false;
+    return call_lookup_key(
+        call, call_problem(call, 503, NULL, LIMEN_STR("the server cannot answer right now; nothing was done")));
+}
+
 /* Asks until there is an answer, as often as the data role goes away in between. */
 static void commit_keyed(struct limen_call *call, limen_reply reply)
 {
     struct data_request *request = &call->admission.request;
     for (;;) {
         prepare(call);
-        data_commit(call->app->boundary->data, request, &call->batch, key_of(call), reply.status, reply.body);
+        data_commit(call->app->boundary->data, request, &call->batch, call_key(call), reply.status, reply.body);
         call->is_batch_sent = true;
         call_wait(call);
         if (request->outcome != DATA_GONE && request->outcome != DATA_UNKNOWN)
             return;
         come_back(call);
+        if (call->is_interactive)
+            call_end(call, find_out(call));
     }
 }
 
@@ -77,7 +87,7 @@ limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal)
     if (!admission_take_slot(&call->admission))
         call_abandon(call, DATA_BUSY);
     prepare(call);
-    data_key_find(call->app->boundary->data, request, key_of(call));
+    data_key_find(call->app->boundary->data, request, call_key(call));
     call_wait(call);
     switch (request->outcome) {
     case DATA_NONE:
@@ -91,8 +101,7 @@ limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal)
     }
 }
 
-/* Rows of the :returning statements, in their order, into the structs that the handler holds. */
-static void fill_returning(struct limen_call *call)
+void call_fill_returning(struct limen_call *call)
 {
     limen_str returned = call->admission.request.returned;
     struct wire_reader reader = { .at = returned.ptr, .end = returned.ptr + returned.len };
@@ -104,18 +113,16 @@ static void fill_returning(struct limen_call *call)
     }
 }
 
-static limen_reply after_commit(struct limen_call *call, limen_reply reply)
+limen_reply call_settle(struct limen_call *call)
 {
     struct data_request *request = &call->admission.request;
+    limen_reply reply;
     switch (request->outcome) {
-    case DATA_OK:
-        fill_returning(call);
-        return reply;
     case DATA_REPLAY:
         return (limen_reply){ .status = request->status, .body = request->reply };
     case DATA_REFUSED:
         reply = refused_reply(call);
-        return key_of(call) == NULL ? reply : call_lookup_key(call, reply);
+        return call_key(call) == NULL ? reply : call_lookup_key(call, reply);
     case DATA_KEY_REUSED:
         return call_problem(call, 422, NULL, LIMEN_STR("this Idempotency-Key has been used for another request"));
     case DATA_TAKEN:
@@ -127,23 +134,26 @@ static limen_reply after_commit(struct limen_call *call, limen_reply reply)
 
 limen_reply call_commit(struct limen_call *call, limen_reply reply)
 {
-    bool has_work = call->batch.count > 0 || call->has_signed_up || key_of(call) != NULL;
+    bool has_work = call->batch.count > 0 || call->is_interactive || call->has_signed_up || call_key(call) != NULL;
     if (!has_work || call->is_committed)
         return reply;
     if (call->batch.items.failed)
         call_abandon(call, DATA_BUSY);
     if (!admission_take_slot(&call->admission))
         call_abandon(call, DATA_BUSY);
-    if (key_of(call) != NULL)
+    if (call_key(call) != NULL)
         commit_keyed(call, reply);
     else
         commit_once(call, reply);
-    return after_commit(call, reply);
+    if (call->admission.request.outcome != DATA_OK)
+        return call_settle(call);
+    call_fill_returning(call);
+    return reply;
 }
 
 void limen_commit(limen_call *call)
 {
-    if (key_of(call) != NULL) {
+    if (call_key(call) != NULL) {
         LOG_ERROR("limen_commit in a keyed operation: its reply is part of the transaction",
                   log_str("operation", call->admission.operation->id));
         call_abandon(call, DATA_ERROR);

@@ -1,21 +1,41 @@
-/* statement.c - reads answer, writes queue. */
+/* statement.c - reads answer, writes queue; a read after a write sees it, in an interactive transaction. */
 #include "app/call.h"
 
 #include "core/log.h"
 #include "core/str.h"
 
+/* A read that must see what the call has queued. It keeps others from writing, so that the contract is to ask for it. */
+static void step(struct limen_call *call, const limen_statement *statement, const limen_value *params, size_t count)
+{
+    struct data_request *request = &call->admission.request;
+    const struct operation *operation = call->admission.operation;
+    if (!operation->is_interactive && !call->is_interactive) {
+        LOG_WARN(
+            "a read after a queued write opens an interactive transaction: read first, or say `x-interactive: true`",
+            log_str("operation", operation->id), log_text("statement", statement->name));
+        if (call->app->checks_replies)
+            call_abandon(call, DATA_ERROR);
+    }
+    call->is_interactive = true;
+    data_step(call->app->boundary->data, request, &call->batch, call_key(call), statement->number, params, count);
+    call_wait(call);
+    if (request->outcome != DATA_OK)
+        call_end(call, call_settle(call));
+    call_fill_returning(call);
+    data_batch_init(&call->batch, &call->arena);
+}
+
 static void ask(struct limen_call *call, const limen_statement *statement, const limen_value *params, size_t count)
 {
     struct data_request *request = &call->admission.request;
-    if (call->batch.count > 0 && !call->is_committed) {
-        LOG_ERROR("a read after a queued write: read first, then queue, or say limen_commit",
-                  log_str("operation", call->admission.operation->id), log_text("statement", statement->name));
-        call_abandon(call, DATA_ERROR);
-    }
     if (!admission_take_slot(&call->admission))
         call_abandon(call, DATA_BUSY);
     request->timeout_us = admission_time_left(&call->admission);
     request->row = statement->row;
+    if (!call->is_committed && (call->batch.count > 0 || call->is_interactive)) {
+        step(call, statement, params, count);
+        return;
+    }
     data_read(call->app->boundary->data, request, statement->number, params, count);
     call_wait(call);
     if (request->outcome != DATA_OK && request->outcome != DATA_NONE)

@@ -351,9 +351,9 @@ static bool read_extensions(struct loader *loader, struct operation *operation)
     const struct doc_node *timeout = get(operation->node, "x-timeout"),
                           *interactive = get(operation->node, "x-interactive");
     operation->timeout_us = DEFAULT_TIMEOUT_US;
-    if (interactive != NULL && interactive->boolean)
-        return refuse(loader, interactive, "read first, then queue what changes",
-                      "interactive transactions are not supported yet");
+    if (interactive != NULL && interactive->kind != DOC_BOOL)
+        return refuse(loader, interactive, "write `true`, or remove it", "x-interactive is neither true nor false");
+    operation->is_interactive = interactive != NULL && interactive->boolean;
     return (timeout == NULL || read_duration(loader, timeout, &operation->timeout_us)) && read_limits(loader, operation)
         && read_idempotency(loader, operation);
 }

@@ -67,6 +67,7 @@
 #define LIMIT_CALLS_PER_WORKER 4096U        /* slots; credit that data grants to one worker; past it: 503 */
 #define LIMIT_DATA_READERS 4U               /* reader threads of SQLite */
 #define LIMIT_GROUP_BATCHES 256U            /* batches in one commit */
+#define LIMIT_LEASE_US 50000                /* that an interactive transaction may hold SQLite's writer; past it: 504 */
 #define LIMIT_READ_QUEUE 8192U              /* reads waiting for a reader; past it: 503 */
 #define LIMIT_WRITE_QUEUE 8192U             /* batches waiting for the writer; past it: 503 */
 #define LIMIT_HASHES_AT_ONCE 2U             /* argon2 threads */

@@ -422,7 +422,7 @@ static bool request_begin(struct data_client *client, struct data_request *reque
         BUG("a slot carries one request at a time");
     slot->current = request;
     slot->local = slot->rows = DATA_OK;
-    slot->is_read = type == WIRE_CALL;
+    slot->is_read = type == WIRE_CALL || type == WIRE_STEP;
     request->sequence = ++slot->sequence;
     request->rows = NULL;
     request->row_count = request->row_capacity = 0;
@@ -533,6 +533,20 @@ void data_batch_add(struct data_batch *batch, uint16_t statement, const limen_va
     batch->count++;
 }
 
+/* The bytes of a queue on the wire; SIZE_MAX when it cannot be sent. */
+static size_t batch_bytes(const struct data_batch *batch)
+{
+    bool is_sound = !batch->items.failed && batch->count <= LIMIT_BATCH_STATEMENTS;
+    return is_sound ? sizeof(batch->count) + batch->items.len : SIZE_MAX / 2;
+}
+
+static void put_batch(struct buf *out, const struct data_batch *batch)
+{
+    wire_put_u32(out, batch->count);
+    if (batch->items.len > 0)
+        wire_put_bytes(out, batch->items.ptr, batch->items.len);
+}
+
 static void put_key(struct buf *out, const struct data_key *key)
 {
     wire_put_str(out, key->key);
@@ -543,11 +557,9 @@ void data_commit(struct data_client *client, struct data_request *request, const
                  const struct data_key *key, int status, limen_str reply)
 {
     struct buf out;
-    size_t bytes = sizeof(uint8_t) + sizeof(uint32_t) + batch->items.len;
+    size_t bytes = sizeof(uint8_t) + batch_bytes(batch);
     if (key != NULL)
         bytes += str_bytes(key->key) + WIRE_FINGERPRINT_BYTES + sizeof(uint32_t) + str_bytes(reply);
-    if (batch->items.failed || batch->count > LIMIT_BATCH_STATEMENTS)
-        bytes = SIZE_MAX;
     if (!request_begin(client, request, WIRE_BATCH, bytes, &out))
         return;
     wire_put_u8(&out, key != NULL);
@@ -556,9 +568,28 @@ void data_commit(struct data_client *client, struct data_request *request, const
         wire_put_u32(&out, (uint32_t)status);
         wire_put_str(&out, reply);
     }
-    wire_put_u32(&out, batch->count);
-    if (batch->items.len > 0)
-        wire_put_bytes(&out, batch->items.ptr, batch->items.len);
+    put_batch(&out, batch);
+    request_send(client, request, &out);
+}
+
+void data_step(struct data_client *client, struct data_request *request, const struct data_batch *batch,
+               const struct data_key *key, uint16_t statement, const limen_value *params, size_t count)
+{
+    struct buf out;
+    size_t bytes = wire_values_bytes(params, count);
+    if (bytes < LIMIT_FRAME_BYTES)
+        bytes += sizeof(uint8_t) + batch_bytes(batch) + sizeof(statement);
+    if (bytes < LIMIT_FRAME_BYTES && key != NULL)
+        bytes += str_bytes(key->key) + WIRE_FINGERPRINT_BYTES;
+    if (!request_begin(client, request, WIRE_STEP, bytes, &out))
+        return;
+    wire_put_u8(&out, key != NULL);
+    if (key != NULL)
+        put_key(&out, key);
+    put_batch(&out, batch);
+    wire_put_u16(&out, statement);
+    wire_put_values(&out, params, count);
+    client->slots[request->slot].is_known = true;
     request_send(client, request, &out);
 }
 

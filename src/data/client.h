@@ -33,7 +33,7 @@ struct data_request {
     uint32_t refused_by; /* index in the batch */
     int status;          /* replay */
     limen_str reply;
-    limen_str returned; /* batch: rows of its :returning in wire form, in order */
+    limen_str returned; /* commit, step: rows of the queue's :returning in wire form, in order */
     /* ---- the client's own ---- */
     uint32_t sequence;
     size_t row_capacity;
@@ -78,6 +78,10 @@ struct data_key {
 /* `key` is NULL for an unkeyed call; `status` and `reply` are what is stored with the key. */
 void data_commit(struct data_client *client, struct data_request *request, const struct data_batch *batch,
                  const struct data_key *key, int status, limen_str reply);
+/* What is queued so far goes into an interactive transaction of the slot, and the read sees it. The transaction stays open until
+ * data_commit, any outcome but DATA_OK, data_cancel or the slot's release. `key` is looked up only. */
+void data_step(struct data_client *client, struct data_request *request, const struct data_batch *batch,
+               const struct data_key *key, uint16_t statement, const limen_value *params, size_t count);
 void data_key_find(struct data_client *client, struct data_request *request, const struct data_key *key);
 
 /* The system calls of the worker's end, for its sandbox. */

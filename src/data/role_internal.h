@@ -29,6 +29,9 @@ struct role_slot {
     struct principal principal;   /* whose credential was shown here */
     bool has_sign_up;
     struct role_sign_up sign_up;
+    uint64_t transaction; /* the interactive one that is open here; 0: none */
+    bool has_begun;       /* a STEP of it has been answered */
+    bool has_new_account; /* the principal is an account that the transaction will make */
 };
 
 enum role_place {
@@ -90,6 +93,7 @@ struct data_role {
     struct hash_pool *hashes;
     char dummy_hash[HASH_TEXT_BYTES]; /* of a password that nobody knows */
     bool is_closing;
+    uint64_t last_transaction;
     struct role_worker *workers[LIMIT_WORKERS];
     struct role_request *live; /* every request that is not spare */
     struct role_request *spare;
@@ -106,6 +110,9 @@ void role_request_start(struct role_request *request);
 void role_request_answer(struct role_request *request, enum data_outcome outcome);
 /* Nobody waits for the request any more. It may be gone when this returns. */
 void role_request_drop(struct role_request *request);
+
+/* Undoes the slot's interactive transaction, if one is open. */
+void role_slot_abandon(struct data_role *role, struct role_slot *slot);
 
 /* role_parse.c: fills in the task. Returns NULL, or how the frame breaks the protocol; `*ret_outcome` is not DATA_OK
  * when the request is to be answered with it at once. */

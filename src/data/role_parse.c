@@ -71,15 +71,21 @@ static const char *read_statement(struct role_request *request, struct wire_read
     return check_params(statement, params, ret_item->param_count);
 }
 
-static const char *parse_call(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
+static const char *read_question(struct role_request *request, struct wire_reader *reader,
+                                 enum data_outcome *ret_outcome)
 {
     struct store_item item = { 0 };
     const char *breach = read_statement(request, reader, /* is_read= */ true, &item, ret_outcome);
-    request->task.kind = STORE_READ;
     request->task.statement = item.statement;
     request->task.params = item.params;
     request->task.param_count = item.param_count;
     return breach;
+}
+
+static const char *parse_call(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
+{
+    request->task.kind = STORE_READ;
+    return read_question(request, reader, ret_outcome);
 }
 
 static void read_key(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
@@ -154,6 +160,21 @@ static const char *parse_batch(struct role_request *request, const struct role_s
     return read_items(request, reader, ret_outcome);
 }
 
+static const char *parse_step(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
+                              enum data_outcome *ret_outcome)
+{
+    request->task.kind = STORE_STEP;
+    uint8_t has_key = wire_get_u8(reader);
+    if (has_key > 1)
+        return BREACH_MALFORMED;
+    if (has_key)
+        read_key(request, reader, ret_outcome);
+    if (slot->has_sign_up && !adopt_sign_up(request, slot))
+        *ret_outcome = DATA_BUSY;
+    const char *breach = read_items(request, reader, ret_outcome);
+    return breach != NULL || *ret_outcome == DATA_BUSY ? breach : read_question(request, reader, ret_outcome);
+}
+
 /* ---- credentials ------------------------------------------------------------------------------------------------- */
 static const char *parse_token(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
 {
@@ -202,6 +223,8 @@ static const char *parse_payload(struct role_request *request, const struct role
         return parse_call(request, reader, ret_outcome);
     case WIRE_BATCH:
         return parse_batch(request, slot, reader, ret_outcome);
+    case WIRE_STEP:
+        return parse_step(request, slot, reader, ret_outcome);
     case WIRE_KEY_FIND:
         request->task.kind = STORE_KEY_FIND;
         read_key(request, reader, ret_outcome);

@@ -130,7 +130,8 @@ static void submit(struct role_request *request, enum store_task_kind kind)
 void role_request_start(struct role_request *request)
 {
     struct store_task *task = &request->task;
-    if (task->kind == STORE_BATCH && task->item_count == 0 && !task->has_key && task->sign_up == NULL)
+    bool is_empty = task->item_count == 0 && !task->has_key && task->sign_up == NULL && task->transaction == 0;
+    if (task->kind == STORE_BATCH && is_empty)
         role_request_answer(request, DATA_OK); /* nothing to commit */
     else
         submit(request, task->kind);
@@ -139,11 +140,9 @@ void role_request_start(struct role_request *request)
 void role_request_answer(struct role_request *request, enum data_outcome outcome)
 {
     struct role_worker *worker = request->worker;
-    size_t bytes = request->task.rows.len + request->task.reply.len;
+    size_t bytes = request->task.rows.len + request->task.returned.len + request->task.reply.len;
     request->outcome = outcome;
-    request->rows_at = 0;
-    if (request->type != WIRE_CALL || outcome != DATA_OK)
-        request->rows_at = request->task.rows.len;
+    request->rows_at = outcome == DATA_OK ? 0 : request->task.rows.len;
     if (worker->held_bytes + bytes > LIMIT_WORKER_RESULTS_BYTES && request->type == WIRE_CALL) {
         request->outcome = DATA_BUSY;
         request->rows_at = request->task.rows.len = 0;
@@ -291,11 +290,30 @@ static void sign_up_hashed(struct role_request *request)
     role_request_answer(request, DATA_OK);
 }
 
-/* A batch that carried a sign-up and was not committed leaves the slot to nobody. */
-static void batch_done(struct role_request *request)
+/* Whose transaction made an account and was not committed is nobody. */
+static void transaction_ended(struct role_slot *slot, bool is_committed)
 {
-    if (request->task.sign_up != NULL && request->task.outcome != STORE_OK)
-        memset(&slot_of(request)->principal, 0, sizeof(struct principal));
+    if (slot->has_new_account && !is_committed)
+        memset(&slot->principal, 0, sizeof(slot->principal));
+    slot->transaction = 0;
+    slot->has_begun = slot->has_new_account = false;
+}
+
+void role_slot_abandon(struct data_role *role, struct role_slot *slot)
+{
+    if (slot->transaction != 0)
+        store_abandon(role->store, slot->transaction);
+    transaction_ended(slot, /* is_committed= */ false);
+}
+
+static void writes_done(struct role_request *request)
+{
+    struct role_slot *slot = slot_of(request);
+    bool is_good = request->task.outcome == STORE_OK;
+    if (is_good && request->task.kind == STORE_STEP)
+        slot->has_begun = true;
+    else
+        transaction_ended(slot, is_good);
     role_request_answer(request, outcome_of(request->task.outcome));
 }
 
@@ -312,7 +330,8 @@ static void on_task_done(struct store_task *task)
     }
     switch (task->kind) {
     case STORE_BATCH:
-        batch_done(request);
+    case STORE_STEP:
+        writes_done(request);
         return;
     case STORE_CREDENTIAL_FIND:
         if (request->type == WIRE_SIGN_UP)

@@ -116,8 +116,8 @@ static uint8_t parts_of(const struct role_request *request)
 {
     switch (request->outcome) {
     case DATA_OK:
-        if (request->type == WIRE_BATCH)
-            return request->task.rows.len > 0 ? WIRE_PART_RETURNED : 0;
+        if (request->type == WIRE_BATCH || request->type == WIRE_STEP)
+            return request->task.returned.len > 0 ? WIRE_PART_RETURNED : 0;
         if (request->type == WIRE_SESSION)
             return WIRE_PART_PRINCIPAL;
         return request->has_token ? WIRE_PART_PRINCIPAL | WIRE_PART_TOKEN : 0;
@@ -137,7 +137,7 @@ static size_t done_bytes(const struct role_request *request, uint8_t parts)
     if (parts & WIRE_PART_REPLY)
         bytes += request->task.reply.len;
     if (parts & WIRE_PART_RETURNED)
-        bytes += request->task.rows.len;
+        bytes += request->task.returned.len;
     return bytes;
 }
 
@@ -158,7 +158,7 @@ static void put_parts(struct buf *out, const struct role_request *request, uint8
         wire_put_str(out, task->reply);
     }
     if (parts & WIRE_PART_RETURNED)
-        wire_put_str(out, buf_str(&task->rows));
+        wire_put_str(out, buf_str(&task->returned));
 }
 
 static bool send_done(struct role_worker *worker, struct role_request *request)

@@ -18,8 +18,9 @@ static struct role_slot *slot_at(struct role_worker *worker, uint32_t number)
     return worker->slots[number];
 }
 
-static void slot_forget(struct role_slot *slot)
+static void slot_forget(struct data_role *role, struct role_slot *slot)
 {
+    role_slot_abandon(role, slot);
     explicit_bzero(&slot->sign_up, sizeof(slot->sign_up));
     slot->has_sign_up = false;
     memset(&slot->principal, 0, sizeof(slot->principal));
@@ -36,8 +37,19 @@ static const char *take_cancel(struct role_worker *worker, const struct wire_fra
         role_request_drop(slot->current);
     slot->current = NULL;
     if (frame->type == WIRE_RELEASE)
-        slot_forget(slot);
+        slot_forget(worker->role, slot);
+    else
+        role_slot_abandon(worker->role, slot);
     return NULL;
+}
+
+/* A STEP begins the slot's interactive transaction or continues it; a BATCH ends it, if there is one. */
+static void join_transaction(struct data_role *role, struct role_slot *slot, struct role_request *request)
+{
+    if (slot->transaction == 0 && request->type == WIRE_STEP)
+        slot->transaction = ++role->last_transaction;
+    request->task.transaction = slot->transaction;
+    request->task.continues = slot->has_begun;
 }
 
 static const char *take_request(struct role_worker *worker, const struct wire_frame *frame)
@@ -50,7 +62,7 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
         return "no memory";
     bool is_shown_anew = frame->type == WIRE_SESSION || frame->type == WIRE_SIGN_IN || frame->type == WIRE_SIGN_UP;
     if (is_shown_anew)
-        slot_forget(slot);
+        slot_forget(worker->role, slot);
     request->task.principal = slot->principal;
     enum data_outcome outcome;
     const char *breach = role_parse(request, slot, &outcome);
@@ -61,17 +73,21 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
     if (request->task.sign_up != NULL) { /* it belongs to the batch now */
         explicit_bzero(&slot->sign_up, sizeof(slot->sign_up));
         slot->has_sign_up = false;
-        if (outcome != DATA_OK)
-            memset(&slot->principal, 0, sizeof(slot->principal));
+        slot->has_new_account = true;
     }
+    if (frame->type == WIRE_STEP || frame->type == WIRE_BATCH)
+        join_transaction(worker->role, slot, request);
     slot->current = request;
     if (outcome == DATA_FORBIDDEN)
         LOG_WARN("a statement was asked for that this caller may not run", log_int("worker", worker->number),
                  log_int("operation", frame->operation));
-    if (outcome != DATA_OK)
-        role_request_answer(request, outcome);
-    else
+    if (outcome == DATA_OK) {
         role_request_start(request);
+        return NULL;
+    }
+    if (frame->type == WIRE_STEP || frame->type == WIRE_BATCH)
+        role_slot_abandon(worker->role, slot);
+    role_request_answer(request, outcome);
     return NULL;
 }
 
@@ -85,6 +101,7 @@ static const char *take_frame(struct role_worker *worker, const struct wire_fram
         return take_cancel(worker, frame);
     case WIRE_CALL:
     case WIRE_BATCH:
+    case WIRE_STEP:
     case WIRE_KEY_FIND:
         return take_request(worker, frame);
     case WIRE_SESSION:
@@ -168,7 +185,7 @@ void role_worker_close(struct role_worker *worker)
     }
     for (uint32_t i = 0; i < LIMIT_CALLS_PER_WORKER; i++)
         if (worker->slots[i] != NULL)
-            slot_forget(worker->slots[i]);
+            slot_forget(role, worker->slots[i]);
     if (role->workers[worker->number] == worker)
         role->workers[worker->number] = NULL;
     worker->role = NULL;

@@ -27,10 +27,11 @@ static enum store_outcome failed(struct writer *writer, const struct statement *
 static struct attempt read_key(struct writer *writer, struct store_task *task)
 {
     sqlite3_stmt *stmt = writer->own[OWN_KEY_FIND];
-    struct attempt attempt = came_to(STORE_ERROR);
+    struct attempt attempt = came_to(STORE_NONE);
     db_bind_text(stmt, 1, principal_id(&task->principal));
     db_bind_text(stmt, 2, task->key);
-    if (db_step_own(&writer->db, stmt) == SQLITE_ROW) {
+    int code = db_step_own(&writer->db, stmt);
+    if (code == SQLITE_ROW) {
         bool is_same = sqlite3_column_bytes(stmt, 0) == (int)sizeof task->fingerprint
             && memcmp(sqlite3_column_blob(stmt, 0), task->fingerprint, sizeof task->fingerprint) == 0;
         const char *reply = sqlite3_column_blob(stmt, 2);
@@ -39,6 +40,8 @@ static struct attempt read_key(struct writer *writer, struct store_task *task)
                                    str_make(reply, reply == NULL ? 0 : (size_t)sqlite3_column_bytes(stmt, 2)));
         attempt.outcome = !is_same ? STORE_KEY_REUSED : attempt.reply.ptr != NULL ? STORE_REPLAY : STORE_ERROR;
     }
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        attempt.outcome = failed(writer, NULL, code);
     db_reset_own(&writer->db, stmt);
     return attempt;
 }
@@ -57,7 +60,12 @@ static struct attempt take_key(struct writer *writer, struct store_task *task)
     int code = writer_own(writer, OWN_KEY_INSERT);
     if (code != SQLITE_DONE)
         return came_to(failed(writer, NULL, code));
-    return sqlite3_changes64(writer->db.handle) == 1 ? came_to(STORE_OK) : read_key(writer, task);
+    if (sqlite3_changes64(writer->db.handle) == 1)
+        return came_to(STORE_OK);
+    struct attempt attempt = read_key(writer, task);
+    if (attempt.outcome == STORE_NONE)
+        attempt.outcome = STORE_ERROR; /* the insert has just met it */
+    return attempt;
 }
 
 /* ---- sessions and credentials --------------------------------------------------------------------------------------------- */
@@ -141,16 +149,14 @@ static enum store_outcome step_all(struct writer *writer, const struct statement
     int code;
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         if (rows++ == 0
-            && (!statement_put_row(statement, stmt, &task->rows) || task->rows.failed
-                || task->rows.len > LIMIT_ROWS_BYTES)) {
+            && (!statement_put_row(statement, stmt, &task->returned) || task->returned.failed
+                || task->returned.len > LIMIT_ROWS_BYTES)) {
             store_log(statement, "a returned row is too large, or holds a value of another type than its column's", "");
             return STORE_ERROR;
         }
     }
-    if (code == SQLITE_DONE) {
-        task->row_count += rows > 0;
+    if (code == SQLITE_DONE)
         return check_changes(writer, statement, rows);
-    }
     if ((code & 0xff) == SQLITE_CONSTRAINT && has_else(statement) && !writer->db.was_stopped)
         return STORE_REFUSED;
     return failed(writer, statement, code);
@@ -190,18 +196,38 @@ static struct attempt check_deferred(struct writer *writer, const struct store_t
     return came_to(STORE_ERROR);
 }
 
-static struct attempt run_batch(struct writer *writer, struct store_task *task)
+static struct attempt run_queue(struct writer *writer, struct store_task *task)
 {
     struct attempt attempt = came_to(STORE_OK);
-    if (task->has_key)
-        attempt = take_key(writer, task);
-    if (attempt.outcome == STORE_OK && task->sign_up != NULL)
+    if (task->sign_up != NULL)
         attempt.outcome = sign_up(writer, task);
     for (uint32_t i = 0; i < task->item_count && attempt.outcome == STORE_OK; i++) {
         attempt.outcome = run_item(writer, task, &task->items[i]);
         attempt.refused_by = i;
     }
+    return attempt;
+}
+
+static struct attempt run_batch(struct writer *writer, struct store_task *task)
+{
+    struct attempt attempt = task->has_key ? take_key(writer, task) : came_to(STORE_OK);
+    if (attempt.outcome == STORE_OK)
+        attempt = run_queue(writer, task);
     return attempt.outcome == STORE_OK ? check_deferred(writer, task) : attempt;
+}
+
+/* The key is looked up only: its reply is not there yet, and nobody else can take it while we hold the writer. */
+static struct attempt run_step(struct writer *writer, struct store_task *task)
+{
+    const struct statement *statement = task->statement;
+    if (statement == NULL || !store_knows(writer->store, statement) || !statement_is_read(statement))
+        return came_to(STORE_ERROR);
+    struct attempt attempt = task->has_key ? read_key(writer, task) : came_to(STORE_NONE);
+    if (attempt.outcome == STORE_NONE)
+        attempt = run_queue(writer, task);
+    if (attempt.outcome == STORE_OK)
+        attempt.outcome = read_rows(&writer->db, &writer->prepared[statement->number], task);
+    return attempt;
 }
 
 static struct attempt run_task(struct writer *writer, struct store_task *task)
@@ -209,6 +235,8 @@ static struct attempt run_task(struct writer *writer, struct store_task *task)
     switch (task->kind) {
     case STORE_BATCH:
         return run_batch(writer, task);
+    case STORE_STEP:
+        return run_step(writer, task);
     case STORE_SESSION_START:
         return came_to(insert_session(writer, task, task->token_hash));
     case STORE_SESSION_END:
@@ -223,8 +251,7 @@ static struct attempt run_task(struct writer *writer, struct store_task *task)
 void batch_run(struct writer *writer, struct store_task *task, struct attempt *ret_attempt)
 {
     *ret_attempt = came_to(STORE_TIMEOUT);
-    buf_init(&task->rows, task->arena, task->kind == STORE_BATCH ? FIRST_ROWS_BYTES : 0);
-    task->row_count = 0;
+    buf_init(&task->returned, task->arena, task->item_count > 0 ? FIRST_ROWS_BYTES : 0);
     writer->db.was_stopped = false;
     if (task_is_late(task))
         return;

@@ -36,7 +36,7 @@ static enum store_outcome take_row(struct store_task *task, sqlite3_stmt *stmt)
     return STORE_OK;
 }
 
-static enum store_outcome step_all(struct db *db, struct store_task *task, sqlite3_stmt *stmt)
+static enum store_outcome take_rows(struct db *db, struct store_task *task, sqlite3_stmt *stmt)
 {
     for (;;) {
         int code = sqlite3_step(stmt);
@@ -54,21 +54,15 @@ static enum store_outcome step_all(struct db *db, struct store_task *task, sqlit
     }
 }
 
-static enum store_outcome read_rows(struct reader *reader, struct store_task *task)
+enum store_outcome read_rows(struct db *db, const struct prepared *prepared, struct store_task *task)
 {
     const struct statement *statement = task->statement;
-    if (statement == NULL || !store_knows(reader->store, statement) || !statement_is_read(statement))
-        return STORE_ERROR;
-    if (task_is_late(task))
-        return STORE_TIMEOUT;
-    struct prepared *prepared = &reader->prepared[statement->number];
-    struct db *db = statement_db(statement) == DB_SCOPED ? &reader->scoped : &reader->unscoped;
     enum store_outcome outcome = STORE_ERROR;
     store_enter(db, task, statement);
     buf_init(&task->rows, task->arena, FIRST_ROWS_BYTES);
     task->row_count = 0;
     if (statement_bind(db, prepared, statement, task->params, task->param_count, task->now))
-        outcome = step_all(db, task, prepared->stmt);
+        outcome = take_rows(db, task, prepared->stmt);
     else
         store_log(statement, "parameters do not fit the prototype", "");
     (void)sqlite3_reset(prepared->stmt);
@@ -79,6 +73,17 @@ static enum store_outcome read_rows(struct reader *reader, struct store_task *ta
         task->row_count = 0;
     }
     return outcome;
+}
+
+static enum store_outcome run_read(struct reader *reader, struct store_task *task)
+{
+    const struct statement *statement = task->statement;
+    if (statement == NULL || !store_knows(reader->store, statement) || !statement_is_read(statement))
+        return STORE_ERROR;
+    if (task_is_late(task))
+        return STORE_TIMEOUT;
+    struct db *db = statement_db(statement) == DB_SCOPED ? &reader->scoped : &reader->unscoped;
+    return read_rows(db, &reader->prepared[statement->number], task);
 }
 
 /* ---- the queue ---------------------------------------------------------------------------------------------------------- */
@@ -134,7 +139,7 @@ static void *reader_main(void *context)
         bool is_slow = task->statement != NULL && task->statement->is_slow;
         pthread_mutex_unlock(&queue->lock);
         struct task_list done = { 0 };
-        task->outcome = read_rows(reader, task);
+        task->outcome = run_read(reader, task);
         task_list_push(&done, task);
         store_hand_back(reader->store, &done);
         pthread_mutex_lock(&queue->lock);

@@ -185,6 +185,7 @@ void store_submit(struct store *store, struct store_task *task)
         is_taken = readers_submit(store, task);
         break;
     case STORE_BATCH:
+    case STORE_STEP:
     case STORE_SESSION_START:
     case STORE_SESSION_END:
     case STORE_CREDENTIAL_REHASH:

@@ -62,7 +62,7 @@ enum own_statement {
 struct writer {
     struct store *store;
     struct db db;
-    struct prepared *prepared; /* by the statement's number; of the writes only */
+    struct prepared *prepared; /* by the statement's number; of the reads as well, for interactive transactions */
     sqlite3_stmt *own[OWN_COUNT];
     pthread_t thread;
     bool is_running;
@@ -70,10 +70,12 @@ struct writer {
     /* ---- the queue ---- */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct task_list tasks;
+    struct task_list tasks, continued; /* `continued`: of an interactive transaction that was begun */
     struct touch touches[LIMIT_TOUCH_QUEUE];
     uint32_t touch_count;
     bool is_idle, is_closing;
+    uint64_t held;     /* the interactive transaction that is open; 0: none */
+    bool is_abandoned; /* its caller has gone */
 };
 
 /* The loop thread's own connection, for what is found by a key. */
@@ -129,8 +131,10 @@ bool reader_start(struct reader *reader) LIMEN_MUST_CHECK;
 bool readers_submit(struct store *store, struct store_task *task) LIMEN_MUST_CHECK;
 /* Lets the readers finish what is queued, and waits for them. */
 void readers_close(struct store *store);
+/* Runs a READ's or a STEP's statement on a connection of the calling thread. */
+enum store_outcome read_rows(struct db *db, const struct prepared *prepared, struct store_task *task);
 
-/* sqlite_write.c (the thread) and sqlite_batch.c (one task inside a group) */
+/* sqlite_write.c (the thread), sqlite_held.c (interactive transactions) and sqlite_batch.c (one task inside a transaction) */
 /* Prepares everything on `writer->db`, which is open and guarded. */
 bool writer_prepare(struct writer *writer, struct store *store, struct arena *arena,
                     struct diags *diags) LIMEN_MUST_CHECK;
@@ -146,6 +150,14 @@ struct attempt {
     int status;
     limen_str reply;
 };
+/* Puts it into the task, which can then be handed back. */
+void attempt_settle(const struct attempt *attempt, struct store_task *task);
+/* Begins a transaction; false with the attempt's outcome. */
+bool writer_begin(struct writer *writer, struct attempt *ret_attempt) LIMEN_MUST_CHECK;
+/* Commits what `attempt` has come to. When there is no transaction any more, or no commit, an OK becomes what it then is. */
+void writer_commit(struct writer *writer, struct attempt *attempt);
+/* Runs an interactive transaction from its first STEP to its end. */
+void held_run(struct writer *writer, struct store_task *first);
 /* Steps one of Limen's own statements to its end and resets it. Returns SQLite's code of the step. */
 int writer_own(struct writer *writer, enum own_statement which);
 /* Runs one task in a savepoint of its own. When the whole transaction is gone afterwards, sqlite3_get_autocommit tells. */

@@ -59,6 +59,7 @@ struct group {
     struct attempt attempts[LIMIT_GROUP_BATCHES];
     struct touch touches[LIMIT_TOUCH_QUEUE];
     uint32_t count, touch_count;
+    struct task_list late; /* continues an interactive transaction whose lease is over */
 };
 
 static void write_touches(struct writer *writer, const struct group *group)
@@ -83,12 +84,13 @@ static bool begin(struct writer *writer, struct attempt *attempts, uint32_t coun
     return false;
 }
 
-/* One task in a transaction of its own. */
-static void run_alone(struct writer *writer, struct store_task *task, struct attempt *attempt)
+bool writer_begin(struct writer *writer, struct attempt *ret_attempt)
 {
-    if (!begin(writer, attempt, 1))
-        return;
-    batch_run(writer, task, attempt);
+    return begin(writer, ret_attempt, 1);
+}
+
+void writer_commit(struct writer *writer, struct attempt *attempt)
+{
     if (is_lost(writer)) {
         if (attempt->outcome == STORE_OK)
             attempt->outcome = STORE_ERROR;
@@ -100,6 +102,15 @@ static void run_alone(struct writer *writer, struct store_task *task, struct att
     db_rollback(&writer->db);
     if (attempt->outcome == STORE_OK)
         attempt->outcome = STORE_UNKNOWN;
+}
+
+/* One task in a transaction of its own. */
+static void run_alone(struct writer *writer, struct store_task *task, struct attempt *attempt)
+{
+    if (!begin(writer, attempt, 1))
+        return;
+    batch_run(writer, task, attempt);
+    writer_commit(writer, attempt);
 }
 
 /* All tasks of the group in one transaction. False when it had to be rolled back: then nothing of it is there. */
@@ -117,6 +128,18 @@ static bool run_together(struct writer *writer, struct group *group)
     return false;
 }
 
+void attempt_settle(const struct attempt *attempt, struct store_task *task)
+{
+    task->outcome = attempt->outcome;
+    task->refused_by = attempt->refused_by;
+    if (attempt->outcome == STORE_REPLAY) {
+        task->status = attempt->status;
+        task->reply = attempt->reply;
+    }
+    if (attempt->outcome != STORE_OK)
+        task->returned.len = 0;
+}
+
 static void run_group(struct writer *writer, struct group *group)
 {
     for (uint32_t i = 0; i < group->count; i++)
@@ -127,19 +150,8 @@ static void run_group(struct writer *writer, struct group *group)
     }
     struct task_list done = { 0 };
     for (uint32_t i = 0; i < group->count; i++) {
-        struct store_task *task = group->tasks[i];
-        const struct attempt *attempt = &group->attempts[i];
-        task->outcome = attempt->outcome;
-        task->refused_by = attempt->refused_by;
-        if (attempt->outcome == STORE_REPLAY) {
-            task->status = attempt->status;
-            task->reply = attempt->reply;
-        }
-        if (attempt->outcome != STORE_OK) {
-            task->rows.len = 0;
-            task->row_count = 0;
-        }
-        task_list_push(&done, task);
+        attempt_settle(&group->attempts[i], group->tasks[i]);
+        task_list_push(&done, group->tasks[i]);
     }
     store_hand_back(writer->store, &done);
 }
@@ -173,7 +185,7 @@ bool writer_submit(struct writer *writer, struct store_task *task)
     pthread_mutex_lock(&writer->lock);
     bool is_taken = !writer->is_closing && writer->tasks.count < LIMIT_WRITE_QUEUE;
     if (is_taken)
-        task_list_push(&writer->tasks, task);
+        task_list_push(task->continues ? &writer->continued : &writer->tasks, task);
     bool must_wake = is_taken && writer->is_idle;
     pthread_mutex_unlock(&writer->lock);
     if (must_wake)
@@ -196,6 +208,21 @@ void writer_touch(struct writer *writer, const uint8_t *token_hash, limen_time s
     pthread_mutex_unlock(&writer->lock);
 }
 
+/* An interactive transaction runs by itself. Called with the lock held. */
+static void take_tasks(struct writer *writer, struct group *group)
+{
+    struct task_list *tasks = &writer->tasks;
+    group->count = 0;
+    while (group->count < LIMIT_GROUP_BATCHES && tasks->first != NULL) {
+        bool is_step = tasks->first->kind == STORE_STEP;
+        if (is_step && group->count > 0)
+            return;
+        group->tasks[group->count++] = task_list_take(tasks);
+        if (is_step)
+            return;
+    }
+}
+
 /* Takes what is waiting. False when the queue is closed and empty. */
 static bool take_group(struct writer *writer, struct group *group)
 {
@@ -205,16 +232,16 @@ static bool take_group(struct writer *writer, struct group *group)
     pthread_mutex_lock(&writer->lock);
     writer->is_idle = true;
     int waited = 0;
-    while (writer->tasks.first == NULL && !writer->is_closing && waited == 0)
+    while (writer->tasks.first == NULL && writer->continued.first == NULL && !writer->is_closing && waited == 0)
         waited = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
     writer->is_idle = false;
-    group->count = 0;
-    while (group->count < LIMIT_GROUP_BATCHES && writer->tasks.first != NULL)
-        group->tasks[group->count++] = task_list_take(&writer->tasks);
+    take_tasks(writer, group);
+    group->late = writer->continued;
+    writer->continued = (struct task_list){ 0 };
     group->touch_count = writer->touch_count;
     memcpy(group->touches, writer->touches, writer->touch_count * sizeof writer->touches[0]);
     writer->touch_count = 0;
-    bool goes_on = group->count > 0 || group->touch_count > 0 || !writer->is_closing;
+    bool goes_on = group->count > 0 || group->touch_count > 0 || group->late.first != NULL || !writer->is_closing;
     pthread_mutex_unlock(&writer->lock);
     return goes_on;
 }
@@ -224,8 +251,15 @@ static void *writer_main(void *context)
     struct writer *writer = context;
     struct group group;
     while (take_group(writer, &group)) {
+        for (struct store_task *task = group.late.first; task != NULL; task = task->next)
+            task->outcome = STORE_TIMEOUT;
+        store_hand_back(writer->store, &group.late);
+        bool is_step = group.count == 1 && group.tasks[0]->kind == STORE_STEP;
+        group.count -= is_step;
         if (group.count > 0 || group.touch_count > 0)
             run_group(writer, &group);
+        if (is_step)
+            held_run(writer, group.tasks[0]);
         purge(writer);
     }
     return NULL;
@@ -249,8 +283,7 @@ bool writer_prepare(struct writer *writer, struct store *store, struct arena *ar
     }
     for (uint32_t i = 0; i < queries->count; i++) {
         const struct statement *statement = &queries->statements[i];
-        if (!statement_is_read(statement)
-            && !statement_prepare(&writer->db, queries, statement, arena, &writer->prepared[i], diags))
+        if (!statement_prepare(&writer->db, queries, statement, arena, &writer->prepared[i], diags))
             return false;
     }
     return true;

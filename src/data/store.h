@@ -28,7 +28,8 @@ enum store_outcome {
 
 enum store_task_kind {
     STORE_READ,          /* :one, :many */
-    STORE_BATCH,         /* a call's queue, one transaction */
+    STORE_BATCH,         /* a call's queue, one transaction, or the end of an interactive one */
+    STORE_STEP,          /* a queue and a read that sees it, in an interactive transaction: it stays open */
     STORE_KEY_FIND,      /* is this idempotency key committed? */
     STORE_SESSION_FIND,  /* token hash -> principal; slides the idle expiry (noted at most once a minute) */
     STORE_SESSION_START, /* a new session for `principal` */
@@ -60,14 +61,20 @@ struct store_task {
     int64_t deadline_us;        /* monotonic */
     bool is_cancelled;          /* set (relaxed atomic) by the loop; best effort */
 
-    const struct statement *statement; /* READ */
+    /* An interactive transaction: its number, of the submitter's choice and never used again; 0: none. It is begun by a STEP, continued
+     * by others, ended by a BATCH, and gone after any outcome but STORE_OK. A store may end it by itself (STORE_TIMEOUT for what comes
+     * later): it keeps others waiting. */
+    uint64_t transaction;
+    bool continues; /* STEP, BATCH: a STEP has begun it */
+
+    const struct statement *statement; /* READ, STEP */
     const limen_value *params;
     uint32_t param_count;
 
-    const struct store_item *items; /* BATCH */
+    const struct store_item *items; /* BATCH, STEP */
     uint32_t item_count;
-    const struct store_sign_up *sign_up; /* BATCH, or NULL */
-    bool has_key;                        /* BATCH, KEY_FIND */
+    const struct store_sign_up *sign_up; /* BATCH, STEP; or NULL */
+    bool has_key;                        /* BATCH; KEY_FIND and STEP, which look only */
     limen_str key;                       /* unique per principal */
     uint8_t fingerprint[32];             /* SHA-256 of method, path and payload */
     int status;                          /* BATCH with key: the reply to store; out: the stored one */
@@ -78,9 +85,9 @@ struct store_task {
 
     /* ---- out ---- */
     enum store_outcome outcome;
-    /* READ: rows in the wire's row form (data/wire.h: wire_row_…), one after another; BATCH: rows of its :returning, in order. */
-    struct buf rows;
+    struct buf rows; /* READ, STEP: in the wire's row form (data/wire.h: wire_get_row), one after another */
     uint32_t row_count;
+    struct buf returned;     /* BATCH, STEP: the rows of their :returning, in order */
     uint32_t refused_by;     /* index in items */
     limen_str password_hash; /* CREDENTIAL_FIND */
 
@@ -105,6 +112,9 @@ struct store *store_open(const struct store_config *config, struct loop *loop, s
 /* Finishes what is queued, then closes. */
 void store_close(struct store *store);
 void store_submit(struct store *store, struct store_task *task);
+/* Undoes an interactive transaction whose caller has gone; nothing when it is not open. A STEP of it that is under way is to be cancelled
+ * first. */
+void store_abandon(struct store *store, uint64_t transaction);
 /* Makes the contract's first account when no credential exists yet; true when it was made. Called before any submit. */
 bool store_first_account(struct store *store, limen_str id, limen_str email, limen_str password_hash, uint32_t roles);
 

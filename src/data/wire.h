@@ -13,7 +13,7 @@
 enum wire_type {
     /* worker -> data */
     WIRE_CALL = 1, /* a :one or :many */
-    WIRE_BATCH,    /* a call's queue, with key and reply when keyed */
+    WIRE_BATCH,    /* a call's queue, with key and reply when keyed; ends what its slot's STEPs began */
     WIRE_KEY_FIND,
     WIRE_SESSION, /* show a token: binds the slot to its principal */
     WIRE_SIGN_UP,
@@ -21,6 +21,7 @@ enum wire_type {
     WIRE_SIGN_OUT,
     WIRE_CANCEL,  /* the slot's request is of no interest any more */
     WIRE_RELEASE, /* the slot's call has ended: forget its principal */
+    WIRE_STEP,    /* a queue, and a :one or :many that sees it: an interactive transaction of the slot stays open */
     /* data -> worker */
     WIRE_CREDIT = 64, /* slots that the worker may use; first frame of a connection */
     WIRE_ROWS,        /* a chunk of rows */
@@ -48,6 +49,7 @@ enum data_outcome {
 /* Payloads. Every request begins with u32 timeout in microseconds; a fingerprint is bare bytes.
  *   CALL                u16 statement, values
  *   BATCH               u8 has_key, [str key, fingerprint, u32 status, str reply], u32 count, then (u16 statement, values)
+ *   STEP                u8 has_key, [str key, fingerprint], u32 count, then (u16 statement, values); u16 statement, values
  *   KEY_FIND            str key, fingerprint
  *   SESSION, SIGN_OUT   str token
  *   SIGN_UP             u32 scheme, str email, str password
@@ -61,7 +63,7 @@ enum wire_part {
     WIRE_PART_TOKEN = 2,     /* str */
     WIRE_PART_REFUSED = 4,   /* u32 index in the batch */
     WIRE_PART_REPLY = 8,     /* u32 status, str */
-    WIRE_PART_RETURNED = 16  /* str: rows of the batch's :returning */
+    WIRE_PART_RETURNED = 16  /* str: rows of the queue's :returning */
 };
 #define WIRE_PARTS 31U
 #define WIRE_FINGERPRINT_BYTES 32U

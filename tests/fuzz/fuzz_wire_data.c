@@ -1,7 +1,7 @@
 /* fuzz_wire_data.c - frames from a hostile worker into the data role, in front of a store of arrays.
  *
  * The input's first byte says how its bytes are cut into pieces and how the store behaves. Whatever comes: nothing is
- * left behind when the worker has gone, no statement with a scope is run, and no batch acts for a principal that was
+ * left behind when the worker has gone, no transaction is left open, no statement with a scope is run, and no batch acts for a principal that was
  * never shown. */
 #include "../unit/data/fake_store.h"
 
@@ -87,11 +87,10 @@ static void finish_jobs(void)
 static void check_held(void)
 {
     for (const struct store_task *task = fake.held; task != NULL; task = task->next) {
-        if (task->kind == STORE_READ && task->statement->scope.len > 0)
+        bool is_read = task->kind == STORE_READ || task->kind == STORE_STEP;
+        if (is_read && (task->statement->scope.len > 0 || task->param_count != task->statement->param_count))
             abort();
-        if (task->kind == STORE_READ && task->param_count != task->statement->param_count)
-            abort();
-        for (uint32_t i = 0; task->kind == STORE_BATCH && i < task->item_count; i++)
+        for (uint32_t i = 0; i < task->item_count; i++)
             if (task->items[i].param_count != task->items[i].statement->param_count)
                 abort();
         if (task->has_key && (task->principal.id_len == 0 || task->key.len > LIMIT_IDEMPOTENCY_KEY_BYTES))
@@ -160,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         finish_jobs();
     }
     loop_turn(loop, 0);
-    if (!data_role_is_idle(role))
+    if (!data_role_is_idle(role) || fake.open != 0)
         abort();
     return 0;
 }

@@ -98,6 +98,32 @@ limen_reply late_read(limen_call *call, const late_read_in *in)
     return late_read_200(call, &it);
 }
 
+/* Counts what it has just written, twice, and ends as it is told. */
+limen_reply interactive(limen_call *call, const interactive_in *in)
+{
+    count_notes_row before, after;
+    add_note(call, LIMEN_STR("one"));
+    if (!count_notes(call, &before))
+        return interactive_404(call, "nothing to count");
+    make_note_row *made = make_note(call, LIMEN_STR("two"));
+    if (!count_notes(call, &after) || after.number != before.number + 1 || made->id == 0)
+        return interactive_404(call, "what was written was not seen");
+    switch (in->query.end) {
+    case INTERACTIVE_IN_QUERY_END_REFUSED:
+        return interactive_409(call, "not today");
+    case INTERACTIVE_IN_QUERY_END_MUST:
+        change_note(call, 12345);
+        break;
+    case INTERACTIVE_IN_QUERY_END_LATE: /* past the lease, far from the heartbeat */
+        usleep(200000);
+        break;
+    default:
+        break;
+    }
+    answer it = { .number = after.number };
+    return interactive_200(call, &it);
+}
+
 limen_reply refused(limen_call *call, const refused_in *in)
 {
     (void)in;

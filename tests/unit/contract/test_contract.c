@@ -224,7 +224,7 @@ static const struct {
     { "64KiB", "5MiB", "is no size", "4MiB" },
     { "64KiB", "64 bytes", "is no size", "64KiB" },
     { "x-idempotency: required", "x-idempotency: maybe", "x-idempotency is 'maybe'", "required" },
-    { "      x-timeout: 5s\n", "      x-interactive: true\n", "interactive transactions are not supported", "queue" },
+    { "      x-timeout: 5s\n", "      x-interactive: maybe\n", "neither true nor false", "true" },
     /* the paths */
     { "name: id, in: path", "name: ident, in: path", "the path parameter 'id' is not declared", "in: path" },
     { "in: path, required: true", "in: path, required: false", "'id' is not required", "required: true" },

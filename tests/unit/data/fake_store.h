@@ -41,8 +41,9 @@ static struct fake_store {
     bool last_had_sign_up;
     char key[256], reply[1024]; /* the one key that has been committed */
     int key_status;
-    uint32_t refuse_at;      /* with `fault` STORE_REFUSED */
-    uint32_t returned_bytes; /* what a batch returns */
+    uint32_t refuse_at;       /* with `fault` STORE_REFUSED */
+    uint32_t returned_bytes;  /* what a batch returns */
+    uint64_t open, abandoned; /* the last interactive transaction that was begun, and that was abandoned */
 } fake;
 
 static inline struct fake_account *fake_find(limen_str email)
@@ -123,15 +124,32 @@ static inline void fake_batch(struct store_task *task)
         fake.key_status = task->status;
     }
     if (fake.returned_bytes > 0) {
-        buf_init(&task->rows, task->arena, 0);
-        char *room = buf_reserve(&task->rows, fake.returned_bytes);
+        buf_init(&task->returned, task->arena, 0);
+        char *room = buf_reserve(&task->returned, fake.returned_bytes);
         if (room != NULL) {
             memset(room, 'r', fake.returned_bytes);
-            task->rows.len += fake.returned_bytes;
+            task->returned.len += fake.returned_bytes;
         }
-        task->row_count = 1;
     }
     fake.batches++;
+    if (task->continues && task->transaction != fake.open)
+        task->outcome = STORE_TIMEOUT;
+    fake.open = 0;
+}
+
+/* Remembers which transaction is open, and reads. */
+static inline void fake_step(struct store_task *task)
+{
+    bool is_cancelled = __atomic_load_n(&task->is_cancelled, __ATOMIC_RELAXED);
+    if (is_cancelled || (task->continues && task->transaction != fake.open)) {
+        fake.open = 0;
+        task->outcome = STORE_TIMEOUT;
+        return;
+    }
+    fake.open = task->transaction;
+    fake.last_items = task->item_count;
+    fake.last_had_sign_up = task->sign_up != NULL;
+    fake_read(task);
 }
 
 static inline void fake_session_find(struct store_task *task)
@@ -176,6 +194,9 @@ static inline void fake_finish(struct store_task *task)
         break;
     case STORE_BATCH:
         fake_batch(task);
+        break;
+    case STORE_STEP:
+        fake_step(task);
         break;
     case STORE_KEY_FIND:
         task->outcome = STORE_NONE;
@@ -251,6 +272,14 @@ void store_submit(struct store *store, struct store_task *task)
     task->next = fake.held;
     fake.held = task;
     fake.held_count++;
+}
+
+void store_abandon(struct store *store, uint64_t transaction)
+{
+    (void)store;
+    fake.abandoned = transaction;
+    if (fake.open == transaction)
+        fake.open = 0;
 }
 
 bool store_first_account(struct store *store, limen_str id, limen_str email, limen_str password_hash, uint32_t roles)

@@ -215,11 +215,12 @@ static inline limen_value int_value(int64_t value)
     return (limen_value){ .type = LIMEN_TYPE_INT, .as.integer = value };
 }
 
-/* Adds a statement to a batch, or sets the one of a read. `format` has a letter a parameter: s or i. */
+/* Adds a statement to a queue, or sets the one that reads. `format` has a letter a parameter: s or i. */
 static inline void job_add(struct job *job, const char *name, const char *format, ...)
 {
     const struct statement *statement = queries_find(&job->fixture->queries, str_of(name));
     assert_non_null(statement);
+    bool is_read = statement->kind == STATEMENT_ONE || statement->kind == STATEMENT_MANY;
     limen_value *values = job->values[job->task.item_count];
     uint32_t count = 0;
     va_list args;
@@ -227,7 +228,7 @@ static inline void job_add(struct job *job, const char *name, const char *format
     for (; format[count] != '\0'; count++)
         values[count] = format[count] == 's' ? text_value(va_arg(args, const char *)) : int_value(va_arg(args, int));
     va_end(args);
-    if (job->task.kind == STORE_READ) {
+    if (job->task.kind == STORE_READ || (job->task.kind == STORE_STEP && is_read)) {
         job->task.statement = statement;
         job->task.params = values;
         job->task.param_count = count;

@@ -51,16 +51,16 @@ static void test_returning_gives_no_row_of_another(void **state)
     struct job *job = job_new(fixture, STORE_BATCH, "acc_a");
     job_add(job, "set_returning", "ss", "ord_b", "robbed");
     assert_int_equal(job_run(job), STORE_REFUSED);
-    assert_int_equal(job->task.rows.len, 0);
+    assert_int_equal(job->task.returned.len, 0);
     job_free(job);
     job = job_new(fixture, STORE_BATCH, "acc_a");
     job_add(job, "set_returning", "ss", "ord_a", "paid");
     assert_int_equal(job_run(job), STORE_OK);
-    assert_int_equal(job->task.row_count, 1);
-    struct wire_reader reader = { job->task.rows.ptr, job->task.rows.ptr + job->task.rows.len, false };
+    struct wire_reader reader = { job->task.returned.ptr, job->task.returned.ptr + job->task.returned.len, false };
     assert_int_equal(wire_get_u8(&reader), 0);
     assert_text(wire_get_str(&reader), "ord_a");
     assert_int_equal(wire_get_u8(&reader), 1);
+    assert_ptr_equal(reader.at, reader.end); /* one row */
     job_free(job);
 }
 

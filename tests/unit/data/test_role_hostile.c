@@ -2,6 +2,7 @@
 #include "role_fake.h"
 
 #include "core/limits.h"
+#include "data/role_internal.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -40,6 +41,24 @@ static limen_str batch_payload(uint32_t count, uint16_t statement, bool has_key,
     }
     wire_put_u32(&out, count);
     wire_put_u16(&out, statement);
+    wire_put_values(&out, &text_value, 1);
+    return buf_str(&out);
+}
+
+static limen_str step_payload(uint8_t has_key, uint16_t queued, uint16_t asked)
+{
+    struct buf out;
+    buf_init(&out, &call, 0);
+    wire_put_u32(&out, 1000000);
+    wire_put_u8(&out, has_key);
+    if (has_key == 1) {
+        wire_put_str(&out, LIMEN_STR("key"));
+        wire_put_bytes(&out, "0123456789abcdef0123456789abcdef", 32);
+    }
+    wire_put_u32(&out, 1);
+    wire_put_u16(&out, queued);
+    wire_put_values(&out, &text_value, 1);
+    wire_put_u16(&out, asked);
     wire_put_values(&out, &text_value, 1);
     return buf_str(&out);
 }
@@ -109,6 +128,13 @@ static void test_breach_of_the_protocol_cuts_the_worker_off(void **state)
           true },
         { "a reply's status of 99", WIRE_BATCH, OP_CUSTOMER, 0, batch_payload(1, INSERT, true, 99), true },
         { "a keyed batch that returns", WIRE_BATCH, OP_CUSTOMER, 0, batch_payload(1, RETURNING, true, 201), true },
+        { "a good step", WIRE_STEP, OP_PUBLIC, 0, step_payload(0, INSERT, READ_ITEMS), false },
+        { "a stranger's step with a key", WIRE_STEP, OP_PUBLIC, 0, step_payload(1, INSERT, READ_ITEMS), false },
+        { "a step with half a key", WIRE_STEP, OP_PUBLIC, 0, step_payload(2, INSERT, READ_ITEMS), true },
+        { "a step that asks for a write", WIRE_STEP, OP_PUBLIC, 0, step_payload(0, INSERT, INSERT), true },
+        { "a step that queues a read", WIRE_STEP, OP_PUBLIC, 0, step_payload(0, READ_ITEMS, READ_ITEMS), true },
+        { "a keyed step that returns", WIRE_STEP, OP_CUSTOMER, 0, step_payload(1, RETURNING, READ_ITEMS), true },
+        { "a step cut short", WIRE_STEP, OP_PUBLIC, 0, batch_payload(1, INSERT, false, 0), true },
         { "a release with a payload", WIRE_RELEASE, OP_PUBLIC, 0, LIMEN_STR("x"), true },
         { "an unknown scheme", WIRE_SIGN_UP, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0"), true },
         { "a token cut short", WIRE_SESSION, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\xff\0\0\0abc"), true },
@@ -140,6 +166,27 @@ static void test_two_requests_at_once_on_a_slot_are_a_breach(void **state)
     put_frame(&out, WIRE_CANCEL, OP_PUBLIC, 5, 1, LIMEN_STR(""));
     put_frame(&out, WIRE_CALL, OP_PUBLIC, 5, 2, good);
     assert_false(is_cut_off(buf_str(&out)));
+}
+
+/* However a slot leaves its interactive transaction, the store is told, so that nobody waits for it. */
+static void test_a_slot_that_is_left_abandons_its_transaction(void **state)
+{
+    (void)state;
+    limen_str step = step_payload(0, INSERT, READ_ITEMS), good = call_payload(READ_ITEMS, &text_value, 1);
+    for (int way = 0; way < 4; way++) {
+        struct buf out;
+        buf_init(&out, &call, 0);
+        put_frame(&out, WIRE_STEP, OP_PUBLIC, 5, 1, step);
+        if (way == 1)
+            put_frame(&out, WIRE_CANCEL, OP_PUBLIC, 5, 1, LIMEN_STR(""));
+        if (way == 2)
+            put_frame(&out, WIRE_RELEASE, OP_PUBLIC, 5, 1, LIMEN_STR(""));
+        if (way == 3)
+            put_frame(&out, WIRE_CALL, OP_PUBLIC, 5, 2, good); /* a breach */
+        fake.abandoned = 0;
+        (void)is_cut_off(buf_str(&out)); /* way 0: the worker has gone */
+        assert_int_equal(fake.abandoned, role->last_transaction);
+    }
 }
 
 static void test_malformed_header_is_a_breach(void **state)
@@ -192,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROLE_TEST(test_breach_of_the_protocol_cuts_the_worker_off),
         ROLE_TEST(test_two_requests_at_once_on_a_slot_are_a_breach),
+        ROLE_TEST(test_a_slot_that_is_left_abandons_its_transaction),
         ROLE_TEST(test_malformed_header_is_a_breach),
         ROLE_TEST(test_worker_that_does_not_read_is_paused),
     };

@@ -218,6 +218,61 @@ static void test_email_taken_in_a_race_is_told_by_the_batch(void **state)
     assert_int_equal(answer_to(other), DATA_TAKEN);
 }
 
+static struct ask *step(uint32_t slot, const struct data_batch *batch, uint16_t statement)
+{
+    struct ask *ask = ask_on(slot, OP_CUSTOMER);
+    ask->request.row = &text_shape;
+    data_step(client, &ask->request, batch, NULL, statement, NULL, 0);
+    return ask;
+}
+
+/* Both ends run in this process's one loop, so that a busy machine may use up the lease: then it is tried again. */
+static void test_a_step_sees_what_it_has_written_and_is_undone_with_its_slot(void **state)
+{
+    (void)state;
+    char token[TOKEN_TEXT_BYTES];
+    (void)new_customer("a@b.example", "A", token);
+    enum data_outcome outcome = DATA_TIMEOUT;
+    for (int tries = 0; tries < 50 && outcome == DATA_TIMEOUT; tries++) {
+        uint32_t slot = take_slot(), other = take_slot();
+        assert_int_equal(show_session(slot, token), DATA_OK);
+        assert_int_equal(show_session(other, token), DATA_OK);
+        struct data_batch batch = batch_new(), nothing = batch_new();
+        queue_text(&batch, INSERT_NOTE, "n1", "text");
+        struct ask *ask = step(slot, &batch, ALL_NOTES);
+        assert_int_equal(answer_to(ask), DATA_OK);
+        assert_int_equal(ask->request.row_count, 1);
+        assert_text(rows_of(other, OP_CUSTOMER, ALL_NOTES, NULL), "");
+        outcome = tries % 2 == 0 ? DATA_TIMEOUT : answer_to(commit(slot, &nothing, NULL, LIMEN_STR("")));
+        data_slot_release(client, slot); /* the even tries end like this */
+        limen_str left = rows_of(other, OP_CUSTOMER, ALL_NOTES, NULL);
+        assert_int_equal(left.len, outcome == DATA_OK ? 2 : 0);
+        data_slot_release(client, other);
+        turn(1);
+    }
+    assert_int_equal(outcome, DATA_OK);
+}
+
+static void test_an_account_of_a_transaction_that_is_undone_is_nobody(void **state)
+{
+    (void)state;
+    uint32_t slot = take_slot();
+    struct ask *up = sign_up(slot, LIMEN_STR("gone@b.example"));
+    assert_int_equal(answer_to(up), DATA_OK);
+    struct data_batch batch = batch_new();
+    queue_text(&batch, INSERT_ACCOUNT, "Gone", NULL);
+    struct ask *ask = step(slot, &batch, MY_NAME);
+    assert_int_equal(answer_to(ask), DATA_OK);
+    assert_int_equal(ask->request.row_count, 1);
+    struct data_batch missing = batch_new();
+    queue_take(&missing, "tea", 1000);
+    enum data_outcome outcome = answer_to(commit(slot, &missing, NULL, LIMEN_STR("")));
+    assert_true(outcome == DATA_REFUSED || outcome == DATA_TIMEOUT);
+    assert_text(rows_of(slot, OP_CUSTOMER, MY_NAME, NULL), "");
+    assert_int_equal(show_session(take_slot(), up->request.token), DATA_NONE);
+    assert_int_equal(answer_to(sign_up(take_slot(), LIMEN_STR("gone@b.example"))), DATA_OK);
+}
+
 static void test_sign_out_is_at_once(void **state)
 {
     (void)state;
@@ -439,6 +494,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed_data_role_commits_every_key_once, set_up_client, tear_down_all),
         SQLITE_TEST(test_account_made_with_its_profile_is_found_by_its_session),
         SQLITE_TEST(test_email_taken_in_a_race_is_told_by_the_batch),
+        SQLITE_TEST(test_a_step_sees_what_it_has_written_and_is_undone_with_its_slot),
+        SQLITE_TEST(test_an_account_of_a_transaction_that_is_undone_is_nobody),
         SQLITE_TEST(test_sign_out_is_at_once),
         SQLITE_TEST(test_a_must_that_misses_undoes_the_batch_and_is_named),
         SQLITE_TEST(test_key_is_replayed_and_not_reused),
