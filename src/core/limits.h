@@ -84,6 +84,14 @@
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 255U /* 400 */
 #define LIMIT_SESSION_IDLE_US (7 * 24 * 3600 * 1000000LL)
 #define LIMIT_SESSION_ABSOLUTE_US (30 * 24 * 3600 * 1000000LL)
+#define LIMIT_TOKEN_BYTES 8192U                 /* a JWT as text: 401 */
+#define LIMIT_TOKEN_SCRATCH_BYTES (256U * 1024) /* to read one: 401 */
+#define LIMIT_TOKEN_LEEWAY_US (60 * 1000000LL)  /* by which the clocks of issuer and server may differ */
+#define LIMIT_KID_BYTES 255U                    /* of a JWT's header: 401; of a key: it is left out */
+#define LIMIT_JWKS_BYTES (64U * 1024)           /* a JWK Set: refused at start, or the keys before it are kept */
+#define LIMIT_JWKS_KEYS 32U                     /* of one set: the same */
+#define LIMIT_JWKS_SCRATCH_BYTES (1024U * 1024) /* to read a set: the same */
+#define LIMIT_RSA_BITS 8192U                    /* a longer key costs too much: it is left out */
 
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 #define LIMIT_WORKERS 256U

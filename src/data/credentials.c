@@ -5,6 +5,7 @@
  * bounded by the pool's threads. */
 #include "data/credentials.h"
 
+#include "core/base64url.h"
 #include "core/log.h"
 
 #include <argon2.h>
@@ -62,53 +63,19 @@ void password_generate(char ret_password[GENERATED_PASSWORD_BYTES])
 }
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------ */
-static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 void token_make(char ret_text[TOKEN_TEXT_BYTES], uint8_t ret_hash[TOKEN_HASH_BYTES])
 {
     uint8_t token[TOKEN_BYTES];
     random_fill(token, sizeof(token));
-    for (size_t i = 0; i < TOKEN_TEXT_BYTES; i++) {
-        size_t bit = i * 6, byte = bit / 8;
-        unsigned two = (unsigned)token[byte] << 8 | (byte + 1 < TOKEN_BYTES ? token[byte + 1] : 0U);
-        ret_text[i] = base64url[two >> (10 - bit % 8) & 63];
-    }
+    base64url_encode(token, sizeof(token), ret_text);
     SHA256(token, sizeof(token), ret_hash);
     explicit_bzero(token, sizeof(token));
 }
 
-/* The six bits of a character, or -1. */
-static int base64url_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
 bool token_read(limen_str text, uint8_t ret_hash[TOKEN_HASH_BYTES])
 {
-    if (text.len != TOKEN_TEXT_BYTES)
-        return false;
     uint8_t token[TOKEN_BYTES];
-    uint32_t bits = 0;
-    size_t bit_count = 0, len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int value = base64url_value(text.ptr[i]);
-        if (value < 0)
-            return false;
-        bits = (bits << 6 | (uint32_t)value) & 0xffff;
-        bit_count += 6;
-        if (bit_count >= 8) {
-            bit_count -= 8;
-            token[len++] = (uint8_t)(bits >> bit_count);
-        }
-    }
-    /* 258 bits were written for 256: the last two must be zero, or one token would have four texts. */
-    bool is_sound = len == TOKEN_BYTES && (bits & 3) == 0;
+    bool is_sound = text.len == TOKEN_TEXT_BYTES && base64url_decode(text, token);
     if (is_sound)
         SHA256(token, sizeof(token), ret_hash);
     explicit_bzero(token, sizeof(token));
