@@ -1,7 +1,9 @@
-/* pattern.c - patterns compiled once by PCRE2, to machine code where it can, and matched within fixed limits. */
+/* pattern.c - patterns compiled once by PCRE2, to machine code where it can, and matched within fixed limits; plain ones are read by
+ * PCRE2 for their faults only. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "contract/pattern.h"
 
+#include "contract/pattern_plain.h"
 #include "core/arena.h"
 #include "core/limits.h"
 #include "core/str.h"
@@ -13,6 +15,7 @@ struct pattern {
     struct pattern_engine *engine;
     struct pattern *next;
     pcre2_code *code;
+    const struct plain_pattern *plain; /* NULL: `code` is run */
     limen_str source;
 };
 
@@ -78,8 +81,10 @@ struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *are
         *ret_why = arena_printf(arena, "%s", (const char *)message);
         return NULL;
     }
+    pattern->plain = plain_compile(source, arena);
     /* Where machine code is not allowed, pcre2_match interprets: slower, with the same answer. */
-    (void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+    if (pattern->plain == NULL)
+        (void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
     pattern->engine = engine;
     pattern->source = source;
     pattern->next = engine->patterns;
@@ -89,6 +94,8 @@ struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *are
 
 enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text)
 {
+    if (pattern->plain != NULL)
+        return plain_matches(pattern->plain, text.ptr, text.len) ? PATTERN_MATCHES : PATTERN_DIFFERS;
     const struct pattern_engine *engine = pattern->engine;
     PCRE2_SPTR subject = (PCRE2_SPTR)(text.len > 0 ? text.ptr : "");
     const int found = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, engine->match,
@@ -96,6 +103,11 @@ enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text
     if (found >= 0)
         return PATTERN_MATCHES;
     return found == PCRE2_ERROR_NOMATCH ? PATTERN_DIFFERS : PATTERN_GAVE_UP;
+}
+
+const struct plain_pattern *pattern_plain(const struct pattern *pattern)
+{
+    return pattern->plain;
 }
 
 limen_str pattern_source(const struct pattern *pattern)

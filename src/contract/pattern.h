@@ -22,6 +22,9 @@ struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *are
 enum pattern_outcome { PATTERN_MATCHES, PATTERN_DIFFERS, PATTERN_GAVE_UP /* past LIMIT_PATTERN_STEPS */ };
 /* `text` must be UTF-8. */
 enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text) LIMEN_MUST_CHECK;
+/* The same as a plain one (pattern_plain.h), or NULL when it is none. */
+struct plain_pattern;
+const struct plain_pattern *pattern_plain(const struct pattern *pattern);
 limen_str pattern_source(const struct pattern *pattern);
 
 /* Writes the same expression in PCRE2's syntax; NULL on success, else what is wrong in one clause. */

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "contract/pattern.h"
+#include "contract/pattern_plain.h"
 
 struct fixture {
     struct arena arena;
@@ -156,6 +157,104 @@ static void test_what_is_refused(void **state)
     assert_null(pattern_compile(f->engine, &f->arena, LIMEN_STR("a\0b"), &why));
 }
 
+/* ---- plain patterns -------------------------------------------------------------------------------------------- */
+static void test_which_patterns_are_plain(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const plain[] = {
+        "^$",
+        "^abc$",
+        "^sku_[a-z0-9]{1,32}$",
+        "^[A-Z]{3}$",
+        "^[0-9A-Za-z_-]+$",
+        "^\\d{4}-\\d\\d$",
+        "^a?b*c$",
+        "^[\\w.-]+@x$",
+        "^a\\.b$",
+        "^[a\\]]$",
+        "^/[a-z]+/\\d+$",
+        "^[a-c]*[x-z]+[0-9]?$",
+        "^[-a]$",
+        "^a{2}a$",
+    };
+    static const char *const others[] = {
+        "abc",
+        "^abc",
+        "abc$",
+        "^a|b$",
+        "^(a)$",
+        "^a+ab$",
+        "^a?a$",
+        "^[a-z]*\\d?q$",
+        "^.$",
+        "^[^a]$",
+        "^\\s$",
+        "^a+?$",
+        "^\\bx$",
+        "^\\u0041$",
+        "^\xc3\xa4$",
+        "^[\xc3\xa4]$",
+        "^a$b$",
+        "^^a$",
+        "^a{,3}$",
+        "^[]$",
+        "^(?:a)$",
+        "^a\\$",
+        "^[ab][ab][ab][ab][ab][ab][ab][ab][ab]$",
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        if (plain_compile(str_of(plain[i]), &f->arena) == NULL)
+            fail_msg("%s should be plain", plain[i]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (plain_compile(str_of(others[i]), &f->arena) != NULL)
+            fail_msg("%s should not be plain", others[i]);
+    }
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525U + 1013904223U;
+    return *seed >> 8;
+}
+
+/* The same expression in a group is not plain, so PCRE2 matches it. */
+static void test_plain_patterns_match_what_pcre2_matches(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const atoms[] = { "a", "b", "ab", "[ab]", "[a-c]", "\\d", "\\w", "[^a]", "[-.]", "\\." };
+    static const char *const counts[] = { "", "", "", "?", "*", "+", "{2}", "{1,2}", "{0,3}", "{2,}" };
+    uint32_t seed = 7;
+    unsigned compared = 0;
+    for (int round = 0; round < 3000; round++) {
+        struct buf source;
+        limen_str why;
+        char text[8];
+        buf_init(&source, &f->arena, 64);
+        BUF_ADD(&source, "^");
+        for (uint32_t i = next_random(&seed) % 5; i > 0; i--) {
+            buf_add(&source, str_of(atoms[next_random(&seed) % 10]));
+            buf_add(&source, str_of(counts[next_random(&seed) % 10]));
+        }
+        BUF_ADD(&source, "$");
+        const struct plain_pattern *plain = plain_compile(buf_str(&source), &f->arena);
+        if (plain == NULL)
+            continue;
+        const struct pattern *grouped = pattern_compile(
+            f->engine, &f->arena, arena_printf(&f->arena, "(?:%.*s)", LIMEN_STR_ARG(buf_str(&source))), &why);
+        assert_non_null(grouped);
+        for (int i = 0; i < 50; i++, compared++) {
+            const size_t len = next_random(&seed) % sizeof text;
+            for (size_t j = 0; j < len; j++)
+                text[j] = "abc1.-_\n"[next_random(&seed) % 8];
+            const bool want = pattern_match(grouped, str_make(text, len)) == PATTERN_MATCHES;
+            if (plain_matches(plain, text, len) != want)
+                fail_msg("%.*s and \"%.*s\": should be %d", LIMEN_STR_ARG(buf_str(&source)), (int)len, text, want);
+        }
+    }
+    assert_true(compared > 20000);
+}
+
 static void test_work_is_bounded(void **state)
 {
     char text[64];
@@ -172,6 +271,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_matches),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_which_patterns_are_plain),
+        cmocka_unit_test(test_plain_patterns_match_what_pcre2_matches),
         cmocka_unit_test(test_work_is_bounded),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
