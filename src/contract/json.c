@@ -2,7 +2,10 @@
  *
  * A value is appended when its first byte is seen; a container is completed when its closing bracket is. The open containers
  * stand on a small stack, so hostile nesting costs nothing but a refusal. Strings are slices of the text unless they hold an
- * escape, and then their decoded bytes are in the arena. */
+ * escape, and then their decoded bytes are in the arena.
+ *
+ * What changes with every byte is in a cursor. All functions that take one are inlined into parse_document, so that it lives in
+ * registers; the rare ways out of it get the parser. */
 #include "contract/json_internal.h"
 
 #include "contract/name.h"
@@ -13,18 +16,29 @@
 
 #include <string.h>
 
-#define FEW_MEMBERS 16U /* up to here names are compared pair by pair; above, in a hash set */
+#define FEW_MEMBERS 16U  /* up to here names are compared pair by pair; above, in a hash set */
+#define SHORT_TEXT 1024U /* the tape of a shorter one is made as long as it could ever need */
+
+#define INLINED static inline __attribute__((always_inline))
 
 struct open_container {
-    uint32_t index; /* on the tape */
-    uint32_t count; /* items or members so far */
+    uint32_t index;  /* on the tape */
+    uint32_t count;  /* items or members so far */
+    uint64_t names;  /* a bit for each name so far, see name_bit */
+    bool may_repeat; /* two names had the same bit */
+    uint8_t closing; /* the bracket that it waits for; 0 for the document, which waits for none */
+};
+
+struct cursor {
+    const uint8_t *at, *start, *end; /* of the text */
+    struct json_value *tape, *next,
+        *limit; /* the root's entry, the next one to fill, the one that there is no room for */
 };
 
 struct parser {
-    const uint8_t *start, *at, *end;
-    struct json_value *tape;
-    uint32_t count, capacity, ceiling;
+    const uint8_t *start, *end;
     struct arena *arena;
+    uint32_t capacity, ceiling; /* of the tape: entries that there is room for, and that there may be */
     /* The hash set of names, made when the first large object closes and used again for the next. Keyed, because the client
      * chooses the names. */
     uint32_t *slots;
@@ -71,290 +85,181 @@ static size_t most_values(const uint8_t *at, const uint8_t *end)
     return count;
 }
 
-static bool tape_init(struct parser *p, limen_str text)
+/* The first tape, or NULL after fail(). */
+static struct json_value *tape_new(struct parser *p)
 {
-    const size_t most = most_values(p->start, p->end);
-    p->ceiling = most < LIMIT_JSON_VALUES ? (uint32_t)most : LIMIT_JSON_VALUES;
-    /* Commas inside of strings make the count too high: start with a fourth of the text, which is enough for most. */
-    p->capacity = text.len > 1024 && p->ceiling > text.len / 4 ? (uint32_t)(text.len / 4) : p->ceiling;
-    p->tape = arena_alloc(p->arena, p->capacity * sizeof(*p->tape));
-    return p->tape != NULL || fail(p, JSON_NO_MEMORY, p->start, "out of memory");
-}
-
-static bool tape_grow(struct parser *p)
-{
-    if (p->capacity >= p->ceiling)
-        return fail(p, JSON_TOO_MANY_VALUES, p->at, "the document has too many values");
-    struct json_value *larger = arena_alloc(p->arena, p->ceiling * sizeof(*larger));
-    if (larger == NULL)
-        return fail(p, JSON_NO_MEMORY, p->at, "out of memory");
-    memcpy(larger, p->tape, p->count * sizeof(*larger));
-    p->tape = larger;
-    p->capacity = p->ceiling;
-    return true;
-}
-
-/* A new entry for the value that starts at `p->at`, or NULL. It moves when the tape grows: not to be kept. */
-static inline struct json_value *tape_push(struct parser *p)
-{
-    if (p->count == p->capacity && !tape_grow(p))
-        return NULL;
-    struct json_value *value = &p->tape[p->count++];
-    value->next = p->count;
-    value->is_integer = false;
-    value->length = 0;
-    value->from = (uint32_t)(p->at - p->start);
-    return value;
-}
-
-/* ---- strings --------------------------------------------------------------------------------------------------- */
-/* Length of the well-formed UTF-8 sequence (RFC 3629) of two bytes or more at `at`; 0 when it is none. */
-static size_t utf8_sequence(const uint8_t *at, const uint8_t *end)
-{
-    const ptrdiff_t left = end - at;
-    const uint8_t lead = at[0];
-    if (lead < 0xC2 || lead > 0xF4 || left < 2)
-        return 0;
-    uint8_t lowest = 0x80,
-            highest = 0xBF; /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
-    if (lead == 0xE0)
-        lowest = 0xA0;
-    else if (lead == 0xED)
-        highest = 0x9F;
-    else if (lead == 0xF0)
-        lowest = 0x90;
-    else if (lead == 0xF4)
-        highest = 0x8F;
-    if (at[1] < lowest || at[1] > highest)
-        return 0;
-    const ptrdiff_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (left < length)
-        return 0;
-    for (ptrdiff_t i = 2; i < length; i++) {
-        if ((at[i] & 0xC0) != 0x80)
-            return 0;
-    }
-    return (size_t)length;
-}
-
-/* The four hexadecimal digits at `at`, or -1. */
-static int32_t hex4(const uint8_t *at, const uint8_t *end)
-{
-    if (end - at < 4)
-        return -1;
-    int32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        const uint8_t c = at[i], lower = c | 0x20;
-        if (c >= '0' && c <= '9')
-            value = value << 4 | (c - '0');
-        else if (lower >= 'a' && lower <= 'f')
-            value = value << 4 | (lower - 'a' + 10);
-        else
-            return -1;
-    }
-    return value;
-}
-
-static bool is_high_surrogate(int32_t unit)
-{
-    return unit >= 0xD800 && unit <= 0xDBFF;
-}
-static bool is_low_surrogate(int32_t unit)
-{
-    return unit >= 0xDC00 && unit <= 0xDFFF;
-}
-
-/* Length of the escape at `at`, which is a backslash; 0 after fail(). */
-static size_t check_escape(struct parser *p, const uint8_t *at)
-{
-    if (p->end - at < 2) {
-        fail(p, JSON_MALFORMED, p->end, "a string is not closed");
-        return 0;
-    }
-    if (at[1] != 'u') {
-        if (at[1] != 0 && strchr("\"\\/bfnrt", at[1]) != NULL)
-            return 2;
-        fail(p, JSON_MALFORMED, at, "an escape in a string is not one of JSON's");
-        return 0;
-    }
-    const int32_t unit = hex4(at + 2, p->end);
-    if (unit < 0) {
-        fail(p, JSON_MALFORMED, at, "\\u is not followed by four hexadecimal digits");
-        return 0;
-    }
-    if (!is_high_surrogate(unit) && !is_low_surrogate(unit))
-        return 6;
-    if (is_high_surrogate(unit) && p->end - at >= 12 && at[6] == '\\' && at[7] == 'u'
-        && is_low_surrogate(hex4(at + 8, p->end)))
-        return 12;
-    fail(p, JSON_MALFORMED, at, "an escape names half of a surrogate pair");
-    return 0;
-}
-
-static char *put_utf8(char *out, uint32_t point)
-{
-    if (point < 0x80) {
-        *out++ = (char)point;
-    } else if (point < 0x800) {
-        *out++ = (char)(0xC0 | point >> 6);
-        *out++ = (char)(0x80 | (point & 0x3F));
-    } else if (point < 0x10000) {
-        *out++ = (char)(0xE0 | point >> 12);
-        *out++ = (char)(0x80 | (point >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (point & 0x3F));
+    const size_t len = (size_t)(p->end - p->start);
+    if (len <= SHORT_TEXT) {
+        /* A value has a byte and one that sets it apart from the next; only what is left open at the end has not. */
+        p->ceiling = p->capacity = (uint32_t)(len + LIMIT_JSON_DEPTH) / 2 + 2;
     } else {
-        *out++ = (char)(0xF0 | point >> 18);
-        *out++ = (char)(0x80 | (point >> 12 & 0x3F));
-        *out++ = (char)(0x80 | (point >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (point & 0x3F));
+        const size_t most = most_values(p->start, p->end);
+        p->ceiling = most < LIMIT_JSON_VALUES ? (uint32_t)most : LIMIT_JSON_VALUES;
+        /* Commas inside of strings make the count too high: a fourth of the text is enough for most. */
+        p->capacity = p->ceiling > len / 4 ? (uint32_t)(len / 4) : p->ceiling;
     }
-    return out;
+    struct json_value *tape = arena_alloc(p->arena, p->capacity * sizeof(*tape));
+    if (tape == NULL)
+        fail(p, JSON_NO_MEMORY, p->start, "out of memory");
+    return tape;
 }
 
-/* Decodes one escape that check_escape has passed; moves `*at` behind it. */
-static char *decode_escape(char *out, const uint8_t **at, const uint8_t *end)
+/* A longer tape with the same entries, for a value at `at`; NULL after fail(). */
+static __attribute__((noinline)) struct json_value *tape_grow(struct parser *p, const struct json_value *tape,
+                                                              const uint8_t *at)
 {
-    const uint8_t *escape = *at;
-    *at += 2;
-    switch (escape[1]) {
-    case 'b':
-        *out = '\b';
-        return out + 1;
-    case 'f':
-        *out = '\f';
-        return out + 1;
-    case 'n':
-        *out = '\n';
-        return out + 1;
-    case 'r':
-        *out = '\r';
-        return out + 1;
-    case 't':
-        *out = '\t';
-        return out + 1;
-    case 'u':
-        break;
-    default:
-        *out = (char)escape[1];
-        return out + 1;
-    }
-    const int32_t unit = hex4(escape + 2, end);
-    *at += 4;
-    if (!is_high_surrogate(unit))
-        return put_utf8(out, (uint32_t)unit);
-    const int32_t low = hex4(escape + 8, end);
-    *at += 6;
-    return put_utf8(out, 0x10000 + (((uint32_t)unit - 0xD800) << 10) + ((uint32_t)low - 0xDC00));
+    struct json_value *larger = NULL;
+    if (p->capacity >= p->ceiling)
+        fail(p, JSON_TOO_MANY_VALUES, at, "the document has too many values");
+    else if ((larger = arena_alloc(p->arena, p->ceiling * sizeof(*larger))) == NULL)
+        fail(p, JSON_NO_MEMORY, at, "out of memory");
+    else
+        memcpy(larger, tape, p->capacity * sizeof(*larger));
+    p->capacity = p->ceiling;
+    return larger;
 }
 
-/* The decoded form of a checked string; an escape is never shorter than what it stands for. */
-static bool decode_string(struct parser *p, const uint8_t *at, const uint8_t *end, struct json_value *value)
+/* Makes sure that there is room for one more entry. The tape moves when it grows: pointers into it are not to be kept. */
+INLINED bool tape_has_room(struct parser *p, struct cursor *c)
 {
-    char *text = arena_alloc(p->arena, (size_t)(end - at));
-    if (text == NULL)
-        return fail(p, JSON_NO_MEMORY, at, "out of memory");
-    char *out = text;
-    while (at < end) {
-        const uint8_t *escape = memchr(at, '\\', (size_t)(end - at));
-        const size_t plain = (size_t)((escape != NULL ? escape : end) - at);
-        memcpy(out, at, plain);
-        out += plain;
-        at += plain;
-        if (escape != NULL)
-            out = decode_escape(out, &at, end);
-    }
-    value->as.text = text;
-    value->length = (uint32_t)(out - text);
+    if (c->next < c->limit)
+        return true;
+    const ptrdiff_t count = c->next - c->tape;
+    c->tape = tape_grow(p, c->tape, c->at);
+    if (c->tape == NULL)
+        return false;
+    c->next = c->tape + count;
+    c->limit = c->tape + p->capacity;
     return true;
 }
 
-/* The rest of a string whose first special byte is at `at`. Leaves `p->at` behind the closing quote. */
-static __attribute__((noinline)) bool finish_string(struct parser *p, const uint8_t *from, const uint8_t *at,
-                                                    struct json_value *value)
+/* Completes the entry at `c->next` for a scalar from `from` up to the cursor. */
+INLINED void tape_push(struct cursor *c, enum json_type type, const uint8_t *from)
 {
-    bool has_escape = false;
-    for (;;) {
-        if (at == p->end)
-            return fail(p, JSON_MALFORMED, at, "a string is not closed");
-        if (*at == '"')
-            break;
-        size_t length;
-        if (*at == '\\') {
-            has_escape = true;
-            length = check_escape(p, at);
-            if (length == 0)
-                return false;
-        } else if (*at >= 0x80) {
-            length = utf8_sequence(at, p->end);
-            if (length == 0)
-                return fail(p, JSON_BAD_UTF8, at, "a string is not UTF-8");
-        } else {
-            return fail(p, JSON_MALFORMED, at, "a control character in a string is not escaped");
-        }
-        at += length;
-        if (at < p->end && json_is_plain(*at))
-            at = json_skip_plain(at, p->end);
-    }
-    p->at = at + 1;
-    if (has_escape)
-        return decode_string(p, from, at, value);
-    value->as.text = (const char *)from;
-    value->length = (uint32_t)(at - from);
-    return true;
+    struct json_value *value = c->next++;
+    value->type = (uint8_t)type;
+    value->is_integer = false;
+    value->next = (uint32_t)(c->next - c->tape);
+    value->from = (uint32_t)(from - c->start);
+    value->to = (uint32_t)(c->at - c->start);
 }
 
-/* `p->at` is the opening quote. */
-static inline bool parse_string(struct parser *p, struct json_value *value)
+/* ---- the text -------------------------------------------------------------------------------------------------- */
+INLINED void skip_space(struct cursor *c)
 {
-    const uint8_t *from = p->at + 1;
-    const uint8_t *at = json_skip_plain(from, p->end);
-    value->type = JSON_STRING;
-    if (at < p->end && *at == '"') {
-        value->as.text = (const char *)from;
-        value->length = (uint32_t)(at - from);
-        p->at = at + 1;
-    } else if (!finish_string(p, from, at, value)) {
+    while (c->at < c->end && *c->at <= ' ' && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t' || *c->at == '\r'))
+        c->at++;
+}
+
+/* The byte at hand; 0 at the end, which no rule of the grammar accepts. */
+INLINED uint8_t peek(const struct cursor *c)
+{
+    return c->at < c->end ? *c->at : 0;
+}
+
+/* ---- scalars --------------------------------------------------------------------------------------------------- */
+/* The rest of a string that is not plain, see json_string_read. Returns the byte behind it, or NULL after fail(). */
+static __attribute__((noinline)) const uint8_t *finish_string(struct parser *p, const uint8_t *from,
+                                                              const uint8_t *special, struct json_value *value)
+{
+    const uint8_t *behind;
+    const char *what;
+    const enum json_outcome outcome = json_string_read(from, special, p->end, p->arena, value, &behind, &what);
+    return outcome == JSON_OK || fail(p, outcome, behind, what) ? behind : NULL;
+}
+
+/* The cursor is at the opening quote. */
+INLINED bool parse_string(struct parser *p, struct cursor *c)
+{
+    const uint8_t *from = c->at, *text = from + 1;
+    const uint8_t *at = json_skip_plain(c->start, text, c->end);
+    if (at < c->end && *at == '"') {
+        c->next->as.text = (const char *)text;
+        c->next->length = (uint32_t)(at - text);
+        c->at = at + 1;
+    } else if ((c->at = finish_string(p, text, at, c->next)) == NULL) {
         return false;
     }
-    value->to = (uint32_t)(p->at - p->start);
+    tape_push(c, JSON_STRING, from);
     return true;
 }
 
-/* ---- other scalars --------------------------------------------------------------------------------------------- */
-static bool parse_word(struct parser *p, struct json_value *value, enum json_type type, const char *word, size_t length)
+INLINED bool parse_word(struct parser *p, struct cursor *c, enum json_type type, const char *word, size_t length)
 {
-    if ((size_t)(p->end - p->at) < length || memcmp(p->at, word, length) != 0)
-        return fail(p, JSON_MALFORMED, p->at, "a value is expected here");
-    value->type = (uint8_t)type;
-    p->at += length;
-    value->to = (uint32_t)(p->at - p->start);
+    const uint8_t *from = c->at;
+    if ((size_t)(c->end - from) < length || memcmp(from, word, length) != 0)
+        return fail(p, JSON_MALFORMED, from, "a value is expected here");
+    c->at += length;
+    c->next->length = 0;
+    tape_push(c, type, from);
     return true;
 }
 
-static inline bool parse_number(struct parser *p, struct json_value *value)
+/* Any number, see json_number_read. Returns the byte behind it, or NULL after fail(). */
+static __attribute__((noinline)) const uint8_t *read_number(struct parser *p, const uint8_t *from,
+                                                            struct json_value *value)
+{
+    const uint8_t *behind;
+    const char *what;
+    const enum json_outcome outcome = json_number_read(from, p->end, value, &behind, &what);
+    return outcome == JSON_OK || fail(p, outcome, behind, what) ? behind : NULL;
+}
+
+INLINED bool parse_number(struct parser *p, struct cursor *c)
 {
     /* Most numbers are short, whole and not negative: read them here. */
-    const uint8_t *at = p->at;
+    const uint8_t *from = c->at, *at = from, *stop = c->end - from > 18 ? from + 18 : c->end;
     int64_t integer = 0;
-    while (at < p->end && at - p->at < 18 && (uint8_t)(*at - '0') <= 9)
+    while (at < stop && (uint8_t)(*at - '0') <= 9)
         integer = integer * 10 + (*at++ - '0');
-    const bool is_plain = at != p->at && (*p->at != '0' || at - p->at == 1)
-        && (at == p->end || (*at != '.' && (*at | 0x20) != 'e' && (uint8_t)(*at - '0') > 9));
+    const bool is_plain = at != from && (*from != '0' || at - from == 1)
+        && (at == c->end || (*at != '.' && (*at | 0x20) != 'e' && (uint8_t)(*at - '0') > 9));
     if (is_plain) {
-        value->type = JSON_INT;
-        value->as.integer = integer;
-    } else {
-        const char *what;
-        const enum json_outcome outcome = json_number_read(p->at, p->end, value, &at, &what);
-        if (outcome != JSON_OK)
-            return fail(p, outcome, at, what);
+        c->next->as.integer = integer;
+        c->next->length = 0;
+        c->at = at;
+        tape_push(c, JSON_INT, from);
+        return true;
     }
-    p->at = at;
-    value->to = (uint32_t)(p->at - p->start);
+    struct json_value number = { 0 };
+    c->at = read_number(p, from, &number);
+    if (c->at == NULL)
+        return false;
+    c->next->as = number.as;
+    c->next->length = 0;
+    tape_push(c, number.type, from);
+    c->next[-1].is_integer = number.is_integer;
     return true;
+}
+
+INLINED bool parse_scalar(struct parser *p, struct cursor *c, uint8_t first)
+{
+    if (!tape_has_room(p, c))
+        return false;
+    if (first == '"')
+        return parse_string(p, c);
+    if (first == '-' || (uint8_t)(first - '0') <= 9)
+        return parse_number(p, c);
+    switch (first) {
+    case 't':
+        return parse_word(p, c, JSON_TRUE, "true", 4);
+    case 'f':
+        return parse_word(p, c, JSON_FALSE, "false", 5);
+    case 'n':
+        return parse_word(p, c, JSON_NULL, "null", 4);
+    default:
+        return fail(p, JSON_MALFORMED, c->at, c->at < c->end ? "a value is expected here" : "the text ends too early");
+    }
 }
 
 /* ---- member names ---------------------------------------------------------------------------------------------- */
+/* One of 64 bits, the same for equal names: while a name's bit is new in its object, so is the name. Of an empty name the first byte
+ * is the quote behind it. */
+INLINED uint64_t name_bit(const char *name, uint32_t length)
+{
+    return UINT64_C(1) << ((uint8_t)name[0] + length * 8) % 64;
+}
+
 static bool names_equal(const struct json_value *a, const struct json_value *b)
 {
     return a->length == b->length && memcmp(a->as.text, b->as.text, a->length) == 0;
@@ -365,13 +270,13 @@ static bool fail_duplicate(struct parser *p, const struct json_value *name)
     return fail(p, JSON_DUPLICATE_NAME, p->start + name->from, "a member name occurs twice in an object");
 }
 
-static bool check_few_names(struct parser *p, uint32_t object, uint32_t members)
+static bool check_few_names(struct parser *p, const struct json_value *tape, uint32_t object, uint32_t members)
 {
     struct {
         struct name_mark mark;
         const struct json_value *name;
     } seen[FEW_MEMBERS];
-    const struct json_value *name = &p->tape[object + 1];
+    const struct json_value *name = &tape[object + 1];
     for (uint32_t i = 0; i < members; i++) {
         const struct name_mark mark = name_mark_of(name->as.text, name->length);
         for (uint32_t j = 0; j < i; j++) {
@@ -380,7 +285,7 @@ static bool check_few_names(struct parser *p, uint32_t object, uint32_t members)
         }
         seen[i].mark = mark;
         seen[i].name = name;
-        name = &p->tape[name[1].next];
+        name = &tape[name[1].next];
     }
     return true;
 }
@@ -397,14 +302,14 @@ static bool slots_clear(struct parser *p, uint32_t members)
         p->slots = arena_alloc(p->arena, wanted * sizeof(*p->slots));
         p->slot_count = p->slots != NULL ? wanted : 0;
         if (p->slots == NULL)
-            return fail(p, JSON_NO_MEMORY, p->at, "out of memory");
+            return fail(p, JSON_NO_MEMORY, p->end, "out of memory");
     }
     /* Only the part that this object uses, so that many small objects behind one large one stay cheap. */
     memset(p->slots, 0, wanted * sizeof(*p->slots));
     return true;
 }
 
-static bool check_many_names(struct parser *p, uint32_t object, uint32_t members)
+static bool check_many_names(struct parser *p, const struct json_value *tape, uint32_t object, uint32_t members)
 {
     if (!slots_clear(p, members))
         return false;
@@ -414,174 +319,143 @@ static bool check_many_names(struct parser *p, uint32_t object, uint32_t members
     mask--;
     uint32_t at = object + 1;
     for (uint32_t i = 0; i < members; i++) {
-        const struct json_value *name = &p->tape[at];
+        const struct json_value *name = &tape[at];
         uint32_t slot = (uint32_t)hash_bytes(&p->key, name->as.text, name->length) & mask;
         for (; p->slots[slot] != 0; slot = (slot + 1) & mask) { /* 0 is the root: never a name */
-            if (names_equal(name, &p->tape[p->slots[slot]]))
+            if (names_equal(name, &tape[p->slots[slot]]))
                 return fail_duplicate(p, name);
         }
         p->slots[slot] = at;
-        at = p->tape[at + 1].next;
+        at = tape[at + 1].next;
     }
     return true;
 }
 
-static inline bool check_names(struct parser *p, uint32_t object, uint32_t members)
+static __attribute__((noinline)) bool check_names(struct parser *p, const struct json_value *tape, uint32_t object,
+                                                  uint32_t members)
 {
-    if (members < 2)
-        return true;
-    return members <= FEW_MEMBERS ? check_few_names(p, object, members) : check_many_names(p, object, members);
+    return members <= FEW_MEMBERS ? check_few_names(p, tape, object, members)
+                                  : check_many_names(p, tape, object, members);
 }
 
 /* ---- structure ------------------------------------------------------------------------------------------------- */
-static inline void skip_space(struct parser *p)
+/* A member's name and the colon behind it, up to the value. */
+INLINED bool parse_name(struct parser *p, struct cursor *c, struct open_container *object)
 {
-    while (p->at < p->end && *p->at <= ' ' && (*p->at == ' ' || *p->at == '\n' || *p->at == '\t' || *p->at == '\r'))
-        p->at++;
-}
-
-/* The byte at hand; 0 at the end, which no rule of the grammar accepts. */
-static inline uint8_t peek(const struct parser *p)
-{
-    return p->at < p->end ? *p->at : 0;
-}
-
-static inline bool parse_scalar(struct parser *p, struct json_value *value)
-{
-    switch (peek(p)) {
-    case '"':
-        return parse_string(p, value);
-    case 't':
-        return parse_word(p, value, JSON_TRUE, "true", 4);
-    case 'f':
-        return parse_word(p, value, JSON_FALSE, "false", 5);
-    case 'n':
-        return parse_word(p, value, JSON_NULL, "null", 4);
-    case '-':
-    case '0':
-    case '1':
-    case '2':
-    case '3':
-    case '4':
-    case '5':
-    case '6':
-    case '7':
-    case '8':
-    case '9':
-        return parse_number(p, value);
-    default:
-        return fail(p, JSON_MALFORMED, p->at, p->at < p->end ? "a value is expected here" : "the text ends too early");
-    }
-}
-
-/* A member's name and the colon behind it. */
-static inline bool parse_name(struct parser *p)
-{
-    if (peek(p) != '"')
-        return fail(p, JSON_MALFORMED, p->at, "a member name in quotes is expected here");
-    struct json_value *name = tape_push(p);
-    if (name == NULL || !parse_string(p, name))
+    if (peek(c) != '"')
+        return fail(p, JSON_MALFORMED, c->at, "a member name in quotes is expected here");
+    if (!tape_has_room(p, c) || !parse_string(p, c))
         return false;
-    skip_space(p);
-    if (peek(p) != ':')
-        return fail(p, JSON_MALFORMED, p->at, "a colon is expected here");
-    p->at++;
-    skip_space(p);
+    const uint64_t bit = name_bit(c->next[-1].as.text, c->next[-1].length);
+    object->may_repeat = object->may_repeat || (object->names & bit) != 0;
+    object->names |= bit;
+    skip_space(c);
+    if (peek(c) != ':')
+        return fail(p, JSON_MALFORMED, c->at, "a colon is expected here");
+    c->at++;
+    skip_space(c);
     return true;
 }
 
-/* `p->at` is the closing bracket. */
-static inline bool close_container(struct parser *p, const struct open_container *container)
+/* Begins the container whose bracket is at the cursor; `ret_container` is its place on the stack. */
+INLINED bool open_container(struct parser *p, struct cursor *c, struct open_container *ret_container)
 {
-    struct json_value *value = &p->tape[container->index];
-    p->at++;
-    value->next = p->count;
+    if (!tape_has_room(p, c))
+        return false;
+    const bool is_object = *c->at == '{';
+    *ret_container = (struct open_container){ .index = (uint32_t)(c->next - c->tape),
+                                              .closing = is_object ? '}' : ']' };
+    c->next->type = is_object ? JSON_OBJECT : JSON_ARRAY;
+    c->next->is_integer = false;
+    c->next->from = (uint32_t)(c->at - c->start);
+    c->next++;
+    c->at++;
+    skip_space(c);
+    return true;
+}
+
+/* The cursor is at its closing bracket. */
+INLINED bool close_container(struct parser *p, struct cursor *c, const struct open_container *container)
+{
+    struct json_value *value = &c->tape[container->index];
+    c->at++;
+    value->next = (uint32_t)(c->next - c->tape);
     value->length = container->count;
-    value->to = (uint32_t)(p->at - p->start);
-    return value->type == JSON_ARRAY || check_names(p, container->index, container->count);
+    value->to = (uint32_t)(c->at - c->start);
+    return !container->may_repeat || check_names(p, c->tape, container->index, container->count);
 }
 
-/* Opens the container at `p->at`. `ret_is_empty` when it closes at once; otherwise `p->at` is at its first value. */
-static inline bool open_container(struct parser *p, struct open_container *container, bool *ret_is_empty)
+/* From behind a value to the next one, closing the containers that end in between; `*in` is the document when none is left. */
+INLINED bool step_on(struct parser *p, struct cursor *c, struct open_container **in)
 {
-    const bool is_object = *p->at == '{';
-    struct json_value *value = tape_push(p);
-    if (value == NULL)
-        return false;
-    value->type = is_object ? JSON_OBJECT : JSON_ARRAY;
-    *container = (struct open_container){ .index = p->count - 1 };
-    p->at++;
-    skip_space(p);
-    *ret_is_empty = peek(p) == (is_object ? '}' : ']');
-    if (*ret_is_empty)
-        return close_container(p, container);
-    return !is_object || parse_name(p);
-}
-
-/* What follows a value inside of containers: the next one's first byte (true), or the end of the outermost (`*depth` 0). */
-static inline bool step_on(struct parser *p, struct open_container *open, uint32_t *depth)
-{
-    while (*depth > 0) {
-        struct open_container *container = &open[*depth - 1];
-        const bool is_object = p->tape[container->index].type == JSON_OBJECT;
-        container->count++;
-        skip_space(p);
-        const uint8_t c = peek(p);
-        if (c == ',') {
-            p->at++;
-            skip_space(p);
-            return !is_object || parse_name(p);
+    while ((*in)->closing != 0) {
+        (*in)->count++;
+        skip_space(c);
+        const uint8_t next = peek(c);
+        if (next == ',') {
+            c->at++;
+            skip_space(c);
+            return true;
         }
-        if (c != (is_object ? '}' : ']'))
-            return fail(p, JSON_MALFORMED, p->at,
-                        is_object ? "a comma or '}' is expected here" : "a comma or ']' is expected here");
-        if (!close_container(p, container))
+        if (next != (*in)->closing)
+            return fail(p, JSON_MALFORMED, c->at,
+                        (*in)->closing == '}' ? "a comma or '}' is expected here" : "a comma or ']' is expected here");
+        if (!close_container(p, c, (*in)--))
             return false;
-        (*depth)--;
     }
     return true;
 }
 
-static bool parse_document(struct parser *p)
+static bool parse_document(struct parser *p, struct cursor c, struct json_doc *ret_doc)
 {
-    struct open_container open[LIMIT_JSON_DEPTH];
-    uint32_t depth = 0;
-    skip_space(p);
+    struct open_container open[1 + LIMIT_JSON_DEPTH]; /* the first is the document */
+    struct open_container *in = open;
+    *in = (struct open_container){ 0 };
+    skip_space(&c);
     do {
-        const uint8_t c = peek(p);
-        if (c == '{' || c == '[') {
-            bool is_empty;
-            if (depth == LIMIT_JSON_DEPTH)
-                return fail(p, JSON_TOO_DEEP, p->at, "the document is nested too deep");
-            if (!open_container(p, &open[depth], &is_empty))
-                return false;
-            if (!is_empty) {
-                depth++;
-                continue;
-            }
-        } else {
-            struct json_value *value = tape_push(p);
-            if (value == NULL || !parse_scalar(p, value))
-                return false;
-        }
-        if (!step_on(p, open, &depth))
+        if (in->closing == '}' && !parse_name(p, &c, in))
             return false;
-    } while (depth > 0);
-    skip_space(p);
-    return p->at == p->end || fail(p, JSON_MALFORMED, p->at, "the document ends here, but the text goes on");
+        const uint8_t first = peek(&c);
+        if (first == '{' || first == '[') {
+            if (in == open + LIMIT_JSON_DEPTH)
+                return fail(p, JSON_TOO_DEEP, c.at, "the document is nested too deep");
+            if (!open_container(p, &c, ++in))
+                return false;
+            if (peek(&c) != in->closing)
+                continue;
+            if (!close_container(p, &c, in--))
+                return false;
+        } else if (!parse_scalar(p, &c, first)) {
+            return false;
+        }
+        if (!step_on(p, &c, &in))
+            return false;
+    } while (in != open);
+    skip_space(&c);
+    if (c.at != c.end)
+        return fail(p, JSON_MALFORMED, c.at, "the document ends here, but the text goes on");
+    ret_doc->tape = c.tape;
+    ret_doc->count = (uint32_t)(c.next - c.tape);
+    return true;
 }
 
 enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc,
                              struct json_error *ret_error)
 {
     const uint8_t *start = (const uint8_t *)(text.len > 0 ? text.ptr : "");
-    struct parser p = { .start = start, .at = start, .end = start + text.len, .arena = arena };
-    if (text.len >= UINT32_MAX)
+    struct parser p = { .start = start, .end = start + text.len, .arena = arena };
+    struct json_doc doc = { .text = text };
+    if (text.len >= UINT32_MAX) {
         fail(&p, JSON_TOO_MANY_VALUES, start, "the text is too long");
-    else if (tape_init(&p, text) && parse_document(&p))
-        p.outcome = JSON_OK;
+    } else {
+        struct cursor c = { .at = start, .start = start, .end = p.end };
+        c.tape = c.next = tape_new(&p);
+        c.limit = c.tape + p.capacity;
+        if (c.tape != NULL && parse_document(&p, c, &doc))
+            p.outcome = JSON_OK;
+    }
     if (p.outcome == JSON_OK)
-        *ret_doc = (struct json_doc){ .tape = p.tape, .count = p.count, .text = text };
+        *ret_doc = doc;
     else
         *ret_error = (struct json_error){ .at = (size_t)(p.wrong_at - p.start), .what = p.what };
     return p.outcome;

@@ -47,9 +47,9 @@ void json_write_string(struct buf *buf, limen_str s)
     const uint8_t *end = at == NULL ? NULL : at + s.len;
     buf_add_char(buf, '"');
     while (at != end) {
-        const uint8_t *behind = json_skip_plain(at, end);
+        const uint8_t *behind = json_skip_plain(at, at, end);
         while (behind != end && *behind >= 0x80) /* UTF-8 stands for itself */
-            behind = json_skip_plain(behind + 1, end);
+            behind = json_skip_plain(at, behind + 1, end);
         buf_add(buf, (limen_str){ (const char *)at, (size_t)(behind - at) });
         at = behind;
         if (at != end)

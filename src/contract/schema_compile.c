@@ -284,6 +284,7 @@ static void read_schema(struct compiler *c)
     schema->logic = c->logic;
     schema->is_always = !schema->is_never && schema->types == TYPE_ANY && schema->refused_in == 0 && c->values == NULL
         && c->number == NULL && c->string == NULL && c->array == NULL && c->object == NULL && c->logic == NULL;
+    schema->quick = quick_of(schema);
 }
 
 /* ---- the last look --------------------------------------------------------------------------------------------- */

@@ -6,9 +6,10 @@
 #define CONTRACT_SCHEMA_PROGRAM_H
 
 #include "contract/format.h"
-#include "contract/name.h"
+#include "contract/name_table.h"
 #include "contract/pattern.h"
 #include "contract/schema.h"
+#include "contract/schema_quick.h"
 #include "core/hash.h"
 
 /* What `type` tells apart. An integer is one by value: 1.0 is. */
@@ -32,40 +33,6 @@ static inline uint8_t type_bit_of(const struct json_value *value)
         [JSON_ARRAY] = TYPE_ARRAY, [JSON_OBJECT] = TYPE_OBJECT
     };
     return value->is_integer ? TYPE_INTEGER : bits[value->type]; /* is_integer is set on doubles only */
-}
-
-/* ---- names ----------------------------------------------------------------------------------------------------- */
-/* A set of names, fixed when the contract is read; a name's place in it is its number. */
-struct name_table {
-    struct name_entry {
-        struct name_mark mark;
-        limen_str name;
-    } * entries;
-    uint32_t count;
-    uint16_t *slots; /* place + 1; 0 is free; at most half are used */
-    uint32_t mask;
-};
-#define NAME_NONE UINT32_MAX
-
-static inline uint32_t name_slot(struct name_mark mark, size_t len)
-{
-    const uint64_t mixed = (mark.head ^ (mark.tail << 7 | mark.tail >> 57) ^ len) * 0x9E3779B97F4A7C15U;
-    return (uint32_t)(mixed >> 40);
-}
-
-static inline uint32_t name_find(const struct name_table *table, const char *ptr, size_t len)
-{
-    if (table->count == 0)
-        return NAME_NONE;
-    const struct name_mark mark = name_mark_of(ptr, len);
-    for (uint32_t slot = name_slot(mark, len) & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask) {
-        const uint32_t place = table->slots[slot] - 1U;
-        const struct name_entry *entry = &table->entries[place];
-        if (entry->name.len == len && name_mark_equal(entry->mark, mark)
-            && (len <= NAME_MARK_BYTES || memcmp(entry->name.ptr, ptr, len) == 0))
-            return place;
-    }
-    return NAME_NONE;
 }
 
 /* ---- the parts ------------------------------------------------------------------------------------------------- */
@@ -145,6 +112,7 @@ struct schema {
     uint8_t types;            /* enum type_bit */
     uint8_t refused_in;       /* readOnly, writeOnly: a bit for each enum schema_use */
     bool is_always, is_never; /* true and {}; false */
+    struct quick quick;
     const struct value_rules *values;
     const struct number_rules *number;
     const struct string_rules *string;
@@ -235,6 +203,13 @@ static inline void marks_set(struct marks *marks, uint32_t index)
 /* The walk itself. `marks` is NULL unless somebody above asks what was evaluated; those of a failed schema mean nothing.
  * False when the value does not satisfy the schema. */
 bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
+/* The same without faults and marks; good values of ordinary schemas are decided faster. `walk->faults` must be NULL. */
+bool walk_quickly(struct walk *walk, const struct schema *schema, uint32_t at) LIMEN_MUST_CHECK;
+/* For a member or an item: whichever of the two it is that may be asked. */
+static inline bool walk_child(struct walk *walk, const struct schema *schema, uint32_t at)
+{
+    return walk->faults == NULL ? walk_quickly(walk, schema, at) : walk_check(walk, schema, at, NULL);
+}
 /* The same without faults, and without marks when it is false. */
 bool walk_check_quietly(struct walk *walk, const struct schema *schema, uint32_t at,
                         struct marks *marks) LIMEN_MUST_CHECK;

@@ -192,13 +192,21 @@ bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, str
 }
 
 /* ---- the way in ------------------------------------------------------------------------------------------------ */
+/* Most values are good: the first walk only finds that out. One that is not is walked again, for its faults. */
 static bool validate(struct walk *walk, const struct schema *schema, uint32_t at)
 {
+    struct faults *faults = walk->faults;
     walk->tape = walk->doc->tape;
     walk->set = schema->set;
     walk->steps = LIMIT_SCHEMA_STEPS;
     walk->set->scratch.used = 0;
-    bool ok = walk_check(walk, schema, at, NULL);
+    walk->faults = NULL;
+    bool ok = walk_quickly(walk, schema, at);
+    walk->faults = faults;
+    if (!ok && faults != NULL && walk->gave_up == NULL) {
+        walk->steps = LIMIT_SCHEMA_STEPS;
+        ok = walk_check(walk, schema, at, NULL);
+    }
     if (walk->gave_up != NULL) {
         walk->place = NULL;
         ok = walk_fault(walk, "limit", "%s", walk->gave_up);

@@ -134,7 +134,7 @@ static bool check_items(struct walk *walk, const struct array_rules *rules, uint
         if (schema->is_never && schema == rules->items)
             ok = walk_fault(walk, "items", "must not be here");
         else
-            ok = walk_check(walk, schema, item, NULL) && ok;
+            ok = walk_child(walk, schema, item) && ok;
         marks_set(marks, i);
         if (!ok && !walk_goes_on(walk))
             break;

@@ -48,7 +48,7 @@ static bool check_patterns(struct walk *walk, const struct object_rules *rules, 
         if (walk_pattern(walk, rules->patterns[i].pattern, &walk->tape[name_at]) != PATTERN_MATCHES)
             continue;
         *is_evaluated = true;
-        ok = walk_check(walk, rules->patterns[i].schema, name_at + 1, NULL) && ok;
+        ok = walk_child(walk, rules->patterns[i].schema, name_at + 1) && ok;
     }
     return ok;
 }
@@ -60,7 +60,7 @@ static bool check_member(struct walk *walk, const struct object_rules *rules, ui
     bool ok = true, is_evaluated = false;
     if (found != NAME_NONE && rules->properties[found] != NULL) {
         is_evaluated = true;
-        ok = walk_check(walk, rules->properties[found], name_at + 1, NULL);
+        ok = walk_child(walk, rules->properties[found], name_at + 1);
     }
     if (rules->pattern_count > 0)
         ok = check_patterns(walk, rules, name_at, &is_evaluated) && ok;
@@ -69,10 +69,10 @@ static bool check_member(struct walk *walk, const struct object_rules *rules, ui
         if (rules->additional->is_never)
             ok = walk_fault(walk, "additionalProperties", "is not declared");
         else
-            ok = walk_check(walk, rules->additional, name_at + 1, NULL) && ok;
+            ok = walk_child(walk, rules->additional, name_at + 1) && ok;
     }
     if (rules->property_names != NULL)
-        ok = walk_check(walk, rules->property_names, name_at, NULL) && ok;
+        ok = walk_child(walk, rules->property_names, name_at) && ok;
     *ret_is_evaluated = is_evaluated;
     return ok;
 }

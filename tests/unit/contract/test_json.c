@@ -1,7 +1,7 @@
 /* Tests of contract/json.h: what is read, what is refused, and that the numbers are right. */
 #include "check.h"
 
-#include "contract/json.h"
+#include "contract/json_internal.h"
 #include "core/limits.h"
 
 #include <float.h>
@@ -178,6 +178,25 @@ static void test_values_have_a_ceiling(void **state)
     free(text);
 }
 
+/* The tape of a short text is made once, as long as any text of that length could need. */
+static void test_short_texts_have_room_for_all_their_values(void **state)
+{
+    (void)state;
+    char text[1200];
+    for (size_t len = 1; len <= 1100; len += 2) {
+        for (size_t i = 0; i < len; i++)
+            text[i] = i % 2 == 0 ? ',' : '1';
+        text[0] = '[';
+        text[len - 1] = len == 1 ? '1' : ']';
+        check_outcome(str_make(text, len), JSON_OK, __FILE__, __LINE__);
+        const size_t depth = len < LIMIT_JSON_DEPTH ? len : LIMIT_JSON_DEPTH;
+        memset(text, '[', depth);
+        for (size_t i = depth; i < len; i++)
+            text[i] = (i - depth) % 2 == 0 ? '1' : ',';
+        check_outcome(str_make(text, len), JSON_MALFORMED, __FILE__, __LINE__);
+    }
+}
+
 static void test_text_full_of_commas_in_strings(void **state)
 {
     (void)state;
@@ -306,6 +325,27 @@ static void test_string_ends_are_found_at_every_offset(void **state)
             text[1 + i] = 0x7f;
             check_outcome(str_make(text, len + 2), JSON_OK, __FILE__, __LINE__);
             text[1 + i] = 'x';
+        }
+    }
+}
+
+/* The scanner for machines without SSE2 finds the same ends as the other. */
+static void test_plain_bytes_are_skipped_alike_everywhere(void **state)
+{
+    (void)state;
+    static const uint8_t specials[] = { '"', '\\', 0, 0x1f, 0x80, 0xff };
+    uint8_t text[64];
+    for (size_t from = 0; from <= sizeof text; from++) {
+        for (size_t at = from; at <= sizeof text; at++) {
+            for (size_t i = 0; i < sizeof specials; i++) {
+                memset(text, i % 2 == 0 ? '"' : 0xc3, sizeof text); /* what stands before must not matter */
+                memset(text + from, i % 2 == 0 ? ' ' : 0x7f, sizeof text - from);
+                if (at < sizeof text)
+                    text[at] = specials[i];
+                const uint8_t *end = text + sizeof text;
+                assert_ptr_equal(json_skip_plain(text, text + from, end), text + at);
+                assert_ptr_equal(json_skip_plain_by_words(text + from, end), text + at);
+            }
         }
     }
 }
@@ -518,12 +558,14 @@ int main(void)
         cmocka_unit_test(test_every_prefix_is_refused),
         cmocka_unit_test(test_depth_has_a_ceiling),
         cmocka_unit_test(test_values_have_a_ceiling),
+        cmocka_unit_test(test_short_texts_have_room_for_all_their_values),
         cmocka_unit_test(test_text_full_of_commas_in_strings),
         cmocka_unit_test(test_duplicate_names_are_refused),
         cmocka_unit_test(test_duplicates_in_objects_of_every_size),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_utf8_is_checked),
         cmocka_unit_test(test_string_ends_are_found_at_every_offset),
+        cmocka_unit_test(test_plain_bytes_are_skipped_alike_everywhere),
         cmocka_unit_test(test_integers_are_exact),
         cmocka_unit_test(test_doubles_know_whether_they_are_integers),
         cmocka_unit_test(test_doubles_are_rounded_correctly),

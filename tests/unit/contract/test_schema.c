@@ -1,7 +1,7 @@
 /* Tests of contract/schema.h: what each keyword refuses, with which pointer and words; what is refused when a contract is read. */
 #include "check.h"
 
-#include "contract/schema.h"
+#include "contract/schema_program.h"
 #include "core/limits.h"
 
 /* One schema, compiled; and what the last value broke. */
@@ -31,6 +31,18 @@ static void close_schema(struct fixture *f)
     arena_release(&f->arena);
 }
 
+/* The walk that collects faults, alone: without the quick one that schema_validate tries first. */
+static bool validate_for_faults(const struct schema *schema, const struct json_doc *doc, enum schema_use use,
+                                struct arena *arena)
+{
+    struct faults faults;
+    faults_init(&faults, arena);
+    struct walk walk = {
+        .doc = doc, .tape = doc->tape, .set = schema->set, .faults = &faults, .use = use, .steps = LIMIT_SCHEMA_STEPS
+    };
+    return walk_check(&walk, schema, 0, NULL);
+}
+
 static bool validate_text(struct fixture *f, limen_str text, enum schema_use use)
 {
     struct json_doc doc;
@@ -42,6 +54,7 @@ static bool validate_text(struct fixture *f, limen_str text, enum schema_use use
     faults_init(&f->faults, &f->arena);
     const bool ok = schema_validate(f->schema, &doc, 0, use, &f->faults);
     assert_int_equal(ok, schema_validate(f->schema, &doc, 0, use, NULL)); /* quietly the same */
+    assert_int_equal(ok, validate_for_faults(f->schema, &doc, use, &f->arena));
     assert_int_equal(ok, f->faults.count == 0);
     return ok;
 }
@@ -321,6 +334,76 @@ static void test_objects_with_many_declared_names(void **state)
     arena_release(&f.arena);
 }
 
+/* What a quick test looks at, at and around its bounds; validate_text compares it with the walk that collects faults. */
+static void test_quick_tests_agree_with_the_whole_walk(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *schema, *good[8], *bad[8];
+    } cases[] = {
+        { "{type: integer, minimum: 1, maximum: 99}",
+          { "1", "99", "1.0", "9.9e1" },
+          { "0", "100", "1.5", "\"1\"", "null" } },
+        { "{type: integer, exclusiveMinimum: 1, exclusiveMaximum: 4}", { "2", "3", "2.0" }, { "1", "4", "1.5" } },
+        { "{type: integer, exclusiveMaximum: -9223372036854775808}", { "-1e19" }, { "-9223372036854775808" } },
+        { "{type: integer, minimum: 0.5, maximum: 1e3}", { "1", "1000" }, { "0", "1001" } },
+        { "{type: integer, multipleOf: 3}", { "0", "9" }, { "4" } },
+        { "{type: integer, format: int32}", { "2147483647" }, { "2147483648" } },
+        { "{type: integer, enum: [1, 2]}", { "1", "2.0" }, { "3" } },
+        { "{type: [integer, string], maxLength: 1}", { "123", "\"a\"" }, { "\"ab\"", "1.5" } },
+        { "{type: number, minimum: 1}", { "1", "1.5" }, { "0.5" } },
+        { "{type: string, minLength: 2, maxLength: 3}",
+          { "\"ab\"", "\"abc\"", "\"\\u00e4\\u00e4\"", "\"\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\"" },
+          { "\"\"", "\"a\"", "\"\\ud83d\\ude00\"", "\"abcd\"" } },
+        { "{type: string, pattern: '^a[bc]{2,3}$', maxLength: 3}", { "\"abc\"" }, { "\"ab\"", "\"abcb\"", "1" } },
+        { "{type: string, pattern: 'b', maxLength: 3}", { "\"abc\"" }, { "\"ac\"" } },
+        { "{type: string, format: date, maxLength: 10}", { "\"2026-01-31\"" }, { "\"2026-02-31\"" } },
+        { "{type: string, enum: [red, green]}", { "\"red\"" }, { "\"re\"", "1" } },
+        { "{type: string, enum: [red, green], maxLength: 3}", { "\"red\"" }, { "\"green\"" } },
+        { "{type: string, enum: [red], const: red}", { "\"red\"" }, { "\"green\"" } },
+        { "{type: array, minItems: 1, maxItems: 2, items: {type: integer}}",
+          { "[1]", "[1,2]" },
+          { "[]", "[1,2,3]", "[\"\"]" } },
+        { "{type: array, uniqueItems: true}", { "[1,2]" }, { "[1,1]" } },
+        { "{type: array, contains: {const: 1}}", { "[1,2]" }, { "[2]" } },
+        { "{type: array, prefixItems: [{type: string}], items: {type: integer}}",
+          { "[\"\",1]" },
+          { "[1]", "[\"\",\"\"]" } },
+        { "{type: array, items: false}", { "[]" }, { "[1]" } },
+        { "{type: object, required: [a], properties: {a: {}, b: {type: integer}}}",
+          { "{\"a\":1}", "{\"b\":1,\"a\":{}}", "{\"c\":1,\"a\":1}" },
+          { "{}", "{\"b\":1}", "{\"a\":1,\"b\":\"\"}", "[]" } },
+        { "{type: object, additionalProperties: false, required: [b], properties: {a: {}}}",
+          { NULL },
+          { "{\"b\":1}", "{\"a\":1}" } },
+        { "{type: object, additionalProperties: {type: integer}, properties: {a: {type: string}}}",
+          { "{\"a\":\"\",\"b\":1}" },
+          { "{\"b\":\"\"}", "{\"a\":1}" } },
+        { "{type: object, minProperties: 1, maxProperties: 2}",
+          { "{\"a\":1}" },
+          { "{}", "{\"a\":1,\"b\":1,\"c\":1}" } },
+        { "{type: object, patternProperties: {'^a': {type: integer}}}", { "{\"a\":1}" }, { "{\"a\":\"\"}" } },
+        { "{type: object, propertyNames: {maxLength: 1}}", { "{\"a\":1}" }, { "{\"ab\":1}" } },
+        { "{type: object, dependentRequired: {a: [b]}}", { "{\"b\":1}" }, { "{\"a\":1}" } },
+        { "{type: object, properties: {a: {not: {type: object, required: [x], properties: {x: {type: integer}}}}}}",
+          { "{\"a\":{\"x\":\"\"}}" },
+          { "{\"a\":{\"x\":1}}" } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        open_schema(&f, cases[i].schema);
+        for (size_t j = 0; j < 8 && cases[i].good[j] != NULL; j++) {
+            if (!validate(&f, cases[i].good[j]))
+                fail_msg("%s refuses %s", cases[i].schema, cases[i].good[j]);
+        }
+        for (size_t j = 0; j < 8 && cases[i].bad[j] != NULL; j++) {
+            if (validate(&f, cases[i].bad[j]))
+                fail_msg("%s accepts %s", cases[i].schema, cases[i].bad[j]);
+        }
+        close_schema(&f);
+    }
+}
+
 /* ---- recursion and work ---------------------------------------------------------------------------------------- */
 static void test_recursive_schemas(void **state)
 {
@@ -529,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_read_only_members),
         cmocka_unit_test(test_unique_items_in_large_arrays),
         cmocka_unit_test(test_objects_with_many_declared_names),
+        cmocka_unit_test(test_quick_tests_agree_with_the_whole_walk),
         cmocka_unit_test(test_recursive_schemas),
         cmocka_unit_test(test_work_has_a_ceiling_even_below_not),
         cmocka_unit_test(test_depth_has_a_ceiling),
