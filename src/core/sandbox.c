@@ -1,55 +1,42 @@
-/* sandbox.c - the filter is built from lists: a jump for each named call, then EPERM. */
+/* sandbox.c - closing it: first the paths (Landlock), then the system calls (seccomp).
+ *
+ * What the kernel's Landlock does not know yet is left out of what is asked of it; seccomp refuses the calls all the same. */
 #include "core/sandbox.h"
 
 #include "core/arena.h"
+#include "core/syscall_filter.h"
 
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <stddef.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILTER_MOST 256U /* instructions */
+#define LISTS_MOST 16U
 
-#if defined(__x86_64__)
-#define OUR_ARCH AUDIT_ARCH_X86_64
-#define OTHER_ABI 0x40000000U /* x32 has the same audit architecture */
-#elif defined(__aarch64__)
-#define OUR_ARCH AUDIT_ARCH_AARCH64
-#define OTHER_ABI 0x40000000U
-#else
-#error "the sandbox knows x86-64 and arm64"
-#endif
+/* ---- the calls that every process needs -------------------------------------------------------------------------------- */
 
-#ifdef SYS_poll
-#define MAYBE_POLL SYS_poll
-#else
-#define MAYBE_POLL (-1)
-#endif
 #ifdef SYS_epoll_wait
 #define MAYBE_EPOLL_WAIT SYS_epoll_wait
 #else
-#define MAYBE_EPOLL_WAIT (-1)
+#define MAYBE_EPOLL_WAIT (-1) /* arm64 */
 #endif
 
+/* No fcntl: its F_SETOWN and F_SETSIG make the kernel send any signal to anybody. */
 static const int core_numbers[] = {
-    /* the loop */ SYS_epoll_pwait,
-    MAYBE_EPOLL_WAIT,
+    /* the loop */ MAYBE_EPOLL_WAIT,
+    SYS_epoll_pwait,
     SYS_epoll_ctl,
-    MAYBE_POLL,
-    SYS_ppoll,
-    /* descriptors that are open */ SYS_read,
+    /* descriptors that are open; writev is the C library's, for its last words */ SYS_read,
     SYS_write,
     SYS_writev,
     SYS_close,
-    SYS_fcntl,
-    SYS_fstat,
-    /* memory; mmap and mprotect are looked at more closely */ SYS_munmap,
+    /* memory */ SYS_munmap,
     SYS_mremap,
     SYS_madvise,
     SYS_brk,
@@ -69,112 +56,152 @@ static const int core_numbers[] = {
     SYS_exit,
     SYS_exit_group,
 };
-const struct syscall_list core_syscalls = { core_numbers, sizeof(core_numbers) / sizeof(core_numbers[0]) };
+static const struct syscall_rule core_rules[] = {
+    SYSCALL_UNLESS(SYS_mmap, 2, PROT_EXEC),
+    SYSCALL_UNLESS(SYS_mprotect, 2, PROT_EXEC),
+};
+const struct syscall_list core_syscalls = { core_numbers, sizeof(core_numbers) / sizeof(core_numbers[0]), core_rules,
+                                            sizeof(core_rules) / sizeof(core_rules[0]) };
 
-struct program {
-    struct sock_filter code[FILTER_MOST];
-    size_t count;
+/* A thread shares everything with the process that starts it; a new process, or a namespace, would not. */
+#define THREAD_FLAGS ((uint32_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD))
+#define NAMESPACE_FLAGS                                                                                    \
+    ((uint32_t)(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID \
+                | CLONE_NEWNET))
+
+static const int thread_numbers[] = { SYS_set_robust_list, SYS_rseq, SYS_sched_getaffinity };
+static const struct syscall_rule thread_rules[] = {
+    { .number = SYS_clone, .argument = 0, .mask = THREAD_FLAGS | NAMESPACE_FLAGS, .value = THREAD_FLAGS },
+    SYSCALL_WHEN(SYS_prctl, 0, PR_SET_NAME),
+};
+const struct syscall_list thread_syscalls = { thread_numbers, sizeof(thread_numbers) / sizeof(thread_numbers[0]),
+                                              thread_rules, sizeof(thread_rules) / sizeof(thread_rules[0]) };
+
+/* ---- Landlock ---------------------------------------------------------------------------------------------------------- */
+
+/* By version of the ABI; the header of the build may be older than the kernel. */
+#define FS_REFER (1ULL << 13)     /* 2 */
+#define FS_TRUNCATE (1ULL << 14)  /* 3 */
+#define FS_IOCTL_DEV (1ULL << 15) /* 5 */
+#define NET_BIND_TCP 1ULL         /* 4 */
+#define NET_CONNECT_TCP 2ULL
+#define SCOPE_ABSTRACT_UNIX_SOCKET 1ULL /* 6 */
+#define SCOPE_SIGNAL 2ULL
+#define RULE_NET_PORT 2
+
+#define FS_FIRST ((1ULL << 13) - 1) /* all of ABI 1 */
+#define FS_OF_FILES \
+    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE | FS_TRUNCATE)
+#define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_WRITE                                                                                            \
+    (FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE \
+     | FS_TRUNCATE)
+
+/* The kernel takes a longer struct than it knows when the rest is zero. */
+struct ruleset {
+    uint64_t fs, net, scoped;
 };
 
-static void add(struct program *program, uint16_t code, uint32_t value, uint8_t if_true, uint8_t if_false)
+struct net_rule {
+    uint64_t access, port;
+};
+
+static struct ruleset handled_by(int version)
 {
-    if (program->count < FILTER_MOST)
-        program->code[program->count++] = (struct sock_filter){ code, if_true, if_false, value };
+    struct ruleset all = { .fs = FS_FIRST };
+    if (version >= 2)
+        all.fs |= FS_REFER;
+    if (version >= 3)
+        all.fs |= FS_TRUNCATE;
+    if (version >= 4)
+        all.net = NET_BIND_TCP | NET_CONNECT_TCP;
+    if (version >= 5)
+        all.fs |= FS_IOCTL_DEV;
+    if (version >= 6)
+        all.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
+    return all;
 }
 
-static void load(struct program *program, size_t offset)
+static bool allow_path(int ruleset, const struct sandbox_path *path, uint64_t handled)
 {
-    add(program, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
-}
-
-static void give(struct program *program, uint32_t action)
-{
-    add(program, BPF_RET | BPF_K, action, 0, 0);
-}
-
-#define DENY (SECCOMP_RET_ERRNO | EPERM)
-#define ARGUMENT(index) \
-    (offsetof(struct seccomp_data, args) + (index) * sizeof(uint64_t)) /* its low half: little-endian */
-
-/* Another architecture's numbers mean other calls. */
-static void begin(struct program *program)
-{
-    load(program, offsetof(struct seccomp_data, arch));
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0);
-    give(program, SECCOMP_RET_KILL_PROCESS);
-    load(program, offsetof(struct seccomp_data, nr));
-    add(program, BPF_JMP | BPF_JGE | BPF_K, OTHER_ABI, 0, 1);
-    give(program, SECCOMP_RET_KILL_PROCESS);
-}
-
-/* The call is allowed when the argument has none of these bits. */
-static void allow_without_bits(struct program *program, int number, unsigned argument, uint32_t bits)
-{
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
-    load(program, ARGUMENT(argument));
-    add(program, BPF_JMP | BPF_JSET | BPF_K, bits, 1, 0);
-    give(program, SECCOMP_RET_ALLOW);
-    give(program, DENY);
-}
-
-/* The call is allowed when its first argument is this. */
-static void allow_for(struct program *program, int number, uint32_t first)
-{
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
-    load(program, ARGUMENT(0));
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, first, 0, 1);
-    give(program, SECCOMP_RET_ALLOW);
-    give(program, DENY);
-}
-
-static bool install_filter(const struct syscall_list *const *lists, size_t count)
-{
-    struct program program = { .count = 0 };
-    begin(&program);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < lists[i]->count; j++) {
-            if (lists[i]->numbers[j] < 0)
-                continue;
-            add(&program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)lists[i]->numbers[j], 0, 1);
-            give(&program, SECCOMP_RET_ALLOW);
-        }
-    }
-    allow_without_bits(&program, SYS_mmap, /* argument= */ 2, PROT_EXEC);
-    allow_without_bits(&program, SYS_mprotect, /* argument= */ 2, PROT_EXEC);
-    allow_for(&program, SYS_tgkill, (uint32_t)getpid()); /* abort(3) */
-    give(&program, DENY);
-    if (program.count >= FILTER_MOST)
-        return false;
-    struct sock_fprog filter = { .len = (unsigned short)program.count, .filter = program.code };
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
-}
-
-/* A ruleset that handles every access and allows none: no path can be opened any more. */
-static enum sandbox_outcome close_paths(void)
-{
-    struct landlock_ruleset_attr rules = {
-        .handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE
-            | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE
-            | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG
-            | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK
-            | LANDLOCK_ACCESS_FS_MAKE_SYM,
-    };
-    long fd = syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+    struct stat status;
+    int fd = open(path->path, O_PATH | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOSYS || errno == EOPNOTSUPP ? SANDBOX_NO_LANDLOCK : SANDBOX_FAILED;
-    long done = syscall(SYS_landlock_restrict_self, (int)fd, 0);
-    close((int)fd);
-    return done == 0 ? SANDBOX_OK : SANDBOX_FAILED;
+        return errno == ENOENT || errno == ENOTDIR;
+    struct landlock_path_beneath_attr rule = {
+        .allowed_access = handled & (path->access == SANDBOX_WRITE ? FS_WRITE : FS_READ),
+        .parent_fd = fd,
+    };
+    bool ok = fstat(fd, &status) == 0;
+    if (ok && !S_ISDIR(status.st_mode))
+        rule.allowed_access &= FS_OF_FILES;
+    ok = ok && syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+    close(fd);
+    return ok;
 }
 
-enum sandbox_outcome sandbox_close(const struct syscall_list *const *lists, size_t count)
+static bool allow_ports(int ruleset, const struct sandbox *kept)
+{
+    for (size_t i = 0; i < kept->connect_port_count; i++) {
+        struct net_rule rule = { .access = NET_CONNECT_TCP, .port = kept->connect_ports[i] };
+        if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) != 0)
+            return false;
+    }
+    return true;
+}
+
+int sandbox_landlock_version(void)
+{
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, /* LANDLOCK_CREATE_RULESET_VERSION */ 1U);
+    return version < 0 ? 0 : (int)version;
+}
+
+/* Every access that the kernel knows is handled, so what no rule allows is refused. */
+static enum sandbox_outcome close_paths(const struct sandbox *kept)
+{
+    int version = sandbox_landlock_version();
+    if (version == 0)
+        return SANDBOX_NO_LANDLOCK;
+    struct ruleset all = handled_by(version);
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
+    if (ruleset < 0)
+        return SANDBOX_FAILED;
+    bool ok = all.net == 0 || allow_ports(ruleset, kept);
+    for (size_t i = 0; i < kept->path_count; i++)
+        ok = ok && allow_path(ruleset, &kept->paths[i], all.fs);
+    ok = ok && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+    close(ruleset);
+    return ok ? SANDBOX_OK : SANDBOX_FAILED;
+}
+
+/* ---- closing ----------------------------------------------------------------------------------------------------------- */
+
+/* SPEC_ALLOW: kernels before 5.16 would otherwise slow down every load of a process with a filter (SSBD, STIBP), against code that
+ * spies on the process that it runs in. Nothing runs in ours but what is theirs. */
+static bool close_calls(const struct sandbox *kept)
+{
+    const struct syscall_rule abort_rule = SYSCALL_WHEN(SYS_tgkill, 0, getpid());
+    const struct syscall_list own = { .rules = &abort_rule, .rule_count = 1 };
+    const struct syscall_list *lists[LISTS_MOST] = { &own };
+    struct syscall_filter filter;
+    if (kept->list_count >= LISTS_MOST)
+        return false;
+    for (size_t i = 0; i < kept->list_count; i++)
+        lists[i + 1] = kept->lists[i];
+    syscall_filter_build(&filter, lists, kept->list_count + 1);
+    struct sock_fprog program = { .len = (unsigned short)filter.count, .filter = filter.code };
+    return !filter.is_full
+        && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) == 0;
+}
+
+enum sandbox_outcome sandbox_close(const struct sandbox *kept)
 {
     if (ARENA_IS_POISONED)
         return SANDBOX_SANITIZED;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return SANDBOX_FAILED;
-    enum sandbox_outcome paths = close_paths();
-    if (paths == SANDBOX_FAILED || !install_filter(lists, count))
+    enum sandbox_outcome paths = close_paths(kept);
+    if (paths == SANDBOX_FAILED || !close_calls(kept))
         return SANDBOX_FAILED;
     return paths;
 }

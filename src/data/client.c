@@ -14,6 +14,7 @@
 #include "data/wire_pipe.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #define NO_SLOT UINT32_MAX
@@ -602,5 +603,6 @@ void data_key_find(struct data_client *client, struct data_request *request, con
     request_send(client, request, &out);
 }
 
-static const int numbers[] = { SYS_recvfrom, SYS_sendto };
-const struct syscall_list data_client_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]) };
+static const int numbers[] = { SYS_recvfrom };
+static const struct syscall_rule rules[] = { SYSCALL_UNLESS(SYS_sendto, 3, ~(unsigned)(MSG_NOSIGNAL | MSG_DONTWAIT)) };
+const struct syscall_list data_client_syscalls = { numbers, 1, rules, 1 };

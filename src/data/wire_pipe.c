@@ -7,7 +7,6 @@
 #include "core/limits.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,9 +43,7 @@ static void bytes_pack(struct wire_bytes *bytes)
 
 bool wire_pipe_open(struct wire_pipe *pipe, int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || !bytes_grow(&pipe->in, FIRST_BYTES)
-        || !bytes_grow(&pipe->out, FIRST_BYTES)) {
+    if (!bytes_grow(&pipe->in, FIRST_BYTES) || !bytes_grow(&pipe->out, FIRST_BYTES)) {
         close(fd);
         return false;
     }

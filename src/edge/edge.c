@@ -168,8 +168,13 @@ size_t edge_connection_count(const struct edge *edge)
     return edge->connection_count;
 }
 
-/* Sockets that others made: nothing here makes one, or connects one. */
-static const int numbers[] = {
-    SYS_accept4, SYS_recvfrom, SYS_sendto, SYS_sendmsg, SYS_shutdown, SYS_setsockopt,
+/* Sockets that others made: nothing here makes one, or connects one. That takes more than to leave out connect: MSG_FASTOPEN connects,
+ * on a listening socket that was shut down for reading. */
+static const int numbers[] = { SYS_accept4, SYS_recvfrom };
+static const struct syscall_rule rules[] = {
+    SYSCALL_UNLESS(SYS_sendto, 3, ~(unsigned)(MSG_NOSIGNAL | MSG_DONTWAIT)),
+    SYSCALL_UNLESS(SYS_sendmsg, 2, ~(unsigned)MSG_NOSIGNAL),
+    SYSCALL_WHEN(SYS_shutdown, 1, SHUT_WR),
 };
-const struct syscall_list edge_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]) };
+const struct syscall_list edge_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]), rules,
+                                            sizeof(rules) / sizeof(rules[0]) };

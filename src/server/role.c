@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -36,33 +37,27 @@ void role_say(struct role *role, uint32_t type)
     control_send(ROLE_FD_CONTROL, (struct control_message){ type, role->number }, /* fd= */ -1);
 }
 
-/* The control socket carries descriptors. */
-static const int control_numbers[] = { SYS_sendmsg, SYS_recvmsg };
-static const struct syscall_list control_syscalls = { control_numbers, 2 };
+/* The control socket carries descriptors; what is sent on it goes to the supervisor and nowhere else. */
+static const int control_numbers[] = { SYS_recvmsg };
+static const struct syscall_rule control_rules[] = { SYSCALL_UNLESS(SYS_sendmsg, 2, ~(unsigned)MSG_NOSIGNAL) };
+static const struct syscall_list control_syscalls = { control_numbers, 1, control_rules, 1 };
 
-bool role_close_sandbox(const struct role *role, const struct syscall_list *const *lists, size_t count)
+bool role_close_sandbox(const struct role *role, const struct sandbox *kept)
 {
-    const struct syscall_list *all[8] = { &core_syscalls, &control_syscalls };
-    size_t all_count = 2;
+    const struct syscall_list *lists[8] = { &core_syscalls, &control_syscalls };
+    struct sandbox all = *kept;
     if (role_number_setting("LIMEN_NO_SANDBOX", 0) == 1)
         return true; /* the supervisor has said so, loudly */
-    for (size_t i = 0; i < count && all_count < sizeof(all) / sizeof(all[0]); i++)
-        all[all_count++] = lists[i];
-    switch (sandbox_close(all, all_count)) {
-    case SANDBOX_OK:
-    case SANDBOX_SANITIZED:
+    all.lists = lists;
+    all.list_count = 2;
+    for (size_t i = 0; i < kept->list_count && all.list_count < sizeof(lists) / sizeof(lists[0]); i++)
+        lists[all.list_count++] = kept->lists[i];
+    enum sandbox_outcome outcome = sandbox_close(&all);
+    bool is_strict = role_number_setting("LIMEN_STRICT_SANDBOX", 0) == 1;
+    if (outcome == SANDBOX_OK || outcome == SANDBOX_SANITIZED || (outcome == SANDBOX_NO_LANDLOCK && !is_strict))
         return true;
-    case SANDBOX_NO_LANDLOCK:
-        if (role_number_setting("LIMEN_STRICT_SANDBOX", 0) == 1)
-            break;
-        LOG_WARN("the kernel has no Landlock: paths are closed by seccomp alone",
-                 log_text("role", role_name(role->kind)));
-        return true;
-    case SANDBOX_FAILED:
-        break;
-    }
     LOG_ERROR("the sandbox cannot be closed", log_text("role", role_name(role->kind)),
-              log_text("error", strerror(errno)));
+              log_text("error", outcome == SANDBOX_NO_LANDLOCK ? "the kernel has no Landlock" : strerror(errno)));
     return false;
 }
 

@@ -169,7 +169,8 @@ int operator_main(struct role *role)
         LOG_ERROR("the operator cannot start", log_int("listeners", role->listener_count));
         return 1;
     }
-    if (!role_close_sandbox(role, (const struct syscall_list *const[]){ &edge_syscalls }, 1))
+    const struct syscall_list *const lists[] = { &edge_syscalls };
+    if (!role_close_sandbox(role, &(struct sandbox){ .lists = lists, .list_count = 1 }))
         return 1;
     role_say(role, CONTROL_READY);
     loop_run(role->loop, OPERATOR_WAIT_US, NULL, NULL);

@@ -140,7 +140,8 @@ int worker_main(struct role *role)
         LOG_ERROR("the worker cannot start", log_int("number", role->number));
         return 1;
     }
-    if (!role_close_sandbox(role, (const struct syscall_list *const[]){ &edge_syscalls, &data_client_syscalls }, 2))
+    const struct syscall_list *const lists[] = { &edge_syscalls, &data_client_syscalls };
+    if (!role_close_sandbox(role, &(struct sandbox){ .lists = lists, .list_count = 2 }))
         return 1;
     loop_run(role->loop, WORKER_WAIT_US, on_turn, &worker);
     worker_release(&worker);

@@ -502,10 +502,31 @@ static void name_processes(struct supervisor *supervisor)
         supervisor->workers[i] = (struct process){ .owner = supervisor, .kind = ROLE_WORKER, .number = i };
 }
 
-static void warn_of_settings(const struct config *config)
+/* Says what the sandbox will lack. False: the settings want it whole. */
+static bool check_sandbox(const struct config *config)
 {
+    if (config->no_sandbox && config->strict_sandbox) {
+        fprintf(stderr, "start refused: --strict-sandbox and --no-sandbox contradict each other; give one of them\n");
+        return false;
+    }
     if (config->no_sandbox)
         LOG_WARN("WORKERS ARE NOT SANDBOXED: for debuggers only", log_text("setting", "no-sandbox"));
+    if (config->no_sandbox || sandbox_landlock_version() > 0)
+        return true;
+    if (config->strict_sandbox) {
+        fprintf(stderr,
+                "start refused: the kernel has no Landlock, and --strict-sandbox wants the whole sandbox; boot with "
+                "lsm=landlock,…, use Linux 5.13 or later, or leave the flag out\n");
+        return false;
+    }
+    LOG_WARN(
+        "THE SANDBOX IS NOT WHOLE: the kernel has no Landlock; paths are guarded by seccomp and file permissions alone",
+        log_text("setting", "strict-sandbox would refuse to run"));
+    return true;
+}
+
+static void warn_of_settings(const struct config *config)
+{
     if (config->limit_scale != 1)
         LOG_WARN("EVERY QUOTA IS MULTIPLIED: for load tests only", log_int("limit_scale", config->limit_scale));
 }
@@ -542,7 +563,8 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);
     warn_of_settings(config);
-    if (supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor) && watch_signals(supervisor)) {
+    if (check_sandbox(config) && supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor)
+        && watch_signals(supervisor)) {
         loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
         start(&supervisor->data);
         loop_run(supervisor->loop, TICK_US, NULL, NULL);
