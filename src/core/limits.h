@@ -93,6 +93,15 @@
 #define LIMIT_JWKS_SCRATCH_BYTES (1024U * 1024) /* to read a set: the same */
 #define LIMIT_RSA_BITS 8192U                    /* a longer key costs too much: it is left out */
 
+/* ---- outgoing calls -------------------------------------------------------------------------------------------- */
+#define LIMIT_FETCH_TARGETS 16U             /* of one contract, and so fetches under way: refused at start */
+#define LIMIT_FETCH_BODY_BYTES (64U * 1024) /* a longer answer is not taken: FETCH_TOO_LARGE */
+#define LIMIT_FETCH_HEAD_BYTES (16U * 1024) /* all fields of an answer: the same */
+#define LIMIT_FETCH_CONNECT_US 5000000      /* resolving, connecting, TLS: FETCH_TIMEOUT */
+#define LIMIT_FETCH_US 10000000             /* all of it: FETCH_TIMEOUT */
+#define LIMIT_FETCH_WAIT_US 15000000 /* the data role waits no longer, whatever the outbound role does: FETCH_TIMEOUT */
+#define LIMIT_CA_FILE_BYTES (4U * 1024 * 1024) /* a longer one is refused at start */
+
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 #define LIMIT_WORKERS 256U
 #define LIMIT_LISTENERS 16U

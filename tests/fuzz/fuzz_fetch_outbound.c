@@ -1,0 +1,68 @@
+/* fuzz_fetch_outbound.c - messages from the data role into the outbound role.
+ *
+ * Three targets lead to an address that is refused, so nothing leaves the machine. The input is a row of messages: a byte of length each,
+ * then that much of one. Whatever comes, what goes back is an answer to a request that was sound. */
+#include "core/arena.h"
+#include "core/fetch_wire.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/str.h"
+#include "outbound/outbound.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define TARGETS 3U
+
+static void check_answers(int fd)
+{
+    static struct fetch_answer answer;
+    for (;;) {
+        ssize_t got = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
+        if (got <= 0)
+            return;
+        if (!fetch_answer_is_sound(&answer, (size_t)got) || answer.target >= TARGETS || answer.outcome != FETCH_ADDRESS)
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct outbound_config config = { .target_count = TARGETS };
+    struct arena arena;
+    int pair[2];
+    if (size > 4096)
+        return 0;
+    log_init(LOG_FORMAT_JSON, (enum log_level)(LOG_LEVEL_ERROR + 1), "fuzz", 0);
+    for (uint32_t i = 0; i < TARGETS; i++)
+        config.targets[i].url = LIMEN_STR("https://127.0.0.1:9/");
+    config.authorities = LIMEN_STR("none");
+    arena_init(&arena, NULL, SIZE_MAX);
+    struct loop *loop = loop_new();
+    struct outbound *outbound = outbound_new(loop, &config, &arena);
+    if (outbound == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0
+        || !outbound_attach(outbound, pair[0]))
+        abort();
+    while (size >= 1) {
+        size_t bytes = data[0] < size - 1 ? data[0] : size - 1;
+        if (send(pair[1], data + 1, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+            break; /* it has hung up */
+        loop_turn(loop, 0);
+        check_answers(pair[1]);
+        data += 1 + bytes;
+        size -= 1 + bytes;
+    }
+    loop_turn(loop, 3000);
+    loop_turn(loop, 3000);
+    check_answers(pair[1]);
+    close(pair[1]);
+    loop_turn(loop, 0);
+    outbound_free(outbound);
+    loop_free(loop);
+    arena_release(&arena);
+    return 0;
+}
