@@ -16,7 +16,7 @@ def binary(tmp_path_factory):
     """tests/http/trial, generated and compiled as any app is."""
     folder = tmp_path_factory.mktemp("trial")
     sanitizer = [] if build_dir().name == "build" else ["-fsanitize=address,undefined"]
-    libraries = subprocess.run(["pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2"],
+    libraries = subprocess.run(["pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2", "libcurl"],
                                check=True, capture_output=True, text=True).stdout.split()  # fmt: skip
     def run(*command):
         done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
