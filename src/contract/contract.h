@@ -110,6 +110,9 @@ struct contract {
     uint32_t operation_count;
     struct security_scheme *schemes;
     uint32_t scheme_count;
+    limen_str
+        fetch_urls[LIMIT_FETCH_TARGETS]; /* https: what the outbound role fetches, by the numbers of its targets */
+    uint32_t fetch_count;
     limen_str roles[LIMIT_ROLES]; /* of all schemes; a role's bit is its index */
     uint32_t role_count;
     struct rate_limit

@@ -25,6 +25,8 @@ struct config {
     limen_str log_format; /* auto, json, text */
     limen_str log_level;
     int64_t drain_s;
+    limen_str ca_file;
+    struct config_list fetch_private; /* host names and addresses */
     bool checks_replies;
     bool no_sandbox, strict_sandbox;
     bool wants_help;

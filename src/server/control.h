@@ -6,8 +6,9 @@
 
 enum control_type {
     CONTROL_READY = 1, /* role -> supervisor: it works */
-    CONTROL_REFUSED,   /* data -> supervisor: the store cannot be opened; what is wrong was printed */
+    CONTROL_REFUSED,   /* role -> supervisor: it cannot work as it was set up; what is wrong was printed */
     CONTROL_DATA,      /* supervisor -> worker: a socket to the data role; supervisor -> data: one to worker `number` */
+    CONTROL_FETCH, /* supervisor -> data: a socket to the outbound role; supervisor -> outbound: one to the data role */
 };
 
 struct control_message {

@@ -16,7 +16,7 @@
 
 const char *role_name(enum role_kind kind)
 {
-    static const char *const names[] = { "worker", "data", "operator" };
+    static const char *const names[] = { "worker", "data", "operator", "outbound" };
     return names[kind];
 }
 
@@ -145,7 +145,7 @@ int server_role(int argc, char **argv, const struct limen_app *app)
     int64_t number = 0;
     if (argc != 3 || !str_to_int64(str_of(argv[2]), &number))
         return 2;
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < ROLE_KINDS; kind++) {
         if (str_equal(str_of(argv[1]), str_of(role_name((enum role_kind)kind))))
             role.kind = (enum role_kind)kind;
     }
@@ -162,7 +162,7 @@ int server_role(int argc, char **argv, const struct limen_app *app)
         LOG_ERROR("the role cannot start", log_int("pid", getpid()));
         return 1;
     }
-    int (*const mains[])(struct role *) = { worker_main, data_main, operator_main };
+    int (*const mains[])(struct role *) = { worker_main, data_main, operator_main, outbound_main };
     int code = mains[role.kind](&role);
     loop_free(role.loop);
     contract_release(&role.contract);

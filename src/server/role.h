@@ -10,13 +10,13 @@
 #include "core/shm.h"
 #include "limen/app.h"
 
-enum role_kind { ROLE_WORKER, ROLE_DATA, ROLE_OPERATOR };
+enum role_kind { ROLE_WORKER, ROLE_DATA, ROLE_OPERATOR, ROLE_OUTBOUND, ROLE_KINDS };
 const char *role_name(enum role_kind kind);
 
 /* Descriptor numbers in a role. */
 enum { ROLE_FD_CONTROL = 3, ROLE_FD_BOARD = 4, ROLE_FD_LIMITS = 5, ROLE_FD_LISTEN = 6 };
 
-/* A role's own start: the same for all three. */
+/* A role's own start: the same for all. */
 struct role {
     const struct limen_app *app;
     enum role_kind kind;
@@ -36,6 +36,7 @@ struct role {
 int worker_main(struct role *role);
 int data_main(struct role *role);
 int operator_main(struct role *role);
+int outbound_main(struct role *role);
 
 /* A setting of this role from its environment; `fallback` when it is not there. */
 limen_str role_setting(const char *name, const char *fallback);

@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "data/fetch_client.h"
 #include "data/role.h"
 #include "server/control.h"
 
@@ -14,6 +15,7 @@
 struct data_process {
     struct role *role;
     struct data_role *data;
+    struct fetch_client *fetches;
 };
 
 static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
@@ -21,6 +23,11 @@ static void on_control(struct role *role, uint32_t type, uint32_t number, int fd
     struct data_process *process = role->context;
     if (type == CONTROL_DATA && fd >= 0 && data_role_add_worker(process->data, number, fd))
         return;
+    if (type == CONTROL_FETCH && fd >= 0) {
+        if (!fetch_client_attach(process->fetches, fd))
+            LOG_ERROR("no connection to the outbound role", log_int("descriptor", fd));
+        return;
+    }
     if (fd >= 0)
         close(fd);
 }
@@ -54,7 +61,7 @@ static void print_refusal(const struct diags *errors, struct arena *arena)
 
 int data_main(struct role *role)
 {
-    struct data_process process = { .role = role };
+    struct data_process process = { .role = role, .fetches = fetch_client_new(role->loop) };
     struct query_set queries;
     struct diags errors;
     role->context = &process;
@@ -76,8 +83,9 @@ int data_main(struct role *role)
         .hash_threads = LIMIT_HASHES_AT_ONCE,
         .on_first_account = on_first_account,
     };
-    if (queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries,
-                      &errors))
+    if (process.fetches != NULL
+        && queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries,
+                         &errors))
         process.data = data_role_new(role->loop, &config, &role->arena, &errors);
     if (process.data == NULL) {
         print_refusal(&errors, &role->arena);
@@ -87,5 +95,6 @@ int data_main(struct role *role)
     role_say(role, CONTROL_READY);
     loop_run(role->loop, DATA_WAIT_US, on_turn, &process);
     data_role_free(process.data);
+    fetch_client_free(process.fetches);
     return 0;
 }

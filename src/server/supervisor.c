@@ -52,7 +52,7 @@ struct supervisor {
     struct board *board;
     int listeners[LIMIT_LISTENERS], operator_listener;
     uint32_t listener_count, worker_count;
-    struct process data, operator, workers[LIMIT_WORKERS];
+    struct process data, operator, outbound, workers[LIMIT_WORKERS];
     bool is_open; /* listening: the data role has been ready once */
     bool is_announced;
     bool is_draining;
@@ -100,6 +100,10 @@ static void add_variables(struct supervisor *supervisor, const struct process *p
         *at++ = number_variable(supervisor, "LIMEN_NO_SANDBOX", config->no_sandbox);
         *at++ = number_variable(supervisor, "LIMEN_STRICT_SANDBOX", config->strict_sandbox);
     }
+    if (process->kind == ROLE_OUTBOUND) {
+        *at++ = variable(supervisor, "LIMEN_CA_FILE", config->ca_file);
+        *at++ = variable(supervisor, "LIMEN_FETCH_PRIVATE", join(supervisor, &config->fetch_private));
+    }
     if (process->kind == ROLE_WORKER) {
         *at++ = number_variable(supervisor, "LIMEN_LIMIT_SCALE", config->limit_scale);
         *at++ = number_variable(supervisor, "LIMEN_CHECK_REPLIES", config->checks_replies);
@@ -117,6 +121,7 @@ static void add_variables(struct supervisor *supervisor, const struct process *p
 static void on_control(struct loop_source *source, uint32_t events);
 
 static void introduce(struct supervisor *supervisor, struct process *worker);
+static void introduce_outbound(struct supervisor *supervisor);
 
 static void start(struct process *process)
 {
@@ -166,6 +171,8 @@ static void start(struct process *process)
         introduce(supervisor, process);
     for (uint32_t i = 0; process->kind == ROLE_DATA && i < supervisor->worker_count; i++)
         introduce(supervisor, &supervisor->workers[i]);
+    if (process->kind == ROLE_DATA || process->kind == ROLE_OUTBOUND)
+        introduce_outbound(supervisor);
 }
 
 /* Gives a worker and the data role the two ends of a new socketpair. */
@@ -183,6 +190,26 @@ static void introduce(struct supervisor *supervisor, struct process *worker)
         && control_send(worker->control.fd, message, pair[1]);
     if (!ok)
         LOG_WARN("a worker and the data role could not be introduced", log_int("worker", worker->number));
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* The same for the data role and the outbound role. */
+static void introduce_outbound(struct supervisor *supervisor)
+{
+    int pair[2];
+    const struct control_message message = { .type = CONTROL_FETCH };
+    if (supervisor->data.pid == 0 || supervisor->outbound.pid == 0)
+        return;
+    if (!control_pair(pair)) {
+        LOG_ERROR("no socket between data and outbound", log_text("error", strerror(errno)));
+        return;
+    }
+    bool ok = control_send(supervisor->data.control.fd, message, pair[0])
+        && control_send(supervisor->outbound.control.fd, message, pair[1]);
+    if (!ok)
+        LOG_WARN("the data role and the outbound role could not be introduced",
+                 log_int("pid", supervisor->outbound.pid));
     close(pair[0]);
     close(pair[1]);
 }
@@ -265,6 +292,8 @@ static struct process *find_process(struct supervisor *supervisor, pid_t pid)
         return &supervisor->data;
     if (supervisor->operator.pid == pid)
         return &supervisor->operator;
+    if (supervisor->outbound.pid == pid)
+        return &supervisor->outbound;
     for (uint32_t i = 0; i < supervisor->worker_count; i++) {
         if (supervisor->workers[i].pid == pid)
             return &supervisor->workers[i];
@@ -317,10 +346,12 @@ static void continue_drain(struct supervisor *supervisor)
 {
     if (!all_workers_gone(supervisor))
         return;
-    if (supervisor->data.pid == 0)
+    if (supervisor->data.pid == 0 && supervisor->outbound.pid == 0)
         loop_stop(supervisor->loop);
-    else
+    if (supervisor->data.pid != 0)
         kill(supervisor->data.pid, SIGTERM);
+    if (supervisor->outbound.pid != 0)
+        kill(supervisor->outbound.pid, SIGTERM);
 }
 
 static void restart_due(struct supervisor *supervisor)
@@ -330,6 +361,8 @@ static void restart_due(struct supervisor *supervisor)
         atomic_fetch_add(&supervisor->board->data_restarts, 1);
         start(&supervisor->data);
     }
+    if (supervisor->contract->fetch_count > 0 && supervisor->outbound.pid == 0 && supervisor->outbound.due_us <= now_us)
+        start(&supervisor->outbound);
     if (supervisor->is_open && supervisor->operator_listener >= 0
         && supervisor->operator.pid == 0 && supervisor->operator.due_us <= now_us)
         start(&supervisor->operator);
@@ -410,6 +443,8 @@ static void on_drained(struct loop_timer *timer)
     kill_all(supervisor, SIGKILL);
     if (all_workers_gone(supervisor) && supervisor->data.pid != 0)
         kill(supervisor->data.pid, SIGKILL);
+    if (all_workers_gone(supervisor) && supervisor->outbound.pid != 0)
+        kill(supervisor->outbound.pid, SIGKILL);
     loop_timer_start(loop_timers(supervisor->loop, 1000000), &supervisor->drain, on_drained);
 }
 
@@ -498,6 +533,7 @@ static void name_processes(struct supervisor *supervisor)
 {
     supervisor->data = (struct process){ .owner = supervisor, .kind = ROLE_DATA };
     supervisor->operator=(struct process){ .owner = supervisor, .kind = ROLE_OPERATOR };
+    supervisor->outbound = (struct process){ .owner = supervisor, .kind = ROLE_OUTBOUND };
     for (uint32_t i = 0; i < supervisor->worker_count; i++)
         supervisor->workers[i] = (struct process){ .owner = supervisor, .kind = ROLE_WORKER, .number = i };
 }
@@ -567,6 +603,8 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
         && watch_signals(supervisor)) {
         loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
         start(&supervisor->data);
+        if (contract->fetch_count > 0)
+            start(&supervisor->outbound);
         loop_run(supervisor->loop, TICK_US, NULL, NULL);
     }
     release(supervisor);

@@ -1,0 +1,168 @@
+/* role_outbound.c - the outbound role's process: what may be fetched, by whose word, and then the sandbox.
+ *
+ * Certificates of authorities are read before the sandbox is closed, and kept. The resolver reads its files each time; when one of them
+ * was replaced, the sandbox still means the file that was there before, so the process ends and is started anew. */
+#include "server/role.h"
+
+#include "core/log.h"
+#include "core/str.h"
+#include "outbound/outbound.h"
+#include "server/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OUTBOUND_WAIT_US 60000000
+#define OUTBOUND_LOOK_US 2000000 /* the pace at which the resolver's files are looked at */
+#define OUTBOUND_FILES 8U
+#define DNS_PORT 53U /* over TCP, when an answer is too long for a datagram */
+
+struct file_identity {
+    dev_t device;
+    ino_t inode; /* 0: not there */
+};
+
+struct outbound_process {
+    struct role *role;
+    struct outbound *outbound;
+    struct loop_timer look;
+    struct outbound_config config;
+    uint16_t ports[LIMIT_FETCH_TARGETS + 1];
+    struct file_identity files[OUTBOUND_FILES];
+};
+
+/* ---- settings ----------------------------------------------------------------------------------------------------------- */
+
+static bool read_authorities(struct outbound_process *process)
+{
+    limen_str path = role_setting("LIMEN_CA_FILE", "");
+    char *bytes = arena_alloc(&process->role->arena, LIMIT_CA_FILE_BYTES);
+    int fd = open(path.ptr, O_RDONLY | O_CLOEXEC);
+    size_t count = 0;
+    ssize_t more = fd < 0 || bytes == NULL ? -1 : 1;
+    while (more > 0 && count < LIMIT_CA_FILE_BYTES) {
+        more = read(fd, bytes + count, LIMIT_CA_FILE_BYTES - count);
+        count += more > 0 ? (size_t)more : 0;
+    }
+    if (more < 0)
+        LOG_ERROR("the authorities' certificates cannot be read", log_str("ca_file", path),
+                  log_text("error", strerror(errno)));
+    if (fd >= 0)
+        close(fd);
+    process->config.authorities = str_make(bytes, count);
+    return more == 0; /* else it is longer than it may be */
+}
+
+static bool is_private_host(limen_str host)
+{
+    limen_str rest = role_setting("LIMEN_FETCH_PRIVATE", "");
+    while (rest.len > 0) {
+        if (str_equal_nocase(str_cut(&rest, ','), host))
+            return true;
+    }
+    return false;
+}
+
+static bool read_targets(struct outbound_process *process)
+{
+    const struct contract *contract = &process->role->contract;
+    struct outbound_config *config = &process->config;
+    for (uint32_t i = 0; i < contract->fetch_count; i++) {
+        struct outbound_address address;
+        if (!outbound_parse_url(contract->fetch_urls[i], &process->role->arena, &address)) {
+            LOG_ERROR("a target is no https URL", log_str("url", contract->fetch_urls[i]));
+            return false;
+        }
+        config->targets[i].url = contract->fetch_urls[i];
+        config->targets[i].may_be_private = is_private_host(address.host);
+        process->ports[i] = address.port;
+    }
+    config->target_count = contract->fetch_count;
+    process->ports[config->target_count] = DNS_PORT;
+    return true;
+}
+
+static bool close_sandbox(const struct outbound_process *process)
+{
+    const struct syscall_list *const lists[] = { &outbound_syscalls, &thread_syscalls };
+    const struct sandbox kept = {
+        .lists = lists,
+        .list_count = sizeof(lists) / sizeof(lists[0]),
+        .paths = outbound_paths,
+        .path_count = outbound_path_count,
+        .connect_ports = process->ports,
+        .connect_port_count = process->config.target_count + 1,
+    };
+    return role_close_sandbox(process->role, &kept);
+}
+
+/* ---- the process -------------------------------------------------------------------------------------------------------- */
+
+static struct file_identity identify(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return (struct file_identity){ 0 };
+    return (struct file_identity){ status.st_dev, status.st_ino };
+}
+
+static void on_look(struct loop_timer *timer)
+{
+    struct outbound_process *process = (struct outbound_process *)((char *)timer
+                                                                   - offsetof(struct outbound_process, look));
+    for (size_t i = 0; i < outbound_path_count; i++) {
+        struct file_identity now = identify(outbound_paths[i].path);
+        if (now.device == process->files[i].device && now.inode == process->files[i].inode)
+            continue;
+        LOG_INFO("a file of the resolver was replaced: the role is started anew",
+                 log_text("path", outbound_paths[i].path));
+        loop_stop(process->role->loop);
+        return;
+    }
+    loop_timer_start(loop_timers(process->role->loop, OUTBOUND_LOOK_US), &process->look, on_look);
+}
+
+static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
+{
+    struct outbound_process *process = role->context;
+    (void)number;
+    if (type == CONTROL_FETCH && fd >= 0) {
+        if (!outbound_attach(process->outbound, fd))
+            LOG_ERROR("no connection to the data role", log_int("descriptor", fd));
+        return;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void on_drain(struct role *role)
+{
+    loop_stop(role->loop);
+}
+
+int outbound_main(struct role *role)
+{
+    struct outbound_process process = { .role = role };
+    role->context = &process;
+    role->on_control = on_control;
+    role->on_drain = on_drain;
+    for (size_t i = 0; i < outbound_path_count; i++)
+        process.files[i] = identify(outbound_paths[i].path);
+    on_look(&process.look);
+    if (read_authorities(&process) && read_targets(&process))
+        process.outbound = outbound_new(role->loop, &process.config, &role->arena);
+    if (process.outbound == NULL) {
+        LOG_ERROR("the outbound role cannot start", log_int("targets", role->contract.fetch_count));
+        role_say(role, CONTROL_REFUSED);
+        return 1;
+    }
+    if (!close_sandbox(&process))
+        return 1;
+    role_say(role, CONTROL_READY);
+    loop_run(role->loop, OUTBOUND_WAIT_US, NULL, NULL);
+    loop_timer_stop(&process.look);
+    outbound_free(process.outbound);
+    return 0;
+}
