@@ -283,23 +283,29 @@ static bool read_parts(CURLU *parts, struct arena *arena, struct outbound_addres
         is_plain = is_plain && text == NULL;
         curl_free(text);
     }
-    char *scheme = url_part(parts, CURLUPART_SCHEME, 0), *host = url_part(parts, CURLUPART_HOST, 0),
-         *port = url_part(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    char *host = url_part(parts, CURLUPART_HOST, 0), *port = url_part(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT);
     int64_t number = 0;
-    bool ok = is_plain && host != NULL && str_equal(str_of(scheme), LIMEN_STR("https"))
-        && str_to_int64(str_of(port), &number) && number > 0 && number <= UINT16_MAX;
+    bool ok = is_plain && host != NULL && str_to_int64(str_of(port), &number) && number > 0 && number <= UINT16_MAX;
     if (ok) {
         ret_address->host = arena_copy(arena, str_of(host));
         ret_address->port = (uint16_t)number;
     }
-    curl_free(scheme);
     curl_free(host);
     curl_free(port);
     return ok && ret_address->host.ptr != NULL;
 }
 
+/* libcurl would forgive a scheme in capitals, and one to three slashes behind it. */
+static bool is_https(limen_str url)
+{
+    const limen_str scheme = LIMEN_STR("https://");
+    return str_starts(url, scheme) && url.len > scheme.len && url.ptr[scheme.len] != '/';
+}
+
 bool outbound_parse_url(limen_str url, struct arena *arena, struct outbound_address *ret_address)
 {
+    if (!is_https(url))
+        return false;
     limen_str text = arena_copy(arena, url);
     CURLU *parts = curl_url();
     bool ok = text.ptr != NULL && parts != NULL && strlen(text.ptr) == url.len
