@@ -64,9 +64,12 @@ static bool set_tls_rules(CURL *easy, const struct transfer_settings *settings)
         && SET(CURLOPT_CAINFO, NULL) && SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_CAINFO_BLOB, &settings->authorities);
 }
 
+/* QUICK_EXIT: a resolver's thread that is still busy when the time is over is left to end by itself; libcurl would wait for it, and hold up
+ * every other fetch. */
 static bool set_ceilings(CURL *easy)
 {
-    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_CONNECTTIMEOUT_MS, LIMIT_FETCH_CONNECT_US / 1000L)
+    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L)
+        && SET(CURLOPT_CONNECTTIMEOUT_MS, LIMIT_FETCH_CONNECT_US / 1000L)
         && SET(CURLOPT_TIMEOUT_MS, LIMIT_FETCH_US / 1000L) && SET(CURLOPT_MAXFILESIZE, (long)LIMIT_FETCH_BODY_BYTES);
 }
 

@@ -222,3 +222,29 @@ def test_slow_hosts_end_in_time_and_hold_up_nobody(authority, good):
         assert time.monotonic() - start < 30
         assert {number: outcome[0] for number, outcome in ended.items()} == {0: "timeout", 1: "timeout", 2: "ok"}
         assert [line["outcome"] for line in log] == ["ok", "timeout", "timeout"]
+
+
+# ---- name servers ------------------------------------------------------------------------------------------------------
+#: In namespaces of its own: loopback is up, a name server takes questions and answers none, and the rest of argv runs.
+SILENT_NAME_SERVER = """
+import fcntl, socket, struct, subprocess, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+    fcntl.ioctl(server, 0x8914, struct.pack("16sh14x", b"lo", 0x41))  # SIOCSIFFLAGS: up and running
+    server.bind(("127.0.0.1", 53))
+    subprocess.run(["mount", "--bind", sys.argv[1], "/etc/resolv.conf"], check=True)
+    sys.exit(subprocess.run(sys.argv[2:]).returncode)
+"""
+
+
+def test_a_name_server_that_is_silent_holds_up_nobody(authority, tmp_path):
+    """The resolver's thread asks for 20 s; the fetch is over after 5, and the process is free for others."""
+    settings = tmp_path / "resolv.conf"
+    settings.write_text("nameserver 127.0.0.1\noptions timeout:20 attempts:1\n")
+    inside = ["unshare", "--map-root-user", "--mount", "--net", "/usr/bin/python3", "-c", SILENT_NAME_SERVER, settings]
+    if subprocess.run([*inside, "true"], capture_output=True, timeout=30).returncode != 0:
+        pytest.skip("no namespaces may be made here")
+    start = time.monotonic()
+    done = subprocess.run([*inside, DRIVER, authority.certificate, "https://silent.example/"], capture_output=True, text=True,
+                          timeout=60)  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "0 timeout 0 0\n"), done.stderr
+    assert time.monotonic() - start < 15
