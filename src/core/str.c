@@ -30,6 +30,13 @@ bool str_equal_nocase(limen_str a, limen_str b)
     return true;
 }
 
+limen_str str_lower(limen_str s, char *memory)
+{
+    for (size_t i = 0; i < s.len; i++)
+        memory[i] = (char)lower(s.ptr[i]);
+    return str_make(memory, s.len);
+}
+
 int str_compare(limen_str a, limen_str b)
 {
     size_t shorter = a.len < b.len ? a.len : b.len;

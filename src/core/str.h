@@ -20,7 +20,9 @@ static inline bool str_equal(limen_str a, limen_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 bool str_equal_nocase(limen_str a, limen_str b); /* ASCII case only */
-int str_compare(limen_str a, limen_str b);       /* bytewise, as qsort wants it */
+/* `s` with its ASCII letters in lower case, into `memory` of as many bytes; `memory` may be where `s` is. */
+limen_str str_lower(limen_str s, char *memory);
+int str_compare(limen_str a, limen_str b); /* bytewise, as qsort wants it */
 bool str_starts(limen_str s, limen_str prefix);
 bool str_ends(limen_str s, limen_str suffix);
 /* Index of the first `c` / `needle` at or after `from`, or SIZE_MAX. */

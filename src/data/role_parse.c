@@ -184,15 +184,6 @@ static const char *parse_token(struct role_request *request, struct wire_reader 
     return NULL;
 }
 
-/* Email addresses are compared without case, in ASCII; the payload is our own copy. */
-static void lower_case(limen_str text)
-{
-    char *at = (char *)(uintptr_t)text.ptr;
-    for (size_t i = 0; i < text.len; i++)
-        if (at[i] >= 'A' && at[i] <= 'Z')
-            at[i] = (char)(at[i] + ('a' - 'A'));
-}
-
 static const char *parse_credential(struct role_request *request, struct wire_reader *reader,
                                     enum data_outcome *ret_outcome)
 {
@@ -207,7 +198,8 @@ static const char *parse_credential(struct role_request *request, struct wire_re
     request->password = wire_get_str(reader);
     if (reader->failed)
         return BREACH_MALFORMED;
-    lower_case(request->task.email);
+    /* Addresses are compared without case, in ASCII; the payload is our own copy. */
+    request->task.email = str_lower(request->task.email, (char *)(uintptr_t)request->task.email.ptr);
     if (request->task.email.len == 0 || request->task.email.len > PRINCIPAL_EMAIL_BYTES || request->password.len == 0
         || request->password.len > LIMIT_PASSWORD_BYTES)
         *ret_outcome = is_sign_up ? DATA_ERROR : DATA_NONE;

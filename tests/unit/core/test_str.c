@@ -323,11 +323,25 @@ static void test_printf_fills_fixed_memory_to_the_last_byte_but_one(void **state
     assert_text(buf_str(&buf), "abcde");
 }
 
+static void test_lower_case_in_place_and_elsewhere(void **state)
+{
+    (void)state;
+    char memory[] = "Ada@EXAMPLE.com \xc3\x84[`{@Z";
+    char copy[sizeof(memory)];
+    limen_str text = str_of(memory);
+    limen_str lower = str_lower(text, copy);
+    assert_true(str_equal(lower, LIMEN_STR("ada@example.com \xc3\x84[`{@z")));
+    assert_true(str_starts(text, LIMEN_STR("Ada")));
+    assert_true(str_equal(str_lower(text, memory), lower) && memory[0] == 'a');
+    assert_int_equal(str_lower(LIMEN_STR(""), copy).len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equality_and_order),
         cmocka_unit_test(test_prefixes_and_suffixes),
+        cmocka_unit_test(test_lower_case_in_place_and_elsewhere),
         cmocka_unit_test(test_find_within_bounds),
         cmocka_unit_test(test_slice_clamps),
         cmocka_unit_test(test_trim_both_ends),
