@@ -12,8 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOON_US 1000
-
 struct fetch {
     struct loop_timer timer; /* first: the loop hands us its address */
     fetch_done *on_done;     /* NULL: none under way */
@@ -115,7 +113,7 @@ struct fetch_client *fetch_client_new(struct loop *loop)
     client->loop = loop;
     client->fd = -1;
     client->deadlines = loop_timers(loop, LIMIT_FETCH_WAIT_US);
-    client->soon = loop_timers(loop, SOON_US);
+    client->soon = loop_timers(loop, /* duration_us= */ 0);
     if (client->deadlines == NULL || client->soon == NULL) {
         free(client);
         return NULL;

@@ -89,9 +89,12 @@ static void write_processes(const struct board *board, struct buf *out)
     write_head(out, "limen_workers", "gauge", "Worker processes that answer.");
     buf_printf(out, "limen_workers %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, is_ready)));
     write_head(out, "limen_restarts_total", "counter", "Roles that died and were started again.");
-    buf_printf(out, "limen_restarts_total{role=\"worker\"} %u\nlimen_restarts_total{role=\"data\"} %u\n",
+    buf_printf(out,
+               "limen_restarts_total{role=\"worker\"} %u\nlimen_restarts_total{role=\"data\"} %u\n"
+               "limen_restarts_total{role=\"outbound\"} %u\n",
                atomic_load_explicit(&board->worker_restarts, memory_order_relaxed),
-               atomic_load_explicit(&board->data_restarts, memory_order_relaxed));
+               atomic_load_explicit(&board->data_restarts, memory_order_relaxed),
+               atomic_load_explicit(&board->outbound_restarts, memory_order_relaxed));
 }
 
 static void reply_metrics(struct operator* operator, struct exchange * exchange)

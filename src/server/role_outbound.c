@@ -35,24 +35,38 @@ struct outbound_process {
 
 /* ---- settings ----------------------------------------------------------------------------------------------------------- */
 
+/* How many bytes the file has, all of which were read; -1, and errno says why. One that fills all the room is too long. */
+static ssize_t read_whole(const char *path, char *ret_bytes, size_t room)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t count = 0;
+    ssize_t more = fd < 0 ? -1 : 1;
+    while (more > 0 && count < room) {
+        more = read(fd, ret_bytes + count, room - count);
+        count += more > 0 ? (size_t)more : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (more > 0)
+        errno = EFBIG;
+    return more == 0 ? (ssize_t)count : -1;
+}
+
 static bool read_authorities(struct outbound_process *process)
 {
     limen_str path = role_setting("LIMEN_CA_FILE", "");
     char *bytes = arena_alloc(&process->role->arena, LIMIT_CA_FILE_BYTES);
-    int fd = open(path.ptr, O_RDONLY | O_CLOEXEC);
-    size_t count = 0;
-    ssize_t more = fd < 0 || bytes == NULL ? -1 : 1;
-    while (more > 0 && count < LIMIT_CA_FILE_BYTES) {
-        more = read(fd, bytes + count, LIMIT_CA_FILE_BYTES - count);
-        count += more > 0 ? (size_t)more : 0;
-    }
-    if (more < 0)
+    ssize_t count = bytes == NULL ? -1 : read_whole(path.ptr, bytes, LIMIT_CA_FILE_BYTES);
+    if (count < 0) {
         LOG_ERROR("the authorities' certificates cannot be read", log_str("ca_file", path),
                   log_text("error", strerror(errno)));
-    if (fd >= 0)
-        close(fd);
-    process->config.authorities = str_make(bytes, count);
-    return more == 0; /* else it is longer than it may be */
+        return false;
+    }
+    process->config.authorities = str_make(bytes, (size_t)count);
+    if (str_find(process->config.authorities, LIMEN_STR("-----BEGIN CERTIFICATE-----"), 0) != SIZE_MAX)
+        return true;
+    LOG_ERROR("no certificate is in the authorities' file", log_str("ca_file", path));
+    return false;
 }
 
 static bool is_private_host(limen_str host)

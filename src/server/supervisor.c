@@ -35,6 +35,7 @@ struct process {
     pid_t pid; /* 0: not running */
     struct loop_source control;
     bool is_ready;    /* has been, since it started */
+    bool was_ready;   /* has been at any time: what it is set up with can work */
     bool was_silent;  /* killed for its heartbeat */
     int64_t pause_us; /* before the next start; 0 when it had been working */
     int64_t due_us;   /* monotonic; when not running */
@@ -249,13 +250,13 @@ static void end_drain(struct supervisor *supervisor, int exit_code);
 static void on_message(struct process *process, uint32_t type)
 {
     struct supervisor *supervisor = process->owner;
-    if (type == CONTROL_REFUSED && !supervisor->is_open) {
+    if (type == CONTROL_REFUSED && !process->was_ready) {
         end_drain(supervisor, /* exit_code= */ 1);
         return;
     }
     if (type != CONTROL_READY)
         return;
-    process->is_ready = true;
+    process->is_ready = process->was_ready = true;
     process->pause_us = 0;
     if (process->kind == ROLE_DATA) {
         atomic_store(&supervisor->board->data_ready, 1);
@@ -361,8 +362,11 @@ static void restart_due(struct supervisor *supervisor)
         atomic_fetch_add(&supervisor->board->data_restarts, 1);
         start(&supervisor->data);
     }
-    if (supervisor->contract->fetch_count > 0 && supervisor->outbound.pid == 0 && supervisor->outbound.due_us <= now_us)
+    if (supervisor->contract->fetch_count > 0 && supervisor->outbound.pid == 0
+        && supervisor->outbound.due_us <= now_us) {
+        atomic_fetch_add(&supervisor->board->outbound_restarts, 1);
         start(&supervisor->outbound);
+    }
     if (supervisor->is_open && supervisor->operator_listener >= 0
         && supervisor->operator.pid == 0 && supervisor->operator.due_us <= now_us)
         start(&supervisor->operator);
@@ -382,7 +386,7 @@ static void reap(struct supervisor *supervisor)
         struct process *process = find_process(supervisor, pid);
         if (process == NULL)
             continue;
-        bool is_refused = process->kind == ROLE_DATA && !supervisor->is_open;
+        bool is_refused = (process->kind == ROLE_DATA || process->kind == ROLE_OUTBOUND) && !process->was_ready;
         bury(process, status);
         if (is_refused && !supervisor->is_draining)
             end_drain(supervisor, /* exit_code= */ 1);
