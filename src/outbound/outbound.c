@@ -1,13 +1,13 @@
 /* outbound.c - requests in, transfers in libcurl, answers out, on one loop.
  *
- * libcurl says which descriptors it waits for and when it wants to be woken; the loop does the waiting. There is one transfer a
- * target, so nothing here grows with what is asked for: a newer request takes the place of the older one. */
+ * There is one transfer a target, so nothing here grows with what is asked for: a newer request takes the place of the older one. */
 #include "outbound/internal.h"
 
 #include "core/arena.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/str.h"
+#include "outbound/multi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,27 +17,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Timers of the loop come in lists of one duration: 1 ms, 2 ms, 4 ms … A wait is the longest of them that is not too long, and then
- * what is left of it. */
-#define WAKE_CLASSES 15U
-
 struct outbound {
     struct loop_source source; /* of the socket to the data role; first: the loop hands us its address */
     struct loop *loop;
     int fd; /* -1: no data role */
-    CURLM *multi;
+    struct multi multi;
     struct transfer_settings settings;
-    struct loop_timer_list *waits[WAKE_CLASSES];
-    struct loop_timer wake;
-    int64_t wake_us; /* monotonic; when libcurl wants to be woken, while `wake` runs */
     uint32_t target_count;
     struct transfer transfers[LIMIT_FETCH_TARGETS];
-};
-
-/* A descriptor of libcurl's in the loop. */
-struct curl_source {
-    struct loop_source source; /* first: the loop hands us its address */
-    struct outbound *outbound;
 };
 
 /* ---- ending ------------------------------------------------------------------------------------------------------------- */
@@ -47,7 +34,7 @@ static void drop(struct outbound *outbound, struct transfer *transfer)
     transfer->is_waiting = false;
     if (transfer->easy == NULL)
         return;
-    (void)curl_multi_remove_handle(outbound->multi, transfer->easy);
+    multi_remove(&outbound->multi, transfer->easy);
     curl_easy_cleanup(transfer->easy);
     transfer->easy = NULL;
 }
@@ -107,106 +94,15 @@ static void report(const struct outbound *outbound, const struct transfer *trans
               sizeof(fields) / sizeof(fields[0]));
 }
 
-static void take_ended(struct outbound *outbound)
-{
-    int left;
-    for (CURLMsg *message; (message = curl_multi_info_read(outbound->multi, &left)) != NULL;) {
-        struct transfer *transfer = NULL;
-        CURLcode code = message->data.result;
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer) != CURLE_OK || transfer == NULL)
-            BUG("a transfer that nobody began");
-        (void)curl_multi_remove_handle(outbound->multi, transfer->easy); /* `message` is gone now */
-        transfer_end(transfer, code);
-        report(outbound, transfer);
-        send_answer(outbound, transfer);
-    }
-}
-
-/* ---- libcurl on the loop ------------------------------------------------------------------------------------------------ */
-
-static void act(struct outbound *outbound, curl_socket_t fd, int events)
-{
-    int running;
-    if (curl_multi_socket_action(outbound->multi, fd, events, &running) != CURLM_OK)
-        BUG("libcurl cannot go on"); /* no memory, or it has lost its state: this process is of no use any more */
-    take_ended(outbound);
-}
-
-static void on_curl_ready(struct loop_source *source, uint32_t events)
-{
-    struct outbound *outbound = ((struct curl_source *)source)->outbound;
-    int what = ((events & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0) | ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0)
-        | ((events & EPOLLERR) ? CURL_CSELECT_ERR : 0);
-    act(outbound, source->fd, what); /* it may have freed `source` */
-}
-
-static uint32_t wanted_events(int what)
-{
-    return (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0U);
-}
-
-/* libcurl's wish for one descriptor; -1 ends all that is under way. */
-static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned)
+static void on_ended(void *context, CURL *easy, CURLcode code)
 {
     struct outbound *outbound = context;
-    struct curl_source *own = assigned;
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (own != NULL)
-            loop_remove(outbound->loop, &own->source);
-        free(own);
-        return 0;
-    }
-    if (own != NULL) {
-        loop_want(outbound->loop, &own->source, wanted_events(what));
-        return 0;
-    }
-    own = calloc(1, sizeof(*own));
-    if (own == NULL)
-        return -1;
-    own->outbound = outbound;
-    if (!loop_add(outbound->loop, &own->source, fd, wanted_events(what), /* exclusive= */ false, on_curl_ready)
-        || curl_multi_assign(outbound->multi, fd, own) != CURLM_OK) {
-        loop_remove(outbound->loop, &own->source);
-        free(own);
-        return -1;
-    }
-    return 0;
-}
-
-static void on_wake(struct loop_timer *timer);
-
-static void start_wake(struct outbound *outbound)
-{
-    int64_t left_ms = (outbound->wake_us - loop_clock(outbound->loop)->mono_us) / 1000;
-    unsigned class = 0;
-    while (class + 1 < WAKE_CLASSES && left_ms >= (2LL << class))
-        class ++;
-    loop_timer_start(outbound->waits[class], &outbound->wake, on_wake);
-}
-
-static void on_wake(struct loop_timer *timer)
-{
-    struct outbound *outbound = (struct outbound *)((char *)timer - offsetof(struct outbound, wake));
-    if (loop_clock(outbound->loop)->mono_us < outbound->wake_us)
-        start_wake(outbound);
-    else
-        act(outbound, CURL_SOCKET_TIMEOUT, 0);
-}
-
-/* libcurl's wish for a time; it must not be called back from here. */
-static int on_curl_timer(CURLM *multi, long wait_ms, void *context)
-{
-    struct outbound *outbound = context;
-    (void)multi;
-    loop_timer_stop(&outbound->wake);
-    if (wait_ms < 0)
-        return 0;
-    outbound->wake_us = loop_clock(outbound->loop)->mono_us + wait_ms * 1000;
-    start_wake(outbound);
-    return 0;
+    struct transfer *transfer = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) != CURLE_OK || transfer == NULL)
+        BUG("a transfer that nobody began");
+    transfer_end(transfer, code);
+    report(outbound, transfer);
+    send_answer(outbound, transfer);
 }
 
 /* ---- requests ----------------------------------------------------------------------------------------------------------- */
@@ -219,8 +115,8 @@ static void begin(struct outbound *outbound, const struct fetch_request *request
     transfer->answer.target = request->target;
     transfer->answer.sequence = request->sequence;
     if (transfer_begin(transfer, &outbound->settings)) {
-        if (curl_multi_add_handle(outbound->multi, transfer->easy) == CURLM_OK)
-            return; /* it begins when the timer that this has set is due */
+        if (multi_add(&outbound->multi, transfer->easy))
+            return;
         drop(outbound, transfer);
     }
     transfer->answer.outcome = FETCH_FAILED;
@@ -268,61 +164,6 @@ bool outbound_attach(struct outbound *outbound, int fd)
 
 /* ---- beginning and end -------------------------------------------------------------------------------------------------- */
 
-static char *url_part(CURLU *parts, CURLUPart part, unsigned flags)
-{
-    char *text = NULL;
-    return curl_url_get(parts, part, &text, flags) == CURLUE_OK ? text : NULL;
-}
-
-static bool read_parts(CURLU *parts, struct arena *arena, struct outbound_address *ret_address)
-{
-    static const CURLUPart forbidden[] = { CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_FRAGMENT };
-    bool is_plain = true;
-    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
-        char *text = url_part(parts, forbidden[i], 0);
-        is_plain = is_plain && text == NULL;
-        curl_free(text);
-    }
-    char *host = url_part(parts, CURLUPART_HOST, 0), *port = url_part(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT);
-    int64_t number = 0;
-    bool ok = is_plain && host != NULL && str_to_int64(str_of(port), &number) && number > 0 && number <= UINT16_MAX;
-    if (ok) {
-        ret_address->host = arena_copy(arena, str_of(host));
-        ret_address->port = (uint16_t)number;
-    }
-    curl_free(host);
-    curl_free(port);
-    return ok && ret_address->host.ptr != NULL;
-}
-
-/* libcurl would forgive a scheme in capitals, and one to three slashes behind it. */
-static bool is_https(limen_str url)
-{
-    const limen_str scheme = LIMEN_STR("https://");
-    return str_starts(url, scheme) && url.len > scheme.len && url.ptr[scheme.len] != '/';
-}
-
-bool outbound_parse_url(limen_str url, struct arena *arena, struct outbound_address *ret_address)
-{
-    if (!is_https(url))
-        return false;
-    limen_str text = arena_copy(arena, url);
-    CURLU *parts = curl_url();
-    bool ok = text.ptr != NULL && parts != NULL && strlen(text.ptr) == url.len
-        && curl_url_set(parts, CURLUPART_URL, text.ptr, 0) == CURLUE_OK && read_parts(parts, arena, ret_address);
-    curl_url_cleanup(parts);
-    return ok;
-}
-
-static bool set_up_multi(struct outbound *outbound)
-{
-    CURLM *multi = outbound->multi = curl_multi_init();
-    return multi != NULL && curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) == CURLM_OK
-        && curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, outbound) == CURLM_OK
-        && curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK
-        && curl_multi_setopt(multi, CURLMOPT_TIMERDATA, outbound) == CURLM_OK;
-}
-
 static bool set_up_fields(struct outbound *outbound)
 {
     static const char *const fields[] = { "Accept: application/jwk-set+json, application/json", "User-Agent: limen" };
@@ -362,10 +203,9 @@ struct outbound *outbound_new(struct loop *loop, const struct outbound_config *c
     outbound->fd = -1;
     outbound->settings.authorities = (struct curl_blob){ (void *)(uintptr_t)config->authorities.ptr,
                                                          config->authorities.len, CURL_BLOB_NOCOPY };
-    bool ok = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    for (unsigned i = 0; i < WAKE_CLASSES; i++)
-        ok = ok && (outbound->waits[i] = loop_timers(loop, 1000LL << i)) != NULL;
-    if (ok && set_up_multi(outbound) && set_up_fields(outbound) && set_up_targets(outbound, config, arena))
+    bool ok = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK
+        && multi_init(&outbound->multi, loop, on_ended, outbound);
+    if (ok && set_up_fields(outbound) && set_up_targets(outbound, config, arena))
         return outbound;
     outbound_free(outbound);
     return NULL;
@@ -376,8 +216,7 @@ void outbound_free(struct outbound *outbound)
     if (outbound == NULL)
         return;
     detach(outbound);
-    (void)curl_multi_cleanup(outbound->multi);
-    loop_timer_stop(&outbound->wake);
+    multi_release(&outbound->multi);
     curl_slist_free_all(outbound->settings.fields);
     curl_global_cleanup();
     free(outbound);
