@@ -8,6 +8,8 @@
 #include "data/role_internal.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Resolves every statement's scope to a role's bit, once. */
@@ -73,6 +75,7 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
     role->loop = loop;
     role->contract = config->store.contract;
     role->queries = config->store.queries;
+    role->on_breach = config->on_breach;
     size_t diags_before = diags->count;
     if (!resolve_scopes(role, arena, diags)) {
         data_role_free(role);
@@ -139,3 +142,7 @@ void data_role_free(struct data_role *role)
     free_requests(role->spare);
     free(role);
 }
+
+static const int numbers[] = { SYS_recvfrom, SYS_eventfd2 };
+static const struct syscall_rule rules[] = { SYSCALL_UNLESS(SYS_sendto, 3, ~(unsigned)(MSG_NOSIGNAL | MSG_DONTWAIT)) };
+const struct syscall_list data_role_syscalls = { numbers, 2, rules, 1 };

@@ -10,10 +10,15 @@
 
 struct data_role;
 
+/* System calls of the workers' sockets and of the hash pool; its threads and the store have lists of their own. */
+extern const struct syscall_list data_role_syscalls;
+
 struct data_role_config {
     struct store_config store;
     uint32_t hash_threads;                                         /* argon2 at once */
     void (*on_first_account)(limen_str email, limen_str password); /* called once, at first start */
+    void (*on_breach)(
+        uint32_t worker); /* one that broke the protocol is cut off: it may have been taken over; may be NULL */
 };
 
 /* Opens the store, makes the first account. NULL after adding to `diags`. */

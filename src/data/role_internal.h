@@ -92,6 +92,7 @@ struct data_role {
     struct store *store;
     struct hash_pool *hashes;
     char dummy_hash[HASH_TEXT_BYTES]; /* of a password that nobody knows */
+    void (*on_breach)(uint32_t worker);
     bool is_closing;
     uint64_t last_transaction;
     struct role_worker *workers[LIMIT_WORKERS];

@@ -139,6 +139,8 @@ static void take_frames(struct role_worker *worker)
     }
     LOG_ERROR("a worker breaks the protocol and is cut off", log_int("worker", worker->number),
               log_text("breach", worker->breach));
+    if (worker->role->on_breach != NULL)
+        worker->role->on_breach(worker->number);
     loop_at_end(worker->role->loop, &worker->at_end);
 }
 

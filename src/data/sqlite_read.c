@@ -134,6 +134,7 @@ static void *reader_main(void *context)
     struct reader *reader = context;
     struct read_queue *queue = &reader->store->reads;
     struct store_task *task;
+    (void)pthread_setname_np(pthread_self(), "limen-reader"); /* its own: another's takes a file in /proc */
     pthread_mutex_lock(&queue->lock);
     while ((task = take_task(queue)) != NULL) {
         bool is_slow = task->statement != NULL && task->statement->is_slow;
@@ -193,8 +194,6 @@ bool reader_start(struct reader *reader)
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
     reader->is_running = pthread_create(&reader->thread, NULL, reader_main, reader) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (reader->is_running)
-        (void)pthread_setname_np(reader->thread, "limen-reader");
     return reader->is_running;
 }
 

@@ -283,7 +283,8 @@ static bool open_writer(struct store *store, const struct store_config *config, 
 
 static bool open_all(struct store *store, const struct store_config *config, struct arena *arena, struct diags *diags)
 {
-    const char *path = store->path = sqlite_path(config->url, arena, diags);
+    const char *path = config->file != NULL ? config->file : sqlite_path(config->url, arena, diags);
+    store->path = path;
     if (path == NULL || !make_file(path, config->url, arena, diags))
         return false;
     if (!store_describe(config->queries, config->migrations, config->migration_count, arena, diags))

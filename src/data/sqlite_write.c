@@ -250,6 +250,7 @@ static void *writer_main(void *context)
 {
     struct writer *writer = context;
     struct group group;
+    (void)pthread_setname_np(pthread_self(), "limen-writer"); /* its own: another's takes a file in /proc */
     while (take_group(writer, &group)) {
         for (struct store_task *task = group.late.first; task != NULL; task = task->next)
             task->outcome = STORE_TIMEOUT;
@@ -296,8 +297,6 @@ bool writer_start(struct writer *writer)
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
     writer->is_running = pthread_create(&writer->thread, NULL, writer_main, writer) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (writer->is_running)
-        (void)pthread_setname_np(writer->thread, "limen-writer");
     return writer->is_running;
 }
 

@@ -6,6 +6,7 @@
 #define DATA_STORE_H
 
 #include "contract/contract.h"
+#include "core/sandbox.h"
 #include "core/str.h"
 #include "data/principal.h"
 #include "data/queries.h"
@@ -98,6 +99,7 @@ struct store_task {
 
 struct store_config {
     limen_str url;                   /* "sqlite:var/shop.db" */
+    const char *file;                /* what store_move_in gave; NULL: the file that the URL names */
     const struct contract *contract; /* names of roles */
     struct query_set *queries;
     const struct limen_file *migrations;
@@ -105,6 +107,12 @@ struct store_config {
     enum { STORE_MIGRATE_AUTO, STORE_MIGRATE_WAIT, STORE_MIGRATE_OFF } migrate;
 };
 
+/* Makes the database's folder and moves into it: from then on files are named without a path, which a process that gives up root may not
+ * be able to walk (/root is closed to others). `user` not 0: root hands the folder and the database's files over to that user - what
+ * was root's or is the user's already, and nothing else. Returns the file's name, in the arena; NULL after adding to `diags`. */
+const char *store_move_in(limen_str url, uint32_t user, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+/* System calls of an opened store's threads, and of opening it. */
+extern const struct syscall_list store_syscalls;
 /* Opens, migrates as asked (forward only, checksummed), prepares every statement. NULL after adding to `diags`. `is_new` tells that no
  * account exists yet. */
 struct store *store_open(const struct store_config *config, struct loop *loop, struct arena *arena,

@@ -232,8 +232,8 @@ void outbound_free(struct outbound *outbound)
 
 /* Found by tracing fetches: of libcurl, and of the C library's resolver, which sorts addresses by connecting to them without sending. */
 static const int numbers[] = {
-    SYS_connect,  SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt, SYS_recvfrom,
-    SYS_sendmmsg, SYS_ppoll,       MAYBE_POLL,      SYS_newfstatat, SYS_lseek,      SYS_uname,
+    SYS_connect, SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt, SYS_recvfrom,
+    SYS_ppoll,   MAYBE_POLL,      SYS_newfstatat,  SYS_lseek,      SYS_uname,
 };
 static const struct syscall_rule rules[] = {
     SYSCALL_WHEN(SYS_socket, /* domain */ 0, AF_INET),
@@ -241,6 +241,7 @@ static const struct syscall_rule rules[] = {
     SYSCALL_WHEN(SYS_socketpair, /* domain */ 0, AF_UNIX),
     SYSCALL_UNLESS(SYS_openat, /* flags */ 2, O_ACCMODE | O_CREAT | O_TRUNC),
     SYSCALL_UNLESS(SYS_sendto, /* flags */ 3, ~(unsigned)(MSG_NOSIGNAL | MSG_DONTWAIT)),
+    SYSCALL_UNLESS(SYS_sendmmsg, /* flags */ 3, ~(unsigned)MSG_NOSIGNAL),
     SYSCALL_WHEN(SYS_ioctl, /* operation */ 1, FIONREAD),
     SYSCALL_WHEN(SYS_fcntl, /* operation */ 1, F_GETFL),
     SYSCALL_WHEN(SYS_fcntl, /* operation */ 1, F_SETFL),

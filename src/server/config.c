@@ -5,6 +5,7 @@
 #include "core/arena.h"
 #include "edge/edge.h"
 #include "server/listen.h"
+#include "server/users.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,12 +144,21 @@ static const struct setting settings[] = {
       .offset = FIELD(checks_replies),
       .initial = "",
       .help = "hold every reply against its schema: for tests" },
+    { .flag = "uid-base",
+      .environment = "LIMEN_UID_BASE",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(uid_base),
+      .value = "N",
+      .initial = USERS_BASE,
+      .is_valid = users_is_base,
+      .wanted = USERS_WANTED,
+      .help = "started as root, roles become users from this number on; `off`: they stay root" },
     { .flag = "no-sandbox",
       .environment = "LIMEN_NO_SANDBOX",
       .kind = SETTING_SWITCH,
       .offset = FIELD(no_sandbox),
       .initial = "",
-      .help = "leave workers their system calls: for debuggers only" },
+      .help = "leave roles their system calls: for debuggers only" },
     { .flag = "strict-sandbox",
       .environment = "LIMEN_STRICT_SANDBOX",
       .kind = SETTING_SWITCH,

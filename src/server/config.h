@@ -28,6 +28,7 @@ struct config {
     limen_str ca_file;
     struct config_list fetch_private; /* host names and addresses */
     bool checks_replies;
+    limen_str uid_base; /* a number, or "off" */
     bool no_sandbox, strict_sandbox;
     bool wants_help;
 };

@@ -7,6 +7,7 @@
 enum control_type {
     CONTROL_READY = 1, /* role -> supervisor: it works */
     CONTROL_REFUSED,   /* role -> supervisor: it cannot work as it was set up; what is wrong was printed */
+    CONTROL_BREACH,    /* data -> supervisor: worker `number` broke the protocol */
     CONTROL_DATA,      /* supervisor -> worker: a socket to the data role; supervisor -> data: one to worker `number` */
     CONTROL_FETCH, /* supervisor -> data: a socket to the outbound role; supervisor -> outbound: one to the data role */
 };

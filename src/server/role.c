@@ -3,12 +3,14 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "core/user.h"
 #include "server/control.h"
 #include "server/server.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -42,10 +44,27 @@ static const int control_numbers[] = { SYS_recvmsg };
 static const struct syscall_rule control_rules[] = { SYSCALL_UNLESS(SYS_sendmsg, 2, ~(unsigned)MSG_NOSIGNAL) };
 static const struct syscall_list control_syscalls = { control_numbers, 1, control_rules, 1 };
 
-bool role_close_sandbox(const struct role *role, const struct sandbox *kept)
+/* A role that root has started becomes a user of its own. The kernel forgets then that the death of the supervisor is ours too: it is
+ * asked once more, and the parent is looked at in case that it died in between. */
+static bool drop_privileges(struct role *role)
+{
+    pid_t parent = getppid();
+    uint32_t user = (uint32_t)role_number_setting("LIMEN_USER", 0);
+    if (user != 0 && !user_become(user)) {
+        role_say(role, CONTROL_REFUSED);
+        LOG_ERROR("the role cannot become a user of its own; give another --uid-base, or off", log_int("user", user),
+                  log_text("error", strerror(errno)));
+        return false;
+    }
+    return user_drop_capabilities() && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+}
+
+bool role_close_sandbox(struct role *role, const struct sandbox *kept)
 {
     const struct syscall_list *lists[8] = { &core_syscalls, &control_syscalls };
     struct sandbox all = *kept;
+    if (!drop_privileges(role))
+        return false;
     if (role_number_setting("LIMEN_NO_SANDBOX", 0) == 1)
         return true; /* the supervisor has said so, loudly */
     all.lists = lists;

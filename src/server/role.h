@@ -41,9 +41,9 @@ int outbound_main(struct role *role);
 /* A setting of this role from its environment; `fallback` when it is not there. */
 limen_str role_setting(const char *name, const char *fallback);
 int64_t role_number_setting(const char *name, int64_t fallback);
-/* Gives up what is not named: system calls (core's and the control socket's come along) and paths. Does nothing when the settings forbid
- * it. False, with a line in the log: the process must end. */
-bool role_close_sandbox(const struct role *role, const struct sandbox *kept) LIMEN_MUST_CHECK;
+/* Gives up root, every capability, and what is not named: system calls (core's and the control socket's come along) and paths. With
+ * --no-sandbox only the first two. One thread only. False, with a line in the log: the process must end. */
+bool role_close_sandbox(struct role *role, const struct sandbox *kept) LIMEN_MUST_CHECK;
 /* Tells the supervisor. */
 void role_say(struct role *role, uint32_t type);
 

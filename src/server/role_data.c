@@ -51,12 +51,26 @@ static void on_first_account(limen_str email, limen_str password)
     fflush(stdout);
 }
 
-static void print_refusal(const struct diags *errors, struct arena *arena)
+static void on_breach(uint32_t worker)
+{
+    control_send(ROLE_FD_CONTROL, (struct control_message){ CONTROL_BREACH, worker }, /* fd= */ -1);
+}
+
+static void print_refusal(const struct diags *errors, bool has_colour, struct arena *arena)
 {
     struct buf text;
     buf_init(&text, arena, 1024);
-    diags_write(errors, &text, "error", isatty(STDERR_FILENO) == 1);
+    diags_write(errors, &text, "error", has_colour);
     fwrite(text.ptr, 1, text.len, stderr);
+}
+
+/* Before the first byte of a worker, and before the database is read: its file may be hostile too. */
+static bool close_sandbox(struct role *role)
+{
+    const struct syscall_list *const lists[] = { &data_role_syscalls, &store_syscalls, &thread_syscalls };
+    const struct sandbox_path folder = { .path = ".", .access = SANDBOX_WRITE };
+    return role_close_sandbox(role,
+                              &(struct sandbox){ .lists = lists, .list_count = 3, .paths = &folder, .path_count = 1 });
 }
 
 int data_main(struct role *role)
@@ -69,9 +83,12 @@ int data_main(struct role *role)
     role->on_drain = on_drain;
     diags_init(&errors, &role->arena);
     limen_str migrate = role_setting("LIMEN_MIGRATE", "auto");
+    limen_str database = role_setting("LIMEN_DATABASE", "");
+    uint32_t user = (uint32_t)role_number_setting("LIMEN_USER", 0);
     struct data_role_config config = {
         .store = {
-            .url = role_setting("LIMEN_DATABASE", ""),
+            .url = database,
+            .file = store_move_in(database, user, &role->arena, &errors),
             .contract = &role->contract,
             .queries = &queries,
             .migrations = role->app->migrations,
@@ -82,13 +99,17 @@ int data_main(struct role *role)
         },
         .hash_threads = LIMIT_HASHES_AT_ONCE,
         .on_first_account = on_first_account,
+        .on_breach = on_breach,
     };
-    if (process.fetches != NULL
+    bool has_colour = isatty(STDERR_FILENO) == 1; /* cannot be asked later */
+    if (config.store.file != NULL && !close_sandbox(role))
+        return 1;
+    if (process.fetches != NULL && config.store.file != NULL
         && queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries,
                          &errors))
         process.data = data_role_new(role->loop, &config, &role->arena, &errors);
     if (process.data == NULL) {
-        print_refusal(&errors, &role->arena);
+        print_refusal(&errors, has_colour, &role->arena);
         role_say(role, CONTROL_REFUSED);
         return 1;
     }

@@ -13,6 +13,7 @@
 #include "server/control.h"
 #include "server/listen.h"
 #include "server/spawn.h"
+#include "server/users.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -93,13 +94,12 @@ static void add_variables(struct supervisor *supervisor, const struct process *p
     *at++ = variable(supervisor, "LIMEN_LOG_LEVEL", config->log_level);
     *at++ = number_variable(supervisor, "LIMEN_WORKERS", supervisor->worker_count);
     *at++ = number_variable(supervisor, "LIMEN_LISTENERS", spawn->listener_count);
+    *at++ = number_variable(supervisor, "LIMEN_NO_SANDBOX", config->no_sandbox);
+    *at++ = number_variable(supervisor, "LIMEN_STRICT_SANDBOX", config->strict_sandbox);
+    *at++ = number_variable(supervisor, "LIMEN_USER", users_of(config->uid_base, process->kind, process->number));
     if (process->kind == ROLE_DATA) {
         *at++ = variable(supervisor, "LIMEN_DATABASE", config->database);
         *at++ = variable(supervisor, "LIMEN_MIGRATE", config->migrate);
-    }
-    if (process->kind != ROLE_DATA) {
-        *at++ = number_variable(supervisor, "LIMEN_NO_SANDBOX", config->no_sandbox);
-        *at++ = number_variable(supervisor, "LIMEN_STRICT_SANDBOX", config->strict_sandbox);
     }
     if (process->kind == ROLE_OUTBOUND) {
         *at++ = variable(supervisor, "LIMEN_CA_FILE", config->ca_file);
@@ -247,9 +247,22 @@ static void announce(struct supervisor *supervisor)
 
 static void end_drain(struct supervisor *supervisor, int exit_code);
 
-static void on_message(struct process *process, uint32_t type)
+/* Nobody knows what such a worker is by now: a new one takes its place. */
+static void end_worker(struct supervisor *supervisor, uint32_t number)
+{
+    if (number >= supervisor->worker_count || supervisor->workers[number].pid == 0)
+        return;
+    LOG_ERROR("a worker broke the protocol of the data role and is killed", log_int("number", number),
+              log_int("pid", supervisor->workers[number].pid));
+    kill(supervisor->workers[number].pid, SIGKILL);
+}
+
+static void on_message(struct process *process, const struct control_message *message)
 {
     struct supervisor *supervisor = process->owner;
+    uint32_t type = message->type;
+    if (type == CONTROL_BREACH && process->kind == ROLE_DATA)
+        end_worker(supervisor, message->number);
     if (type == CONTROL_REFUSED && !process->was_ready) {
         end_drain(supervisor, /* exit_code= */ 1);
         return;
@@ -281,7 +294,7 @@ static void on_control(struct loop_source *source, uint32_t events)
             return;
         if (fd >= 0)
             close(fd);
-        on_message(process, message.type);
+        on_message(process, &message);
     }
 }
 
@@ -550,7 +563,7 @@ static bool check_sandbox(const struct config *config)
         return false;
     }
     if (config->no_sandbox)
-        LOG_WARN("WORKERS ARE NOT SANDBOXED: for debuggers only", log_text("setting", "no-sandbox"));
+        LOG_WARN("ROLES ARE NOT SANDBOXED: for debuggers only", log_text("setting", "no-sandbox"));
     if (config->no_sandbox || sandbox_landlock_version() > 0)
         return true;
     if (config->strict_sandbox) {
@@ -603,6 +616,7 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);
     warn_of_settings(config);
+    users_say(config->uid_base);
     if (check_sandbox(config) && supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor)
         && watch_signals(supervisor)) {
         loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);

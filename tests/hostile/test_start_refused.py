@@ -58,7 +58,7 @@ def start(binary, folder):
     ports = free_port(), free_port()
     run = subprocess.run(
         [binary, "run", "--listen", f"127.0.0.1:{ports[0]}", "--operator", f"127.0.0.1:{ports[1]}",
-         "--database", f"sqlite:{folder}/shop.db"],
+         "--database", f"sqlite:{folder}/var/shop.db"],
         cwd=folder, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
     assert not any(listens(port) for port in ports)
@@ -79,7 +79,7 @@ def test_a_contract_with_a_hole_does_not_start(tmp_path, name):
     changed = without(CONTRACT.read_text(), place, declaration)
     run = start(app_with(changed.encode(), tmp_path), tmp_path)
     assert_refused(run, says, mend)
-    assert not (tmp_path / "shop.db").exists(), "not even the database was touched"
+    assert not (tmp_path / "var").exists(), "not even the database was touched"
 
 
 @pytest.mark.parametrize("name", HOLES)

@@ -1,32 +1,19 @@
 """How a handler fails: it takes its own request along and nothing else, and the log says what happened."""
 
 import http.client
-import subprocess
 import time
 
 import pytest
+from apps import build_app
 from caller import Caller
-from server import ROOT, Server, build_dir
+from server import ROOT, Server
 
 TRIAL = ROOT / "tests" / "http" / "trial"
 
 
 @pytest.fixture(scope="module")
 def binary(tmp_path_factory):
-    """tests/http/trial, generated and compiled as any app is."""
-    folder = tmp_path_factory.mktemp("trial")
-    sanitizer = [] if build_dir().name == "build" else ["-fsanitize=address,undefined"]
-    libraries = subprocess.run(["pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2", "libcurl"],
-                               check=True, capture_output=True, text=True).stdout.split()  # fmt: skip
-    def run(*command):
-        done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
-        assert done.returncode == 0, done.stderr
-
-    run(build_dir() / "limen", "gen", "--app", "trial", "--contract", TRIAL / "api.yaml", "--queries", TRIAL / "queries.sql",
-        "--migrations", TRIAL / "migrations", "--out", folder)  # fmt: skip
-    run("gcc", "-std=c17", "-Wall", "-Wextra", "-O1", "-g", *sanitizer, f"-I{ROOT}/include", f"-I{folder}", TRIAL / "trial.c",
-        *sorted(folder.glob("*.c")), build_dir() / "liblimen.a", *libraries, "-lm", "-pthread", "-o", folder / "trial")  # fmt: skip
-    return folder / "trial"
+    return build_app("trial", TRIAL, tmp_path_factory.mktemp("trial"))
 
 
 class Trial(Server):
@@ -191,27 +178,3 @@ def test_one_of_several_kinds_is_a_tagged_union(trial):
     assert Caller(trial).post("/pay", {"first": transfer}).json() == {"first": later}
     for wrong in ({"by": "card", "days": 3}, {"by": "cash"}, {"digits": "1234"}, {"by": "card", "digits": "1234", "days": 3}, "card"):
         assert Caller(trial).post("/pay", {"first": wrong}).status == 422
-
-
-# ---- the sandbox -----------------------------------------------------------------------------------------------------
-ONLY_AS_RELEASED = pytest.mark.skipif(build_dir().name != "build", reason="a sanitizer's runtime needs what the sandbox forbids")
-
-
-@ONLY_AS_RELEASED
-def test_a_worker_that_is_taken_over_cannot_leave(trial):
-    """It opens no path, makes no socket, starts no program, reaches no other process, and makes no memory executable."""
-    assert Caller(trial).get("/escape").json() == {"number": 0}
-    assert still_serves(trial)
-    for role in ("worker", "operator"):
-        (pid,) = trial.roles(role)
-        with open(f"/proc/{pid}/status") as file:
-            status = dict(line.rstrip("\n").split(":\t", 1) for line in file)
-        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-
-
-@ONLY_AS_RELEASED
-def test_without_the_sandbox_it_could_and_the_log_is_loud(binary, tmp_path):
-    with Trial(tmp_path, workers=1, binary=binary, flags=["--no-sandbox"]) as server:
-        could = Caller(server).get("/escape").json()["number"]
-        assert could & 0b111011111 == 0b111011111, f"{could:b}"
-        assert "WORKERS ARE NOT SANDBOXED" in server.log

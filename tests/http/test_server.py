@@ -219,11 +219,11 @@ def test_the_admins_password_is_printed_once(tmp_path):
         assert first
     with Server(tmp_path, workers=1) as server:
         assert server.log.count("admin password") == 1
-        assert first not in (tmp_path / "shop.db").read_bytes().decode("latin-1")
+        assert first not in server.database_path.read_bytes().decode("latin-1")
 
 
 def test_migrations(tmp_path):
-    database = f"sqlite:{tmp_path}/shop.db"
+    database = f"sqlite:{tmp_path}/var/shop.db"
     refused = run(tmp_path, "--database", database, "--migrate", "off", "--listen", "127.0.0.1:0", "--operator", "off")
     assert refused.returncode == 1 and "migrat" in refused.stderr
     pending = run(tmp_path, "--database", database, command="migrate")

@@ -30,7 +30,7 @@ def test_only_the_tokens_hash_is_stored(shop):
     with contextlib.closing(sqlite3.connect(f"file:{shop.database_path}?mode=ro", uri=True)) as db:
         stored = {bytes(row[0]) for row in db.execute("SELECT token_hash FROM limen_sessions")}
     assert {hashlib.sha256(token).digest(), hashlib.sha256(raw).digest()} & stored
-    for path in shop.folder.glob("shop.db*"):
+    for path in shop.database_path.parent.glob("shop.db*"):
         content = path.read_bytes()
         assert token not in content and raw not in content
         assert PASSWORD.encode() not in content

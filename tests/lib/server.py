@@ -45,15 +45,17 @@ class Server:
     folder    where database and log are; a second Server in the same folder finds the same data
     flags     more command-line flags, such as ["--limit-scale", "1000"]
     env       more environment
+    process   more for subprocess.Popen, such as {"user": 1234}
     """
 
-    def __init__(self, folder, flags=(), env=None, workers=2, binary=None, database=None):
+    def __init__(self, folder, flags=(), env=None, workers=2, binary=None, database=None, process=None):
         self.folder = pathlib.Path(folder)
         self.binary = pathlib.Path(binary) if binary else build_dir() / "shop"
         self.flags = [str(flag) for flag in flags]
         self.extra_env = dict(env or {})
         self.workers = workers
-        self.database_path = self.folder / "shop.db"
+        self.process_options = dict(process or {})
+        self.database_path = self.folder / "var" / "shop.db" # a folder of its own: root hands it over to the data role
         self.database = database or f"sqlite:{self.database_path}"
         self.log_path = self.folder / "server.log"
         self.host = "127.0.0.1"
@@ -106,7 +108,7 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=self.folder,
-                start_new_session=True,
+                start_new_session=True, **self.process_options,
             )  # fmt: skip
         if wait:
             self.wait_ready()

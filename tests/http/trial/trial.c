@@ -3,15 +3,8 @@
 #include "api.h"
 #include "queries.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 limen_reply well(limen_call *call, const well_in *in)
 {
@@ -171,40 +164,4 @@ limen_reply pay(limen_call *call, const pay_in *in)
     for (size_t i = 0; i < it.more.count; i++)
         it.more.items[i] = changed(&in->body.more.items[i]);
     return pay_200(call, &it);
-}
-
-/* What whoever has taken over a worker would try first. Each try that succeeds sets a bit. */
-static int64_t try_to_leave(void)
-{
-    char *const arguments[] = { "/bin/true", NULL };
-    int64_t done = 0;
-    int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-    done |= fd >= 0 ? 1 << 0 : 0;
-    fd = open("left-behind", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    done |= fd >= 0 ? 1 << 1 : 0;
-    done |= socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 ? 1 << 2 : 0;
-    done |= socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 ? 1 << 3 : 0;
-    done |= kill(getppid(), 0) == 0 ? 1 << 4 : 0;
-    done |= syscall(SYS_ptrace, PTRACE_SEIZE, getppid(), NULL, NULL) == 0 ? 1 << 5 : 0;
-    done |= mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED
-        ? 1 << 6
-        : 0;
-    done |= syscall(SYS_memfd_create, "x", 1) >= 0 ? 1 << 7 : 0;
-    done |= chdir("/") == 0 ? 1 << 8 : 0;
-    done |= unlink("left-behind") == 0 ? 1 << 9 : 0;
-    pid_t child = fork();
-    if (child == 0) {
-        execv(arguments[0], arguments);
-        _exit(0);
-    }
-    done |= child > 0 ? 1 << 10 : 0;
-    done |= syscall(SYS_execve, "/nowhere", arguments, NULL) == 0 || access("/etc/passwd", R_OK) == 0 ? 1 << 11 : 0;
-    return done;
-}
-
-limen_reply escape(limen_call *call, const escape_in *in)
-{
-    (void)in;
-    answer it = { .number = try_to_leave() };
-    return escape_200(call, &it);
 }

@@ -1,0 +1,28 @@
+"""An app of a test's own, generated and compiled as any app is."""
+
+import subprocess
+
+from server import ROOT, build_dir
+
+
+def build_app(name, source, folder, build=None, inside=False):
+    """Generates and compiles the app in `source` (api.yaml, queries.sql, migrations, NAME.c) into `folder`; returns the binary.
+
+    build     the folder with the library, when not LIMEN_TEST_BUILD's
+    inside    the app may look into the library's own headers: what an attacker in the worker can do
+    """
+    build = build or build_dir()
+    sanitizer = [] if build.name == "build" else ["-fsanitize=address,undefined"]
+    libraries = _run("pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2", "libcurl").split()
+    headers = [f"-I{ROOT}/include", f"-I{folder}", *([f"-I{ROOT}/src"] if inside else [])]
+    _run(build / "limen", "gen", "--app", name, "--contract", source / "api.yaml", "--queries", source / "queries.sql",
+         "--migrations", source / "migrations", "--out", folder)  # fmt: skip
+    _run("gcc", "-std=c17", "-Wall", "-Wextra", "-O1", "-g", *sanitizer, *headers, source / f"{name}.c",
+         *sorted(folder.glob("*.c")), build / "liblimen.a", *libraries, "-lm", "-pthread", "-o", folder / name)  # fmt: skip
+    return folder / name
+
+
+def _run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
