@@ -4,8 +4,10 @@
 #include "contract/contract.h"
 #include "core/arena.h"
 #include "core/log.h"
+#include "core/sandbox.h"
 #include "server/config.h"
 #include "server/supervisor.h"
+#include "server/users.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -21,6 +23,35 @@ static void print(struct buf *text, FILE *file)
 {
     fwrite(text->ptr, 1, text->len, file);
     text->len = 0;
+}
+
+/* Says what the sandbox will lack. False: the settings want it whole. */
+static bool check_sandbox(const struct config *config)
+{
+    if (config->no_sandbox && config->strict_sandbox) {
+        fprintf(stderr, "start refused: --strict-sandbox and --no-sandbox contradict each other; give one of them\n");
+        return false;
+    }
+    if (config->no_sandbox)
+        LOG_WARN("ROLES ARE NOT SANDBOXED: for debuggers only", log_text("setting", "no-sandbox"));
+    if (config->no_sandbox || sandbox_landlock_version() > 0)
+        return true;
+    if (config->strict_sandbox) {
+        fprintf(stderr,
+                "start refused: the kernel has no Landlock, and --strict-sandbox wants the whole sandbox; boot with "
+                "lsm=landlock,…, use Linux 5.13 or later, or leave the flag out\n");
+        return false;
+    }
+    LOG_WARN(
+        "THE SANDBOX IS NOT WHOLE: the kernel has no Landlock; paths are guarded by seccomp and file permissions alone",
+        log_text("mend", "boot with lsm=landlock,…, or use Linux 5.13 or later"));
+    return true;
+}
+
+static void warn_of_settings(const struct config *config)
+{
+    if (config->limit_scale != 1)
+        LOG_WARN("EVERY QUOTA IS MULTIPLIED: for load tests only", log_int("limit_scale", config->limit_scale));
 }
 
 static int check_and_run(const struct limen_app *app, const struct config *config, struct arena *arena)
@@ -41,7 +72,9 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
         return 1;
     }
     log_init(format_of(config->log_format), LOG_LEVEL_INFO, "supervisor", 0);
-    int code = supervisor_run(app, &contract, config, arena);
+    warn_of_settings(config);
+    users_say(config->uid_base);
+    int code = check_sandbox(config) ? supervisor_run(app, &contract, config, arena) : 1;
     contract_release(&contract);
     return code;
 }

@@ -555,35 +555,6 @@ static void name_processes(struct supervisor *supervisor)
         supervisor->workers[i] = (struct process){ .owner = supervisor, .kind = ROLE_WORKER, .number = i };
 }
 
-/* Says what the sandbox will lack. False: the settings want it whole. */
-static bool check_sandbox(const struct config *config)
-{
-    if (config->no_sandbox && config->strict_sandbox) {
-        fprintf(stderr, "start refused: --strict-sandbox and --no-sandbox contradict each other; give one of them\n");
-        return false;
-    }
-    if (config->no_sandbox)
-        LOG_WARN("ROLES ARE NOT SANDBOXED: for debuggers only", log_text("setting", "no-sandbox"));
-    if (config->no_sandbox || sandbox_landlock_version() > 0)
-        return true;
-    if (config->strict_sandbox) {
-        fprintf(stderr,
-                "start refused: the kernel has no Landlock, and --strict-sandbox wants the whole sandbox; boot with "
-                "lsm=landlock,…, use Linux 5.13 or later, or leave the flag out\n");
-        return false;
-    }
-    LOG_WARN(
-        "THE SANDBOX IS NOT WHOLE: the kernel has no Landlock; paths are guarded by seccomp and file permissions alone",
-        log_text("setting", "strict-sandbox would refuse to run"));
-    return true;
-}
-
-static void warn_of_settings(const struct config *config)
-{
-    if (config->limit_scale != 1)
-        LOG_WARN("EVERY QUOTA IS MULTIPLIED: for load tests only", log_int("limit_scale", config->limit_scale));
-}
-
 static void release(struct supervisor *supervisor)
 {
     for (uint32_t i = 0; i < supervisor->listener_count; i++)
@@ -615,10 +586,7 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->loop = loop_new();
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);
-    warn_of_settings(config);
-    users_say(config->uid_base);
-    if (check_sandbox(config) && supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor)
-        && watch_signals(supervisor)) {
+    if (supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor) && watch_signals(supervisor)) {
         loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
         start(&supervisor->data);
         if (contract->fetch_count > 0)
