@@ -21,7 +21,7 @@ import tempfile
 import time
 
 import pytest
-from apps import build_app
+from apps import build_app, build_program
 from caller import Caller, cookie_of
 from server import ROOT, Server, ServerError, free_port
 
@@ -295,6 +295,25 @@ def test_the_data_role_sees_its_folder_and_nothing_else(captured):
     assert os.readlink(f"/proc/{pid}/cwd") == str(captured.database_path.parent)
 
 
+#: A path can be asked about (not opened), and in its own folder it may do what a database does.
+LEFT_TO_DATA = {"start_thread", "open_inside", "make_file", "remove_file", "look", "look_closer"}
+
+
+def test_an_attacker_in_the_data_role_has_its_folder_and_nothing_else(tmp_path):
+    """Its sandbox from inside: everything is tried there that is tried in a worker."""
+    program, folder = tmp_path / "inside_data", tmp_path / "var"
+    build_program(CAPTURED / "inside_data.c", program, RELEASE)
+    folder.mkdir()
+    (folder / "inside").write_text("")
+    (tmp_path / "outside").write_text("")
+    (folder / "link").symlink_to(tmp_path / "outside")
+    run = subprocess.run([program, folder, str(os.getppid()), str(free_port())], capture_output=True, text=True, timeout=30)
+    said = dict(line.split() for line in run.stdout.splitlines())
+    assert len(said) == len(ATTEMPTS) + 4 and run.returncode == 0, run
+    assert {name for name, outcome in said.items() if outcome == "done"} == LEFT_TO_DATA
+    assert {outcome for name, outcome in said.items() if name not in LEFT_TO_DATA} == {"EPERM", "EACCES", "ENOSYS"}
+
+
 # ---- an attacker in the worker: system calls -------------------------------------------------------------------------
 ATTEMPTS = """
     open_file open_old make_file open_own_memory open_other_memory rename_file make_folder make_link change_mode look look_closer
@@ -320,7 +339,7 @@ def test_a_captured_worker_cannot(captured, name):
 
 
 def test_the_table_has_every_attempt(captured):
-    source = (CAPTURED / "captured.c").read_text()
+    source = (CAPTURED / "attempts.h").read_text()
     assert sorted(ATTEMPTS) == sorted(re.findall(r"(?<!#define )NAMED\((\w+)\)", source))
 
 

@@ -1,4 +1,4 @@
-"""An app of a test's own, generated and compiled as any app is."""
+"""Programs of a test's own, compiled as anybody would compile them."""
 
 import subprocess
 
@@ -12,14 +12,24 @@ def build_app(name, source, folder, build=None, inside=False):
     inside    the app may look into the library's own headers: what an attacker in the worker can do
     """
     build = build or build_dir()
-    sanitizer = [] if build.name == "build" else ["-fsanitize=address,undefined"]
-    libraries = _run("pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2", "libcurl").split()
-    headers = [f"-I{ROOT}/include", f"-I{folder}", *([f"-I{ROOT}/src"] if inside else [])]
     _run(build / "limen", "gen", "--app", name, "--contract", source / "api.yaml", "--queries", source / "queries.sql",
          "--migrations", source / "migrations", "--out", folder)  # fmt: skip
-    _run("gcc", "-std=c17", "-Wall", "-Wextra", "-O1", "-g", *sanitizer, *headers, source / f"{name}.c",
-         *sorted(folder.glob("*.c")), build / "liblimen.a", *libraries, "-lm", "-pthread", "-o", folder / name)  # fmt: skip
+    _compile([source / f"{name}.c", *sorted(folder.glob("*.c"))], folder / name, build, inside)
     return folder / name
+
+
+def build_program(source, program, build=None):
+    """A single file that looks into the library's own headers."""
+    _compile([source], program, build or build_dir(), inside=True)
+    return program
+
+
+def _compile(sources, program, build, inside):
+    sanitizer = [] if build.name == "build" else ["-fsanitize=address,undefined"]
+    libraries = _run("pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2", "libcurl").split()
+    headers = [f"-I{ROOT}/include", f"-I{program.parent}", *([f"-I{ROOT}/src"] if inside else [])]
+    _run("gcc", "-std=c17", "-Wall", "-Wextra", "-O1", "-g", *sanitizer, *headers, *sources, build / "liblimen.a", *libraries,
+         "-lm", "-pthread", "-o", program)  # fmt: skip
 
 
 def _run(*command):
