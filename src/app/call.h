@@ -70,7 +70,9 @@ limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal);
 
 /* Sends the reply and counts it. */
 void call_send(struct limen_call *call, limen_reply reply);
-/* Sends what admission refused. */
+/* What admission has refused, as a reply; counted. */
+limen_reply call_refusal(struct limen_call *call);
+/* Sends it. */
 void call_send_refusal(struct limen_call *call);
 
 #endif

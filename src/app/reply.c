@@ -134,12 +134,20 @@ void call_send(struct limen_call *call, limen_reply reply)
     answer(call, reply.status, reply.is_problem, reply.body);
 }
 
-void call_send_refusal(struct limen_call *call)
+limen_reply call_refusal(struct limen_call *call)
 {
     struct admission *admission = &call->admission;
     struct buf text;
     buf_init(&text, &call->arena, REPLY_FIRST_BYTES);
     problem_write(&admission->problem, &text);
     board_add(&call->app->boundary->board->refusals[admission->refusal], 1);
-    answer(call, admission->problem.status, /* is_problem= */ true, text.failed ? (limen_str){ 0 } : buf_str(&text));
+    return (limen_reply){ .status = admission->problem.status,
+                          .is_problem = true,
+                          .body = text.failed ? (limen_str){ 0 } : buf_str(&text) };
+}
+
+void call_send_refusal(struct limen_call *call)
+{
+    limen_reply reply = call_refusal(call);
+    answer(call, reply.status, reply.is_problem, reply.body);
 }

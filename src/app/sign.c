@@ -65,6 +65,8 @@ bool limen_sign_up(limen_call *call, limen_str email, limen_str password, limen_
 
 bool limen_sign_in(limen_call *call, limen_str email, limen_str password)
 {
+    if (!admission_may_sign_in(&call->admission, email))
+        call_end(call, call_refusal(call));
     struct data_request *request = start(call);
     data_sign_in(call->app->boundary->data, request, email, password);
     call_wait(call);

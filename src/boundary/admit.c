@@ -106,6 +106,31 @@ static bool caller_is_within_limits(struct admission *admission)
     return true;
 }
 
+/* Who is counted, as bytes: the email, behind the address where that counts, too. */
+static limen_str sign_in_key(const struct admission *admission, enum limit_per per, limen_str email, char *memory)
+{
+    size_t len = 0;
+    if (per == LIMIT_PER_ACCOUNT_AND_ADDRESS) {
+        limen_str address = address_key(exchange_peer(admission->exchange));
+        memcpy(memory, address.ptr, address.len);
+        len = address.len;
+    }
+    return str_make(memory, len + str_lower(email, memory + len).len);
+}
+
+bool admission_may_sign_in(struct admission *admission, limen_str email)
+{
+    char memory[sizeof(((struct edge_address *)0)->bytes) + PRINCIPAL_EMAIL_BYTES];
+    const struct contract *contract = admission->boundary->contract;
+    email = str_slice(email, 0, PRINCIPAL_EMAIL_BYTES); /* no account has a longer one */
+    for (uint32_t i = 0; i < contract->sign_in_limit_count; i++) {
+        const struct rate_limit *limit = &contract->sign_in_limits[i];
+        if (!count_against(admission, limit, sign_in_key(admission, limit->per, email, memory)))
+            return refuse_too_often(admission, REFUSAL_LIMIT);
+    }
+    return true;
+}
+
 static void add_limit_fields(struct admission *admission)
 {
     if (!admission->has_limit_state)

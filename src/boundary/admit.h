@@ -87,6 +87,9 @@ struct admission {
 
 enum admit_verdict admit(struct admission *admission) LIMEN_MUST_CHECK;
 
+/* Counts an attempt to sign in to the account of this email, whether there is one or not (the contract's x-sign-in-limit). False after
+ * recording a 429. What is left of such a quota is told to nobody: it would show whether others use the account. */
+bool admission_may_sign_in(struct admission *admission, limen_str email) LIMEN_MUST_CHECK;
 /* Takes the call's slot at the data role when it has none yet; false: no credit is left (503). */
 bool admission_take_slot(struct admission *admission) LIMEN_MUST_CHECK;
 /* Adds a field to the reply. */

@@ -39,8 +39,8 @@ void limit_table_init(void *memory)
 
 static uint64_t tag_of(const struct limit_table *table, const struct rate_limit *limit, limen_str caller)
 {
-    char bytes[4 + 256];
-    size_t len = caller.len < 256 ? caller.len : 256;
+    char bytes[4 + LIMIT_CALLER_BYTES];
+    size_t len = caller.len < LIMIT_CALLER_BYTES ? caller.len : LIMIT_CALLER_BYTES;
     memcpy(bytes, &limit->policy, 4);
     memcpy(bytes + 4, caller.ptr, len);
     uint64_t hash = hash_bytes(&table->key, bytes, len + 4);

@@ -12,10 +12,29 @@
 
 enum scheme_kind { SCHEME_SESSION }; /* apiKey in a cookie named __Host-…; bearer tokens and API keys come later */
 
+enum limit_per {
+    LIMIT_PER_ADDRESS,
+    LIMIT_PER_CALLER,
+    LIMIT_PER_ACCOUNT_AND_ADDRESS, /* these two of x-sign-in-limit only: the account is the one that is tried, */
+    LIMIT_PER_ACCOUNT              /* whether there is one or not */
+};
+
+/* `x-rate-limit: 10/minute per caller`; units second, minute, hour, day. */
+struct rate_limit {
+    uint32_t quota;
+    int64_t window_us;
+    enum limit_per per;
+    limen_str name;  /* for the RateLimit fields: the operation's id, "address" or "sign-in" */
+    uint32_t policy; /* unique number in the contract; 0 is contract.address_limit */
+};
+
+#define SIGN_IN_LIMITS 4U /* at most */
+
 /* A security scheme, with Limen's extensions:
  *   x-roles: [customer, admin]         the roles that this scheme knows
  *   x-sign-up-roles: [customer]        what an account that signs itself up is given
- *   x-first-account: { id, email, roles }   made at first start, with a generated password that is printed once */
+ *   x-first-account: { id, email, roles }   made at first start, with a generated password that is printed once
+ *   x-sign-in-limit: [20/hour per account and address, 400/hour per account]   how often an account may be tried */
 struct security_scheme {
     limen_str name; /* in components/securitySchemes */
     enum scheme_kind kind;
@@ -30,17 +49,6 @@ struct security_scheme {
 struct requirement {
     uint32_t scheme; /* index in contract.schemes */
     uint32_t roles;  /* a mask over contract.roles; 0: any principal */
-};
-
-enum limit_per { LIMIT_PER_ADDRESS, LIMIT_PER_CALLER };
-
-/* `x-rate-limit: 10/minute per caller`; units second, minute, hour, day. */
-struct rate_limit {
-    uint32_t quota;
-    int64_t window_us;
-    enum limit_per per;
-    limen_str name;  /* for the RateLimit fields: the operation's id, or "address" */
-    uint32_t policy; /* unique number in the contract; 0 is contract.address_limit */
 };
 
 enum parameter_in { PARAMETER_PATH, PARAMETER_QUERY, PARAMETER_HEADER, PARAMETER_COOKIE };
@@ -117,6 +125,9 @@ struct contract {
     uint32_t role_count;
     struct rate_limit
         address_limit; /* root `x-address-limit: 6000/minute`, counted before routing; default 6000/minute */
+    /* Of the session scheme's x-sign-in-limit; never empty. Those per account and address come first. */
+    struct rate_limit sign_in_limits[SIGN_IN_LIMITS];
+    uint32_t sign_in_limit_count;
     uint32_t policy_count;
     limen_str json; /* the document as compact JSON, served at /openapi.json */
 };

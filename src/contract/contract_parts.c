@@ -2,6 +2,12 @@
 #include "contract/contract_internal.h"
 
 #define RATE_MEND "write it as `10/minute per caller` or `10/minute per address`; units: second, minute, hour, day"
+#define SIGN_IN_MEND                                                                         \
+    "write it as `[20/hour per account and address, 400/hour per account]`, one or more of " \
+    "each; units: second, minute, hour, day"
+#define SIGN_IN_LIMIT_NAME LIMEN_STR("sign-in")
+#define SIGN_IN_PAIR_QUOTA 20U     /* an hour, of one account from one address, when the scheme does not say */
+#define SIGN_IN_ACCOUNT_QUOTA 400U /* an hour, of one account from all addresses */
 
 /* ---- quantities ------------------------------------------------------------------------------------------------------- */
 
@@ -23,26 +29,38 @@ static int64_t window_of(limen_str unit)
     return 0;
 }
 
-bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_str name, struct rate_limit *ret_limit)
+/* "10/minute per caller": quota and window go to `ret_limit`, and what stands behind them to `ret_per`. */
+static bool read_quota(struct loader *loader, const struct doc_node *node, const char *mend, limen_str name,
+                       struct rate_limit *ret_limit, limen_str *ret_per)
 {
     limen_str rest = node->text;
-    int64_t quota;
+    int64_t quota = 0;
     if (node->kind != DOC_STRING)
-        return refuse(loader, node, RATE_MEND, "a rate limit is not text");
+        return refuse(loader, node, mend, "a rate limit is not text");
     limen_str number = str_cut(&rest, '/'), unit = str_cut(&rest, ' ');
     bool is_number = str_to_int64(number, &quota) && quota >= 1 && quota <= 1000000000;
-    bool per_address = str_equal(rest, LIMEN_STR("per address"));
-    bool per_caller = rest.len == 0 || str_equal(rest, LIMEN_STR("per caller"));
     int64_t window_us = window_of(unit);
-    if (!is_number || window_us == 0 || (!per_address && !per_caller))
-        return refuse(loader, node, RATE_MEND, "'%.*s' is no rate limit", LIMEN_STR_ARG(node->text));
+    if (!is_number || window_us == 0)
+        return refuse(loader, node, mend, "'%.*s' is no rate limit", LIMEN_STR_ARG(node->text));
     *ret_limit = (struct rate_limit){
         .quota = (uint32_t)quota,
         .window_us = window_us,
-        .per = per_address ? LIMIT_PER_ADDRESS : LIMIT_PER_CALLER,
         .name = name,
         .policy = loader->contract->policy_count++,
     };
+    *ret_per = rest;
+    return true;
+}
+
+bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_str name, struct rate_limit *ret_limit)
+{
+    limen_str per;
+    if (!read_quota(loader, node, RATE_MEND, name, ret_limit, &per))
+        return false;
+    bool per_address = str_equal(per, LIMEN_STR("per address"));
+    if (!per_address && per.len > 0 && !str_equal(per, LIMEN_STR("per caller")))
+        return refuse(loader, node, RATE_MEND, "'%.*s' is no rate limit", LIMEN_STR_ARG(node->text));
+    ret_limit->per = per_address ? LIMIT_PER_ADDRESS : LIMIT_PER_CALLER;
     return true;
 }
 
@@ -158,10 +176,63 @@ static bool read_first_account(struct loader *loader, const struct doc_node *nod
     return read_roles(loader, roles, &scheme->first_roles);
 }
 
+static void set_sign_in_default(struct loader *loader)
+{
+    static const struct rate_limit defaults[] = {
+        { .quota = SIGN_IN_PAIR_QUOTA, .per = LIMIT_PER_ACCOUNT_AND_ADDRESS },
+        { .quota = SIGN_IN_ACCOUNT_QUOTA, .per = LIMIT_PER_ACCOUNT },
+    };
+    struct contract *contract = loader->contract;
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+        struct rate_limit *limit = &contract->sign_in_limits[contract->sign_in_limit_count++];
+        *limit = defaults[i];
+        limit->window_us = window_of(LIMEN_STR("hour"));
+        limit->name = SIGN_IN_LIMIT_NAME;
+        limit->policy = contract->policy_count++;
+    }
+}
+
+static bool read_sign_in_limit(struct loader *loader, const struct doc_node *node, struct rate_limit *ret_limit)
+{
+    limen_str per;
+    if (!read_quota(loader, node, SIGN_IN_MEND, SIGN_IN_LIMIT_NAME, ret_limit, &per))
+        return false;
+    bool is_pair = str_equal(per, LIMEN_STR("per account and address"));
+    if (!is_pair && !str_equal(per, LIMEN_STR("per account")))
+        return refuse(loader, node, SIGN_IN_MEND, "'%.*s' is no limit of sign-ins", LIMEN_STR_ARG(node->text));
+    ret_limit->per = is_pair ? LIMIT_PER_ACCOUNT_AND_ADDRESS : LIMIT_PER_ACCOUNT;
+    return true;
+}
+
+/* Both kinds are needed. Without the narrow one a single address could use up what an account has, and without the wide one
+ * many addresses could guess for ever. The narrow ones are counted first: what they refuse must not cost the account. */
+static bool read_sign_in_limits(struct loader *loader, const struct doc_node *node)
+{
+    struct contract *contract = loader->contract;
+    struct rate_limit *limits = contract->sign_in_limits;
+    uint32_t pairs = 0;
+    if (node == NULL)
+        return true;
+    if (node->kind != DOC_ARRAY || node->count > SIGN_IN_LIMITS - contract->sign_in_limit_count)
+        return refuse(loader, node, SIGN_IN_MEND, "x-sign-in-limit is no list of at most %u", SIGN_IN_LIMITS);
+    for (size_t i = 0; i < node->count; i++) {
+        struct rate_limit limit = { 0 };
+        if (!read_sign_in_limit(loader, node->items[i], &limit))
+            return false;
+        uint32_t at = limit.per == LIMIT_PER_ACCOUNT_AND_ADDRESS ? pairs++ : contract->sign_in_limit_count;
+        memmove(&limits[at + 1], &limits[at], (contract->sign_in_limit_count - at) * sizeof(limits[0]));
+        limits[at] = limit;
+        contract->sign_in_limit_count++;
+    }
+    return (pairs > 0 && contract->sign_in_limit_count > pairs)
+        || refuse(loader, node, SIGN_IN_MEND,
+                  "x-sign-in-limit needs a limit per account and one per account and address");
+}
+
 static bool read_scheme(struct loader *loader, const struct doc_node *member, struct security_scheme *scheme)
 {
     static const char *const known[] = {
-        "type", "in", "name", "description", "x-roles", "x-sign-up-roles", "x-first-account", NULL
+        "type", "in", "name", "description", "x-roles", "x-sign-up-roles", "x-first-account", "x-sign-in-limit", NULL
     };
     const struct doc_node *node = follow(loader, member);
     if (node == NULL || !check_members(loader, node, known, "a security scheme"))
@@ -182,7 +253,8 @@ static bool read_scheme(struct loader *loader, const struct doc_node *member, st
     scheme->cookie = name->text;
     return add_role_names(loader, doc_get(node, LIMEN_STR("x-roles")))
         && (roles == NULL || read_roles(loader, roles, &scheme->sign_up_roles))
-        && read_first_account(loader, doc_get(node, LIMEN_STR("x-first-account")), scheme);
+        && read_first_account(loader, doc_get(node, LIMEN_STR("x-first-account")), scheme)
+        && read_sign_in_limits(loader, doc_get(node, LIMEN_STR("x-sign-in-limit")));
 }
 
 bool read_schemes(struct loader *loader)
@@ -190,12 +262,13 @@ bool read_schemes(struct loader *loader)
     const struct doc_node *schemes = doc_get(doc_get(loader->doc->root, LIMEN_STR("components")),
                                              LIMEN_STR("securitySchemes"));
     bool ok = true;
-    if (schemes == NULL)
-        return true;
-    loader->contract->schemes = ARENA_NEW_ARRAY(loader->arena, struct security_scheme, schemes->count);
-    for (size_t i = 0; i < schemes->count && loader->contract->schemes != NULL; i++)
+    if (schemes != NULL)
+        loader->contract->schemes = ARENA_NEW_ARRAY(loader->arena, struct security_scheme, schemes->count);
+    for (size_t i = 0; loader->contract->schemes != NULL && i < schemes->count; i++)
         ok = read_scheme(loader, schemes->items[i], &loader->contract->schemes[loader->contract->scheme_count++]) && ok;
-    if (schemes->count > 1)
+    if (ok && loader->contract->sign_in_limit_count == 0)
+        set_sign_in_default(loader);
+    if (schemes != NULL && schemes->count > 1)
         return refuse(loader, schemes->items[1], "keep the session scheme",
                       "a second security scheme is not supported yet");
     return ok;

@@ -81,6 +81,7 @@
 
 /* ---- limits, sessions, keys ------------------------------------------------------------------------------------ */
 #define LIMIT_GCRA_ENTRIES (1U << 16)    /* entries of the shared limit table */
+#define LIMIT_CALLER_BYTES 288U          /* of who is counted: an address and an email; what is behind does not count */
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 255U /* 400 */
 #define LIMIT_SESSION_IDLE_US (7 * 24 * 3600 * 1000000LL)
 #define LIMIT_SESSION_ABSOLUTE_US (30 * 24 * 3600 * 1000000LL)

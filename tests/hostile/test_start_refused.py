@@ -1,7 +1,6 @@
 """A contract with a hole does not start: exit 1, the line and the mend, and nothing listens.
 
-The contract is embedded in the app's binary. So each hole is made in a copy of the binary: a declaration becomes a comment of the
-same length, and the copy is started as any server is.
+Each hole is made in a copy of the app's binary: a declaration becomes spaces, and the copy is started as any server is.
 """
 
 import re
@@ -9,9 +8,8 @@ import socket
 import subprocess
 
 import pytest
-from server import ROOT, build_dir, free_port
-
-CONTRACT = ROOT / "apps" / "shop" / "api.yaml"
+from altered import CONTRACT, app_with, replaced
+from server import build_dir, free_port
 
 # name: (behind which text, the declaration that goes, what the refusal says, what the mend says)
 HOLES = {
@@ -32,21 +30,6 @@ HOLES = {
     "that nothing else comes out": (" Principal:", "additionalProperties: false",
                                     "admits members that it does not declare", "add `additionalProperties: false`"),
 }  # fmt: skip
-
-
-def without(text, place, declaration):
-    """The contract without the first such declaration behind `place`: spaces stand there, so it is as long as before."""
-    at = text.index(declaration, text.index(place))
-    return text[:at] + " " * len(declaration) + text[at + len(declaration) :]
-
-
-def app_with(contract, folder):
-    original, binary = CONTRACT.read_bytes(), (build_dir() / "shop").read_bytes()
-    assert len(contract) == len(original) and binary.count(original) == 1
-    changed = folder / "shop"
-    changed.write_bytes(binary.replace(original, contract))
-    changed.chmod(0o755)
-    return changed
 
 
 def listens(port):
@@ -76,7 +59,7 @@ def assert_refused(run, says, mend):
 @pytest.mark.parametrize("name", HOLES)
 def test_a_contract_with_a_hole_does_not_start(tmp_path, name):
     place, declaration, says, mend = HOLES[name]
-    changed = without(CONTRACT.read_text(), place, declaration)
+    changed = replaced(CONTRACT.read_text(), place, declaration)
     run = start(app_with(changed.encode(), tmp_path), tmp_path)
     assert_refused(run, says, mend)
     assert not (tmp_path / "var").exists(), "not even the database was touched"
@@ -85,7 +68,7 @@ def test_a_contract_with_a_hole_does_not_start(tmp_path, name):
 @pytest.mark.parametrize("name", HOLES)
 def test_check_names_the_line_and_the_mend(tmp_path, name):
     place, declaration, says, mend = HOLES[name]
-    (tmp_path / "api.yaml").write_text(without(CONTRACT.read_text(), place, declaration))
+    (tmp_path / "api.yaml").write_text(replaced(CONTRACT.read_text(), place, declaration))
     run = subprocess.run([build_dir() / "limen", "check", "api.yaml"], cwd=tmp_path, capture_output=True, text=True)
     assert_refused(run, says, mend)
 
@@ -100,7 +83,7 @@ def test_the_whole_contract_starts(tmp_path):
 def test_every_hole_is_told_at_once(tmp_path):
     text = CONTRACT.read_text()
     for place, declaration, _, _ in HOLES.values():
-        text = without(text, place, declaration) if declaration in text[text.index(place) :] else text
+        text = replaced(text, place, declaration) if declaration in text[text.index(place) :] else text
     (tmp_path / "api.yaml").write_text(text)
     run = subprocess.run([build_dir() / "limen", "check", "api.yaml"], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 1

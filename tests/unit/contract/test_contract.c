@@ -121,6 +121,7 @@ static void test_a_whole_contract_is_read(void **state)
 #define BODY "content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n      responses"
 #define NAME "{ type: string, maxLength: 80 }"
 #define TAGS "{ type: array, maxItems: 5, items: { type: string, enum: [a, b] } }"
+#define ROLES "x-roles: [customer, admin]"
 #define COUNT "{ type: integer, minimum: 1, maximum: 99 }"
 
 static const struct {
@@ -152,6 +153,18 @@ static const struct {
     { "10/minute per caller", "10/minute per galaxy", "is no rate limit", "caller" },
     { "10/minute per caller", "[]", "no list of rate limits", "one to four" },
     { "10/minute per caller", "{ a: b }", "a rate limit is not text", "minute" },
+    { ROLES, ROLES ", x-sign-in-limit: [5/hour per account, 3/hour per account and address]", NULL, NULL },
+    { ROLES, ROLES ", x-sign-in-limit: 5/hour per account", "no list of at most 4", "per account and address" },
+    { ROLES, ROLES ", x-sign-in-limit: []", "needs a limit per account and one per", "400/hour per account" },
+    { ROLES, ROLES ", x-sign-in-limit: [5/hour per account]", "needs a limit per account and one per", "per account" },
+    { ROLES, ROLES ", x-sign-in-limit: [5/hour per account and address]", "needs a limit per account and", "account" },
+    { ROLES, ROLES ", x-sign-in-limit: [5/hour per address]", "'5/hour per address' is no limit of sign-ins",
+      "20/hour" },
+    { ROLES, ROLES ", x-sign-in-limit: [often]", "'often' is no rate limit", "20/hour" },
+    { ROLES,
+      ROLES ", x-sign-in-limit: [1/day per account, 1/day per account, 1/day per account, 1/day per account, 1/day per "
+            "account]",
+      "no list of at most 4", "20/hour" },
     /* what goes in */
     { NAME, "{ type: string }", "the string 'name' has no bound", "maxLength" },
     { NAME, "{ type: string, pattern: '^a*$' }", "the string 'name' has no bound", "maxLength" },
@@ -294,6 +307,37 @@ static void test_each_hole_is_refused_with_its_place_and_the_mend(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* What the boundary counts by: the narrow limits come first, whatever their order in the document. */
+static void test_sign_ins_are_limited_whatever_the_contract_says(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[8192];
+    load(&f, str_of(whole));
+    assert_int_equal(f.contract.sign_in_limit_count, 2);
+    assert_int_equal(f.contract.sign_in_limits[0].per, LIMIT_PER_ACCOUNT_AND_ADDRESS);
+    assert_int_equal(f.contract.sign_in_limits[0].quota, 20);
+    assert_int_equal(f.contract.sign_in_limits[0].window_us, 3600000000);
+    assert_int_equal(f.contract.sign_in_limits[1].per, LIMIT_PER_ACCOUNT);
+    assert_int_equal(f.contract.sign_in_limits[1].quota, 400);
+    unload(&f);
+    load(&f,
+         changed(text, sizeof(text), ROLES,
+                 ROLES ", x-sign-in-limit: [9/day per account, 1/second per account and address, 8/hour per account,"
+                       " 2/minute per account and address]"));
+    assert_true(f.is_loaded);
+    assert_int_equal(f.contract.sign_in_limit_count, 4);
+    const uint32_t quotas[] = { 1, 2, 9, 8 };
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct rate_limit *limit = &f.contract.sign_in_limits[i];
+        assert_int_equal(limit->quota, quotas[i]);
+        assert_int_equal(limit->per, i < 2 ? LIMIT_PER_ACCOUNT_AND_ADDRESS : LIMIT_PER_ACCOUNT);
+        for (uint32_t j = 0; j < i; j++)
+            assert_int_not_equal(limit->policy, f.contract.sign_in_limits[j].policy);
+    }
+    unload(&f);
+}
+
 static void test_the_place_is_the_line_of_the_fault(void **state)
 {
     (void)state;
@@ -388,6 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_whole_contract_is_read),
         cmocka_unit_test(test_each_hole_is_refused_with_its_place_and_the_mend),
+        cmocka_unit_test(test_sign_ins_are_limited_whatever_the_contract_says),
         cmocka_unit_test(test_the_place_is_the_line_of_the_fault),
         cmocka_unit_test(test_paths_that_match_the_same_are_refused),
         cmocka_unit_test(test_json_is_read_as_yaml_is),
