@@ -103,7 +103,7 @@ static void bind_value(struct admission *admission, const struct bound_parameter
     struct json_doc doc = { .tape = &value, .count = 1 };
     char *base = (char *)admission->input + target->base;
     if (bind_field(target->field, &doc, 0, admission->arena, base) != BIND_OK)
-        BUG("a valid parameter does not fit its field");
+        faults_add(&admission->faults, target->pointer, LIMEN_STR("type"), "is nothing that this server can hold");
 }
 
 /* Percent-decodes into the arena, where needed; a fault when that fails. */

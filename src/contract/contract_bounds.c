@@ -54,13 +54,27 @@ static bool check_string(struct loader *loader, const struct doc_node *schema)
         || refuse(loader, schema, "add `maxLength`", "the string '%.*s' has no bound", LIMEN_STR_ARG(label(schema)));
 }
 
+/* An integer is bound as an int64_t, whatever its text looks like. */
+static bool fits_int64(const struct doc_node *number)
+{
+    return number->kind == DOC_INT || (number->number >= -0x1p63 && number->number < 0x1p63);
+}
+
 static bool check_number(struct loader *loader, const struct doc_node *schema)
 {
-    bool has_least = get(schema, "minimum") != NULL || get(schema, "exclusiveMinimum") != NULL;
-    bool has_most = get(schema, "maximum") != NULL || get(schema, "exclusiveMaximum") != NULL;
-    return (has_least && has_most)
-        || refuse(loader, schema, "add `minimum` and `maximum`", "the number '%.*s' has no bounds",
-                  LIMEN_STR_ARG(label(schema)));
+    static const char *const bounds[] = { "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum" };
+    bool has_least = get(schema, bounds[0]) != NULL || get(schema, bounds[1]) != NULL;
+    bool has_most = get(schema, bounds[2]) != NULL || get(schema, bounds[3]) != NULL;
+    if (!has_least || !has_most)
+        return refuse(loader, schema, "add `minimum` and `maximum`", "the number '%.*s' has no bounds",
+                      LIMEN_STR_ARG(label(schema)));
+    for (size_t i = 0; has_type(schema, "integer") && i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        const struct doc_node *bound = get(schema, bounds[i]);
+        if (bound != NULL && !fits_int64(bound))
+            return refuse(loader, bound, "stay within -9223372036854775808 and 9223372036854775807",
+                          "`%s` of the integer '%.*s' is past 64 bits", bounds[i], LIMEN_STR_ARG(label(schema)));
+    }
+    return true;
 }
 
 static bool check_each(struct loader *loader, const struct doc_node *list, bool is_part)

@@ -54,7 +54,7 @@ static bool read_quota(struct loader *loader, const struct doc_node *node, const
 
 bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_str name, struct rate_limit *ret_limit)
 {
-    limen_str per;
+    limen_str per = { 0 };
     if (!read_quota(loader, node, RATE_MEND, name, ret_limit, &per))
         return false;
     bool per_address = str_equal(per, LIMEN_STR("per address"));
@@ -194,7 +194,7 @@ static void set_sign_in_default(struct loader *loader)
 
 static bool read_sign_in_limit(struct loader *loader, const struct doc_node *node, struct rate_limit *ret_limit)
 {
-    limen_str per;
+    limen_str per = { 0 };
     if (!read_quota(loader, node, SIGN_IN_MEND, SIGN_IN_LIMIT_NAME, ret_limit, &per))
         return false;
     bool is_pair = str_equal(per, LIMEN_STR("per account and address"));
@@ -264,7 +264,7 @@ bool read_schemes(struct loader *loader)
     bool ok = true;
     if (schemes != NULL)
         loader->contract->schemes = ARENA_NEW_ARRAY(loader->arena, struct security_scheme, schemes->count);
-    for (size_t i = 0; loader->contract->schemes != NULL && i < schemes->count; i++)
+    for (size_t i = 0; schemes != NULL && loader->contract->schemes != NULL && i < schemes->count; i++)
         ok = read_scheme(loader, schemes->items[i], &loader->contract->schemes[loader->contract->scheme_count++]) && ok;
     if (ok && loader->contract->sign_in_limit_count == 0)
         set_sign_in_default(loader);

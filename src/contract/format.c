@@ -4,6 +4,7 @@
 #include "contract/format.h"
 
 #include "contract/schema.h"
+#include "core/clock.h"
 #include "core/str.h"
 
 #include <float.h>
@@ -87,10 +88,12 @@ bool format_is_time(limen_str text)
     return at == text.len && (second < 60 || utc == 1439);
 }
 
+/* What passes here is bound as a time, so it is a time that the clock can read: a leap second stands where UTC could have one, and
+ * in UTC the year has four digits. */
 bool format_is_date_time(limen_str text)
 {
-    return text.len > 11 && (text.ptr[10] == 'T' || text.ptr[10] == 't') && format_is_date(str_make(text.ptr, 10))
-        && format_is_time(str_make(text.ptr + 11, text.len - 11));
+    limen_time ignored;
+    return clock_parse_rfc3339(text, &ignored);
 }
 
 /* Takes "<digits><unit>" for each of `units`, in their order and without gaps once begun. False when nothing was taken. */
