@@ -42,7 +42,7 @@ help:
 	@echo 'make check            both compilers, format, clang-tidy, layers; no tests'
 	@echo 'make format           clang-format over all tracked C'
 	@echo 'make fuzz SECONDS=60  every fuzz target (or TARGETS="json http1") for this long each'
-	@echo 'make coverage         lines that the unit tests reach, in build-coverage/report.html'
+	@echo 'make coverage         lines that the tests reach, in build-coverage/report.html'
 	@echo 'make install PREFIX=/usr/local'
 	@echo 'make clean'
 
