@@ -5,6 +5,7 @@
 #include "core/arena.h"
 
 #include "core/limits.h"
+#include "core/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,21 @@ void arena_init(struct arena *arena, struct arena_pool *pool, size_t ceiling_byt
     *arena = (struct arena){ .pool = pool, .ceiling_bytes = ceiling_bytes };
 }
 
+void arena_count(struct arena *arena, struct memory *memory)
+{
+    arena->memory = memory;
+}
+
+bool arena_reserve(struct arena *arena, size_t bytes)
+{
+    if (arena->memory == NULL)
+        return true;
+    if (!memory_reserve(arena->memory, bytes))
+        return false;
+    arena->reserved_bytes += bytes;
+    return true;
+}
+
 void arena_release(struct arena *arena)
 {
     struct arena_pool *pool = arena->pool;
@@ -91,13 +107,31 @@ void arena_release(struct arena *arena)
         pool->blocks = block;
         pool->count++;
     }
+    struct memory *memory = arena->memory;
+    if (memory != NULL)
+        memory_give(memory, arena->reserved_bytes);
     arena_init(arena, pool, arena->ceiling_bytes);
+    arena_count(arena, memory);
+}
+
+/* May all blocks together be `bytes` longer? Then what was not reserved is taken. */
+static bool may_grow(struct arena *arena, size_t bytes)
+{
+    if (arena->total_bytes > arena->ceiling_bytes || bytes > arena->ceiling_bytes - arena->total_bytes)
+        return false;
+    size_t wanted = arena->total_bytes + bytes;
+    if (arena->memory == NULL || wanted <= arena->reserved_bytes)
+        return true;
+    if (!memory_take(arena->memory, wanted - arena->reserved_bytes))
+        return false;
+    arena->reserved_bytes = wanted;
+    return true;
 }
 
 /* A block of `bytes` in all, not yet linked; NULL past the ceiling or when memory is out. */
 static struct arena_block *take_block(struct arena *arena, size_t bytes)
 {
-    if (arena->total_bytes > arena->ceiling_bytes || bytes > arena->ceiling_bytes - arena->total_bytes)
+    if (!may_grow(arena, bytes))
         return NULL;
 
     struct arena_pool *pool = arena->pool;
@@ -174,6 +208,49 @@ bool arena_extend(struct arena *arena, const void *piece, size_t old_bytes, size
         return false;
     arena->next += ((new_bytes + ALIGNMENT - 1) & ~(ALIGNMENT - 1)) - old_span;
     return true;
+}
+
+/* The link to the block that this piece has to itself, or NULL. */
+static struct arena_block **find_alone(struct arena *arena, const void *piece)
+{
+    struct arena_block **link = &arena->blocks;
+    while (*link != NULL && block_memory(*link) != (const char *)piece)
+        link = &(*link)->next;
+    return *link != NULL && (*link)->bytes != LIMIT_ARENA_BLOCK_BYTES ? link : NULL;
+}
+
+/* The block moves as realloc likes it, mostly by moving pages and not bytes. */
+static void *grow_alone(struct arena *arena, struct arena_block **link, size_t new_bytes)
+{
+    size_t block_bytes, old_block_bytes = (*link)->bytes;
+    if (__builtin_add_overflow(new_bytes, ALIGNMENT - 1 + GAP_BYTES + sizeof(struct arena_block), &block_bytes))
+        return NULL;
+    block_bytes &= ~(ALIGNMENT - 1);
+    if (block_bytes <= old_block_bytes || !may_grow(arena, block_bytes - old_block_bytes))
+        return NULL;
+    UNPOISON(*link, old_block_bytes);
+    struct arena_block *block = realloc(*link, block_bytes);
+    if (block == NULL)
+        return NULL;
+    arena->total_bytes += block_bytes - old_block_bytes;
+    block->bytes = block_bytes;
+    *link = block;
+    POISON(block_memory(block), block_bytes - sizeof *block);
+    UNPOISON(block_memory(block), new_bytes);
+    return block_memory(block);
+}
+
+void *arena_grow(struct arena *arena, void *piece, size_t old_bytes, size_t new_bytes)
+{
+    if (arena_extend(arena, piece, old_bytes, new_bytes))
+        return piece;
+    struct arena_block **link = piece != NULL && old_bytes > LARGEST_POOLED_PIECE ? find_alone(arena, piece) : NULL;
+    if (link != NULL)
+        return grow_alone(arena, link, new_bytes);
+    void *larger = arena_alloc(arena, new_bytes);
+    if (larger != NULL && piece != NULL)
+        memcpy(larger, piece, old_bytes);
+    return larger;
 }
 
 void *arena_zalloc(struct arena *arena, size_t count, size_t bytes)

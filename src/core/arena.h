@@ -23,6 +23,7 @@
 
 struct arena_pool;
 struct arena_block;
+struct memory;
 
 /* Makes a pool that keeps at most `max_blocks` free blocks. NULL when memory is out. Owner: the caller. */
 struct arena_pool *arena_pool_new(size_t max_blocks);
@@ -34,11 +35,17 @@ struct arena {
     struct arena_pool *pool; /* NULL: blocks come from malloc (start-up code) */
     struct arena_block *blocks;
     char *next, *end;
-    size_t total_bytes;   /* of all blocks */
-    size_t ceiling_bytes; /* of whole blocks (LIMIT_ARENA_BLOCK_BYTES); past it arena_alloc answers NULL */
+    size_t total_bytes;    /* of all blocks */
+    size_t ceiling_bytes;  /* of whole blocks (LIMIT_ARENA_BLOCK_BYTES); past it arena_alloc answers NULL */
+    struct memory *memory; /* what the blocks are counted against; NULL: nothing */
+    size_t reserved_bytes; /* taken from `memory`; at least total_bytes */
 };
 
 void arena_init(struct arena *arena, struct arena_pool *pool, size_t ceiling_bytes);
+/* Counts the blocks against `memory`: one that does not fit is not given. Before the first allocation. */
+void arena_count(struct arena *arena, struct memory *memory);
+/* Takes `bytes` more of the arena's memory now, so that later blocks will fit. False: they do not fit. */
+bool arena_reserve(struct arena *arena, size_t bytes) LIMEN_MUST_CHECK;
 /* Gives all memory back. The arena may be used again. */
 void arena_release(struct arena *arena);
 
@@ -58,7 +65,10 @@ static inline void *arena_alloc(struct arena *arena, size_t bytes)
 }
 /* Makes the newest piece longer where it stands. False, and nothing changes, when it is not the newest or room is short. */
 bool arena_extend(struct arena *arena, const void *piece, size_t old_bytes, size_t new_bytes) LIMEN_MUST_CHECK;
-/* The same for `count` items of `bytes` each, zeroed; NULL on overflow. */
+/* Makes a piece longer, where it stands or elsewhere; a large one leaves nothing behind when it moves. NULL past the ceiling or when
+ * memory is out; the old piece is then as it was. `piece` NULL: a new one. */
+void *arena_grow(struct arena *arena, void *piece, size_t old_bytes, size_t new_bytes) LIMEN_MUST_CHECK;
+/* As arena_alloc for `count` items of `bytes` each, zeroed; NULL on overflow. */
 void *arena_zalloc(struct arena *arena, size_t count, size_t bytes) LIMEN_MUST_CHECK;
 /* A copy that lives in the arena, followed by a NUL that is not counted. ptr is NULL (and len 0) when memory is out. */
 limen_str arena_copy(struct arena *arena, limen_str s) LIMEN_MUST_CHECK;

@@ -8,26 +8,50 @@
 #define LIMIT_CALL_ARENA_BYTES (8U * 1024 * 1024) /* past it the call is abandoned: 503 */
 #define LIMIT_FIBER_STACK_BYTES (64U * 1024)      /* plus a guard page; overflow is a crash, never corruption */
 #define LIMIT_FIBERS_PER_WORKER 4096U             /* past it: 503 with Retry-After */
+#define LIMIT_CALL_BASE_BYTES \
+    (64U * 1024) /* a call with an empty request and reply, reserved for each; static asserts */
+#define LIMIT_MEMORY_SHARE \
+    8U /* a new call may reserve an eighth of what is left of a worker's memory; past it: 503 with Retry-After */
+#define LIMIT_BUFFERS_SHARE \
+    4U /* a quarter is for what connections have begun to send and not yet read: the slowest goes first */
+#define LIMIT_STACKS_SHARE 4U /* a quarter of a worker's memory is for stacks: the number of fibers follows */
+#define LIMIT_WORKER_MEMORY_LEAST (16U * 1024 * 1024) /* what --worker-memory may ask for; less is refused at start */
+#define LIMIT_WORKER_MEMORY_DEFAULT (128U * 1024 * 1024) /* the default where a half of the machine's is less */
+#define LIMIT_WORKER_BASE_BYTES \
+    (64U * 1024 * 1024)                        /* of a worker beside --worker-memory: program, tables, pools, pipes */
+#define LIMIT_MALLOC_MAPPED_BYTES (128 * 1024) /* a piece this large is mapped, and unmapped when it is freed */
 
 /* ---- HTTP/1.1 -------------------------------------------------------------------------------------------------- */
-#define LIMIT_REQUEST_LINE_BYTES (8U * 1024)        /* 414 */
-#define LIMIT_HEAD_BYTES (16U * 1024)               /* request line and fields together: 431 */
-#define LIMIT_HEADER_FIELDS 100U                    /* 431 */
-#define LIMIT_BODY_BYTES (1U * 1024 * 1024)         /* default ceiling of a body: 413 */
-#define LIMIT_BODY_BYTES_MOST (4U * 1024 * 1024)    /* what x-max-body may ask for; the contract is refused */
-#define LIMIT_CHUNK_EXTENSION_BYTES 256U            /* of one chunk: 400 */
-#define LIMIT_CHUNKED_OVERHEAD_BYTES (16U * 1024)   /* of one body: sizes, extensions, trailers: 400 */
-#define LIMIT_PIPELINE_DEPTH 64U                    /* more requests wait in the socket */
-#define LIMIT_REPLY_BUFFER_BYTES (4U * 1024 * 1024) /* unsent bytes of a connection; past it nothing more is read */
-#define LIMIT_CONNECTIONS_PER_WORKER 20000U         /* past it new ones wait in the backlog */
-#define LIMIT_CONNECTIONS_PER_ADDRESS 12000U        /* per worker; past it a new one is closed at once */
+#define LIMIT_REQUEST_LINE_BYTES (8U * 1024) /* 414 */
+#define LIMIT_HEAD_BYTES (16U * 1024)        /* request line and fields together: 431 */
+#define LIMIT_HEADER_FIELDS 100U             /* 431 */
+#define LIMIT_BODY_BYTES \
+    (1U * 1024           \
+     * 1024) /* of a body whose operation names no ceiling: 413; twice the largest valid body when that is less */
+#define LIMIT_BODY_SMALL_BYTES (4U * 1024)        /* … but not less than this */
+#define LIMIT_BODY_UNBOUNDED_BYTES (128U * 1024)  /* … and this where the schema is inside itself */
+#define LIMIT_BODY_WASTE 8U                       /* x-max-body past so many times the largest valid body: a warning */
+#define LIMIT_BODY_BYTES_MOST (4U * 1024 * 1024)  /* what x-max-body may ask for; the contract is refused */
+#define LIMIT_CHUNK_EXTENSION_BYTES 256U          /* of one chunk: 400 */
+#define LIMIT_CHUNKED_OVERHEAD_BYTES (16U * 1024) /* of one body: sizes, extensions, trailers: 400 */
+#define LIMIT_PIPELINE_DEPTH 64U                  /* more requests wait in the socket */
+#define LIMIT_REPLY_BUFFER_BYTES (256U * 1024) /* unsent bytes of a connection; past it no further request is served */
+#define LIMIT_UNSENT_BYTES \
+    (128 * 1024) /* of them in the kernel and not yet on their way; past it the socket takes nothing more */
+#define LIMIT_CONNECTIONS_PER_WORKER \
+    20000U /* past it the one that is idle longest makes room; when none is, new ones wait */
+#define LIMIT_CONNECTIONS_PER_ADDRESS 256U /* per worker, where no setting tells; past it a new one is closed at once */
 #define LIMIT_ACCEPTS_PER_WAKE 10U
 #define LIMIT_DRAIN_BYTES (64U * 1024)  /* of an unread body, after a refusal; past it linger and close */
 #define LIMIT_TIMEOUT_HEAD_US 10000000  /* from the first byte of a head to its end: 408 */
 #define LIMIT_TIMEOUT_BODY_US 30000000  /* whole body: 408 */
 #define LIMIT_TIMEOUT_IDLE_US 60000000  /* between two requests: close */
-#define LIMIT_TIMEOUT_WRITE_US 30000000 /* without any progress: close */
+#define LIMIT_TIMEOUT_WRITE_US 30000000 /* in which a client must read at LIMIT_LEAST_RATE: close */
+#define LIMIT_LEAST_RATE 1024U          /* bytes a second that a client must send of a body, or read of its replies */
+#define LIMIT_PACE_CHECKS 6U            /* of a body's rate within its timeout: 408 */
 #define LIMIT_TIMEOUT_LINGER_US 2000000
+#define LIMIT_REPLY_UNBOUNDED_BYTES \
+    (256U * 1024) /* reserved for a reply whose schema is inside itself; more is taken as it comes */
 #define LIMIT_LINGER_BYTES (8U * 1024 * 1024) /* that a refused client may still send; past it the socket is closed */
 #define LIMIT_TRUSTED_PROXIES 32U             /* ranges; more are refused at start */
 #define LIMIT_EDGE_POOLED_BLOCKS 1024U        /* free 16 KiB blocks kept; more are given back to malloc */
@@ -36,6 +60,7 @@
 /* ---- JSON and schemas ------------------------------------------------------------------------------------------ */
 #define LIMIT_JSON_DEPTH 64U                          /* 400 */
 #define LIMIT_JSON_VALUES (256U * 1024)               /* values in one document: 400 */
+#define LIMIT_JSON_SPARE_VALUES 1024U                 /* past those of a valid body: 400; fewer are told by name: 422 */
 #define LIMIT_SCHEMA_DEPTH 128U                       /* $ref and applicators nested while validating: a fault */
 #define LIMIT_SCHEMA_FAULTS 32U                       /* faults that one reply lists */
 #define LIMIT_PATTERN_STEPS 100000U                   /* PCRE2 match limit: fails closed */

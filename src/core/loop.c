@@ -223,6 +223,15 @@ void loop_timer_stop(struct loop_timer *timer)
     timer->list = NULL;
 }
 
+struct loop_timer *loop_timer_first(const struct loop_timer_list *list,
+                                    bool (*is_wanted)(const struct loop_timer *timer))
+{
+    struct loop_timer *timer = list->ring.next;
+    while (timer != &list->ring && !is_wanted(timer))
+        timer = timer->next;
+    return timer == &list->ring ? NULL : timer;
+}
+
 /* Moves what is due to a ring of its own first: a callback may stop any of them, and what it starts waits for the next
  * turn, however short the list's duration. */
 static void run_due(struct loop_timer_list *list, int64_t now_us)

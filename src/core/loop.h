@@ -58,6 +58,9 @@ struct loop_timer_list *loop_timers(struct loop *loop, int64_t duration_us);
  * is started by an on_due waits for the next turn at least. */
 void loop_timer_start(struct loop_timer_list *list, struct loop_timer *timer, void (*on_due)(struct loop_timer *timer));
 void loop_timer_stop(struct loop_timer *timer); /* also when not running */
+/* Of those in the list that are wanted the one that comes due first, or NULL. Others may use lists of the same length. */
+struct loop_timer *loop_timer_first(const struct loop_timer_list *list,
+                                    bool (*is_wanted)(const struct loop_timer *timer));
 
 /* Runs `task` at the end of this turn, once however often it is asked for. Tasks asked for by tasks run in the same turn. */
 void loop_at_end(struct loop *loop, struct loop_task *task);

@@ -132,6 +132,33 @@ bool str_to_int64(limen_str s, int64_t *ret_value)
     return true;
 }
 
+bool str_to_bytes(limen_str s, size_t *ret_bytes)
+{
+    static const struct {
+        limen_str name;
+        int64_t bytes;
+    } units[] = {
+        { LIMEN_STR_INIT(""), 1 },
+        { LIMEN_STR_INIT("KiB"), 1 << 10 },
+        { LIMEN_STR_INIT("MiB"), 1 << 20 },
+        { LIMEN_STR_INIT("GiB"), 1 << 30 },
+    };
+    size_t count = 0;
+    int64_t number, bytes;
+    while (count < s.len && s.ptr[count] >= '0' && s.ptr[count] <= '9')
+        count++;
+    limen_str unit = str_slice(s, count, s.len);
+    if (!str_to_int64(str_slice(s, 0, count), &number) || number < 1)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (str_equal(unit, units[i].name) && !__builtin_mul_overflow(number, units[i].bytes, &bytes)) {
+            *ret_bytes = (size_t)bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- UTF-8 ----------------------------------------------------------------------------------------------------- */
 
 static bool is_tail(char c)
@@ -225,26 +252,21 @@ void buf_init_fixed(struct buf *buf, char *memory, size_t bytes)
 
 bool buf_grow(struct buf *buf, size_t bytes)
 {
-    size_t needed, doubled;
+    size_t needed;
     if (buf->failed)
         return false;
     if (buf->arena == NULL || __builtin_add_overflow(buf->len, bytes, &needed)) {
         buf->failed = true;
         return false;
     }
-    if (__builtin_mul_overflow(buf->cap, (size_t)2, &doubled))
-        doubled = needed;
-    size_t cap = needed > doubled ? needed : doubled;
-    if (!arena_extend(buf->arena, buf->ptr, buf->cap, cap)) {
-        char *memory = arena_alloc(buf->arena, cap);
-        if (memory == NULL) {
-            buf->failed = true;
-            return false;
-        }
-        if (buf->ptr != NULL)
-            memcpy(memory, buf->ptr, buf->len);
-        buf->ptr = memory;
+    size_t next = buf_next_room(buf->cap); /* `cap` bytes exist, so this cannot overflow */
+    size_t cap = needed > next ? needed : next;
+    char *memory = arena_grow(buf->arena, buf->ptr, buf->cap, cap);
+    if (memory == NULL) {
+        buf->failed = true;
+        return false;
     }
+    buf->ptr = memory;
     buf->cap = cap;
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef CORE_STR_H
 #define CORE_STR_H
 
+#include "core/limits.h"
 #include "limen/base.h"
 
 #include <string.h>
@@ -35,6 +36,8 @@ limen_str str_trim(limen_str s); /* spaces, tabs, CR, LF at both ends */
 limen_str str_cut(limen_str *rest, char c);
 /* True when all of `s` is one decimal number that fits; "-5" is fine, "+5", "", "05", "-0" and " 5" are not. */
 bool str_to_int64(limen_str s, int64_t *ret_value) LIMEN_MUST_CHECK;
+/* "4096", "64KiB", "2MiB" or "1GiB", at least 1. */
+bool str_to_bytes(limen_str s, size_t *ret_bytes) LIMEN_MUST_CHECK;
 /* True when `s` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(limen_str s);
 /* Bytes of the well-formed UTF-8 sequence that `s` begins with, 1 to 4; 0 when it begins with none. */
@@ -57,6 +60,12 @@ struct buf {
 void buf_init(struct buf *buf, struct arena *arena, size_t first_bytes);
 /* Over fixed memory that belongs to the caller; an append past the end fails. */
 void buf_init_fixed(struct buf *buf, char *memory, size_t bytes);
+/* How much room a full buffer asks for: twice as much, and a fourth more once it is so large that its pages are moved and not its
+ * bytes (arena_grow). */
+static inline size_t buf_next_room(size_t cap)
+{
+    return cap < LIMIT_MALLOC_MAPPED_BYTES ? cap * 2 : cap + cap / 4;
+}
 /* Makes room for `bytes` more, moving the text when it must. False when failed. */
 bool buf_grow(struct buf *buf, size_t bytes);
 

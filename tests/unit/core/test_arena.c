@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "core/limits.h"
+#include "core/memory.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -230,6 +231,58 @@ static void test_printf_short_and_long(void **state)
     arena_release(&arena);
 }
 
+static void test_grow_moves_large_pieces_and_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, NULL, 1U << 20);
+    char *piece = arena_grow(&arena, NULL, 0, 100);
+    for (size_t bytes = 100; bytes < 100000; bytes *= 2) {
+        memset(piece, 'a' + (int)(bytes % 23), bytes);
+        assert_non_null(arena_alloc(&arena, 30000 / bytes)); /* so that it is not the newest */
+        char *larger = arena_grow(&arena, piece, bytes, bytes * 2);
+        assert_non_null(larger);
+        assert_int_equal((uintptr_t)larger % 16, 0);
+        for (size_t i = 0; i < bytes; i++)
+            assert_int_equal(larger[i], 'a' + (int)(bytes % 23));
+        piece = larger;
+    }
+    assert_in_range(arena.total_bytes, 102400, 102400 + 64 * 1024 + 4 * BLOCK);
+    assert_null(arena_grow(&arena, piece, 102400, 2U << 20)); /* past the ceiling */
+    memset(piece, 'z', 102400);                               /* and it is there as it was */
+    assert_null(arena_grow(&arena, piece, 102400, SIZE_MAX));
+    arena_release(&arena);
+}
+
+static void test_blocks_are_counted_against_a_memory(void **state)
+{
+    (void)state;
+    struct memory memory = { .ceiling_bytes = 20 * BLOCK };
+    struct arena one, other;
+    arena_init(&one, NULL, SIZE_MAX);
+    arena_init(&other, NULL, SIZE_MAX);
+    arena_count(&one, &memory);
+    arena_count(&other, &memory);
+
+    assert_non_null(arena_alloc(&one, 1));
+    assert_int_equal(memory.used_bytes, BLOCK);   /* as it comes */
+    assert_false(arena_reserve(&one, 3 * BLOCK)); /* more than an eighth of what is left */
+    assert_true(arena_reserve(&one, 2 * BLOCK));
+    assert_int_equal(memory.used_bytes, 3 * BLOCK);
+    assert_non_null(arena_alloc(&one, BLOCK)); /* of what was reserved */
+    assert_int_equal(memory.used_bytes, 3 * BLOCK);
+    assert_non_null(arena_alloc(&one, 10 * BLOCK)); /* past it: of what is left */
+    assert_in_range(memory.used_bytes, 12 * BLOCK, 13 * BLOCK);
+    assert_null(arena_alloc(&other, 9 * BLOCK));
+    assert_non_null(arena_alloc(&other, 5 * BLOCK));
+    arena_release(&one);
+    assert_in_range(memory.used_bytes, 5 * BLOCK, 6 * BLOCK);
+    assert_non_null(arena_alloc(&one, 1)); /* it goes on counting */
+    arena_release(&one);
+    arena_release(&other);
+    assert_int_equal(memory.used_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +297,8 @@ int main(void)
         cmocka_unit_test(test_pool_keeps_no_more_than_its_ceiling),
         cmocka_unit_test(test_poison_surrounds_each_piece),
         cmocka_unit_test(test_extend_only_the_newest_piece),
+        cmocka_unit_test(test_grow_moves_large_pieces_and_leaves_nothing_behind),
+        cmocka_unit_test(test_blocks_are_counted_against_a_memory),
         cmocka_unit_test(test_copy_ends_with_uncounted_nul),
         cmocka_unit_test(test_printf_short_and_long),
     };

@@ -117,6 +117,32 @@ static void test_int64_takes_one_spelling_only(void **state)
     }
 }
 
+static void test_sizes_have_units(void **state)
+{
+    (void)state;
+    static const struct {
+        limen_str text;
+        size_t bytes; /* 0: none */
+    } cases[] = {
+        { LIMEN_STR_INIT("1"), 1 },
+        { LIMEN_STR_INIT("64KiB"), (size_t)64 * 1024 },
+        { LIMEN_STR_INIT("2MiB"), (size_t)2 * 1024 * 1024 },
+        { LIMEN_STR_INIT("3GiB"), (size_t)3 * 1024 * 1024 * 1024 },
+        { LIMEN_STR_INIT("0"), 0 },
+        { LIMEN_STR_INIT(""), 0 },
+        { LIMEN_STR_INIT("KiB"), 0 },
+        { LIMEN_STR_INIT("1 KiB"), 0 },
+        { LIMEN_STR_INIT("1kb"), 0 },
+        { LIMEN_STR_INIT("-1KiB"), 0 },
+        { LIMEN_STR_INIT("9223372036854775807KiB"), 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t bytes = 0;
+        if (str_to_bytes(cases[i].text, &bytes) != (cases[i].bytes > 0) || bytes != cases[i].bytes)
+            fail_msg("\"%.*s\"", LIMEN_STR_ARG(cases[i].text));
+    }
+}
+
 /* What str_is_utf8 says of `s` behind 0 to 9 ASCII bytes, and before as many, so that it falls on every place of a word. */
 static bool is_utf8_anywhere(limen_str s)
 {
@@ -347,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_trim_both_ends),
         cmocka_unit_test(test_cut_walks_a_list),
         cmocka_unit_test(test_int64_takes_one_spelling_only),
+        cmocka_unit_test(test_sizes_have_units),
         cmocka_unit_test(test_utf8_as_rfc_3629_has_it),
         cmocka_unit_test(test_utf8_of_all_three_byte_strings),
         cmocka_unit_test(test_code_points_are_counted_once),
