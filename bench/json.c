@@ -132,7 +132,8 @@ static void load_contract(struct bench *bench, const char *path, const char *ope
     arena_init(&bench->arena, NULL, SIZE_MAX);
     diags_init(&errors, &bench->arena);
     diags_init(&warnings, &bench->arena);
-    if (!contract_load(str_make(text, len), str_of(path), &bench->arena, &bench->contract, &errors, &warnings))
+    const struct limen_app app = { .contract = { str_of(path), str_make(text, len) } };
+    if (!contract_load(&app, &bench->arena, &bench->contract, &errors, &warnings))
         die("the contract has faults:", path);
     const struct operation *operation = contract_find(&bench->contract, str_of(operation_id));
     if (operation == NULL || operation->body == NULL)

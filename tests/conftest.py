@@ -1,13 +1,16 @@
 """Puts tests/lib on the path, and gives tests a shop of their own."""
 
+import os
 import pathlib
+import re
+import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 
-from server import Server, ServerError  # noqa: E402
+from server import Server, ServerError, build_dir  # noqa: E402
 
 
 def _start(server):
@@ -39,3 +42,17 @@ def make_shop(tmp_path):
     for server in servers:
         if server.is_running:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """What `make install` puts on a machine, in a folder of its own; gives the environment that finds it."""
+    if build_dir().name != "build":
+        pytest.skip("only the release build is installed")
+    root = tmp_path_factory.mktemp("install")
+    env = dict(os.environ, DESTDIR=str(root))
+    subprocess.run(["meson", "install", "-C", build_dir(), "--no-rebuild"], env=env, check=True, capture_output=True)
+    (pc,) = root.rglob("limen.pc")
+    prefix = re.search(r"^prefix=(.*)$", pc.read_text(), re.MULTILINE).group(1)
+    pc.write_text(pc.read_text().replace(f"prefix={prefix}", f"prefix={root}{prefix}", 1))
+    return dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PATH=f"{root}{prefix}/bin:{os.environ['PATH']}")

@@ -16,6 +16,12 @@ struct limen_file {
     limen_str bytes;
 };
 
+/* A document that the contract's `$ref`s may lead to. */
+struct limen_document {
+    limen_str uri; /* what a $ref calls it: absolute, or relative to the folder of the contract */
+    struct limen_file file;
+};
+
 /* The C side of one operation. */
 struct limen_handler {
     limen_str operation_id;
@@ -26,8 +32,10 @@ struct limen_handler {
 };
 
 struct limen_app {
-    limen_str name;                      /* "shop" */
-    struct limen_file contract;          /* api.yaml */
+    limen_str name;             /* "shop" */
+    struct limen_file contract; /* api.yaml */
+    const struct limen_document *documents;
+    size_t document_count;
     struct limen_file queries;           /* queries.sql */
     const struct limen_file *migrations; /* in order of their names */
     size_t migration_count;

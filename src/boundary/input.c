@@ -38,10 +38,9 @@ static const struct limen_handler *find_handler(const struct limen_app *app, lim
     return NULL;
 }
 
-static void add_stale(struct diags *diags, const struct contract *contract, const struct operation *operation,
-                      limen_str what)
+static void add_stale(struct diags *diags, const struct operation *operation, limen_str what)
 {
-    diags_add(diags, &contract->doc, operation->node, LIMEN_STR("run `limen gen` again and rebuild"),
+    diags_add(diags, operation->node, LIMEN_STR("run `limen gen` again and rebuild"),
               "the generated code of operation '%.*s' does not know %.*s", LIMEN_STR_ARG(operation->id),
               LIMEN_STR_ARG(what));
 }
@@ -51,7 +50,7 @@ static bool bind_operation(struct bound_operation *bound, const struct boundary 
 {
     bound->handler = find_handler(boundary->app, operation->id);
     if (bound->handler == NULL) {
-        add_stale(diags, boundary->contract, operation, LIMEN_STR("its handler"));
+        add_stale(diags, operation, LIMEN_STR("its handler"));
         return false;
     }
     const struct limen_shape *shape = bound->handler->input;
@@ -61,7 +60,7 @@ static bool bind_operation(struct bound_operation *bound, const struct boundary 
         const struct limen_field *group = shape_field(shape, place);
         const struct limen_field *field = group == NULL ? NULL : shape_field(group->shape, parameter->name);
         if (field == NULL) {
-            add_stale(diags, boundary->contract, operation, parameter->name);
+            add_stale(diags, operation, parameter->name);
             return false;
         }
         bound->parameters[i] = (struct bound_parameter){
@@ -73,7 +72,7 @@ static bool bind_operation(struct bound_operation *bound, const struct boundary 
     }
     bound->body = operation->has_body ? shape_field(shape, LIMEN_STR("body")) : NULL;
     if (operation->has_body && bound->body == NULL) {
-        add_stale(diags, boundary->contract, operation, LIMEN_STR("its body"));
+        add_stale(diags, operation, LIMEN_STR("its body"));
         return false;
     }
     return true;

@@ -13,18 +13,22 @@
 
 static const char usage[] =
     "usage: limen check [--report] [--format table|json|markdown|html] [--queries queries.sql]\n"
-    "                   [--migrations FOLDER] [--database URL] [--strict] [api.yaml]\n"
+    "                   [--migrations FOLDER] [--with [URI=]FILE]… [--database URL] [--strict] [api.yaml]\n"
     "       APP check   [--report] [--format table|json|markdown|html] [--database URL] [--strict]\n"
     "\n"
     "Holds a contract (and its statements against its migrations) against every rule; each refusal names file, line,\n"
     "column and the mend. --report prints the boundary: who may call what, how often, what goes in and what comes "
     "out. --database warns of a database with a public address; --strict refuses what is otherwise a warning.\n"
+    "--with gives a document that a $ref may lead to; it is known by its $id, by URI, or by its path from the "
+    "contract's\nfolder. Nothing is fetched from the network.\n"
     "Exit code: 0 fine, 1 refused, 2 wrong usage or a file that cannot be read.\n";
 
 struct check_options {
     const char *queries, *migrations, *database;
     bool wants_report, wants_help, is_strict;
     enum report_format format;
+    const char *documents[LIMIT_DOCUMENTS];
+    size_t document_count;
 };
 
 static bool parse_format(const char *name, enum report_format *ret_format)
@@ -42,10 +46,15 @@ static bool parse_format(const char *name, enum report_format *ret_format)
 static bool parse_options(int argc, char **argv, struct check_options *options)
 {
     static const struct option names[] = {
-        { "report", no_argument, NULL, 'r' },         { "format", required_argument, NULL, 'f' },
-        { "queries", required_argument, NULL, 'q' },  { "migrations", required_argument, NULL, 'm' },
-        { "database", required_argument, NULL, 'd' }, { "strict", no_argument, NULL, 's' },
-        { "help", no_argument, NULL, 'h' },           { 0 },
+        { "report", no_argument, NULL, 'r' },
+        { "format", required_argument, NULL, 'f' },
+        { "queries", required_argument, NULL, 'q' },
+        { "migrations", required_argument, NULL, 'm' },
+        { "with", required_argument, NULL, 'w' },
+        { "database", required_argument, NULL, 'd' },
+        { "strict", no_argument, NULL, 's' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         switch (option) {
@@ -69,6 +78,11 @@ static bool parse_options(int argc, char **argv, struct check_options *options)
         case 's':
             options->is_strict = true;
             break;
+        case 'w':
+            if (options->document_count == LIMIT_DOCUMENTS)
+                return false;
+            options->documents[options->document_count++] = optarg;
+            break;
         case 'h':
             options->wants_help = true;
             return true;
@@ -86,6 +100,8 @@ static bool read_files(const char *contract, const struct check_options *options
     struct limen_file *migrations = NULL;
     app->contract.path = str_of(contract);
     if (!files_read(contract, LIMIT_CONTRACT_BYTES, arena, &app->contract.bytes))
+        return false;
+    if (!files_read_documents(options->documents, options->document_count, contract, arena, app))
         return false;
     if (options->queries != NULL) {
         app->queries.path = str_of(options->queries);
@@ -115,7 +131,7 @@ static int check(const struct limen_app *app, const struct check_options *option
     diags_init(&errors, arena);
     diags_init(&mild, arena);
     struct diags *warnings = options->is_strict ? &errors : &mild;
-    bool is_loaded = contract_load(app->contract.bytes, app->contract.path, arena, &contract, &errors, warnings);
+    bool is_loaded = contract_load(app, arena, &contract, &errors, warnings);
     if (queries_parse(app->queries.bytes, app->queries.path, LIMEN_STR("sqlite"), arena, &queries, &errors)
         && !store_describe(&queries, app->migrations, app->migration_count, arena, &errors) && errors.count == 0)
         return 2;

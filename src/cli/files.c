@@ -1,11 +1,13 @@
 /* files.c - reading an app's folder. */
 #include "cli/files.h"
 
+#include "core/limits.h"
 #include "core/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -111,6 +113,74 @@ static bool has_bytes(const char *path, limen_str bytes)
     bool is_same = access(path, R_OK) == 0 && files_read(path, SIZE_MAX / 2, &arena, &old) && str_equal(old, bytes);
     arena_release(&arena);
     return is_same;
+}
+
+/* ---- documents -------------------------------------------------------------------------------------------------------- */
+
+/* Bytes that two absolute paths of folders have in common, up to a slash. */
+static size_t shared_folders(const char *a, const char *b)
+{
+    size_t shared = 0;
+    for (size_t i = 0; a[i] != '\0' && a[i] == b[i]; i++) {
+        if (a[i] == '/')
+            shared = i + 1;
+    }
+    return shared;
+}
+
+/* The way from the folder of `contract` to `path`, with "../" where it leads up. */
+static bool relative_path(const char *contract, const char *path, struct arena *arena, limen_str *ret_path)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    struct buf out;
+    if (realpath(contract, from) == NULL)
+        return complain(contract);
+    if (realpath(path, to) == NULL)
+        return complain(path);
+    const size_t shared = shared_folders(from, to);
+    buf_init(&out, arena, PATH_MAX);
+    for (const char *at = from + shared; *at != '\0'; at++) {
+        if (*at == '/')
+            BUF_ADD(&out, "../");
+    }
+    buf_add(&out, str_of(to + shared));
+    *ret_path = buf_str(&out);
+    return !out.failed;
+}
+
+/* Where FILE begins in [URI=]FILE. A URI has a colon before any slash, and a file's name may hold a '='. */
+static const char *path_in(const char *argument)
+{
+    const char *equals = strrchr(argument, '=');
+    const bool has_scheme = argument[strcspn(argument, ":/=")] == ':';
+    return equals != NULL && has_scheme ? equals + 1 : argument;
+}
+
+static bool read_document(const char *argument, const char *contract, struct arena *arena,
+                          struct limen_document *document)
+{
+    const char *path = path_in(argument);
+    document->file.path = str_of(path);
+    if (path > argument)
+        document->uri = str_make(argument, (size_t)(path - argument) - 1);
+    else if (!relative_path(contract, path, arena, &document->uri))
+        return false;
+    return files_read(path, LIMIT_CONTRACT_BYTES, arena, &document->file.bytes);
+}
+
+bool files_read_documents(const char *const *arguments, size_t count, const char *contract, struct arena *arena,
+                          struct limen_app *app)
+{
+    struct limen_document *documents = ARENA_NEW_ARRAY(arena, struct limen_document, count);
+    if (documents == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_document(arguments[i], contract, arena, &documents[i]))
+            return false;
+    }
+    app->documents = documents;
+    app->document_count = count;
+    return true;
 }
 
 bool files_write(const char *folder, const char *name, limen_str bytes)

@@ -12,22 +12,30 @@
 
 static const char usage[] =
     "usage: limen gen --app NAME [--contract api.yaml] [--queries queries.sql] [--migrations migrations]\n"
-    "                 [--web web] [--out .]\n"
+    "                 [--web web] [--with [URI=]FILE]… [--out .]\n"
     "\n"
     "Writes api.h, api.c, queries.h, queries.c and app.c: the C side of a contract and its statements.\n"
+    "--with gives a document that a $ref of the contract may lead to; it becomes a part of the binary.\n"
     "Exit code: 0 written, 1 the contract or a statement is refused, 2 wrong usage or a file that cannot be read.\n";
 
 struct gen_options {
     const char *app, *contract, *queries, *migrations, *web, *out;
+    const char *documents[LIMIT_DOCUMENTS];
+    size_t document_count;
 };
 
 static bool parse_options(int argc, char **argv, struct gen_options *options)
 {
     static const struct option names[] = {
-        { "app", required_argument, NULL, 'a' },     { "contract", required_argument, NULL, 'c' },
-        { "queries", required_argument, NULL, 'q' }, { "migrations", required_argument, NULL, 'm' },
-        { "web", required_argument, NULL, 'w' },     { "out", required_argument, NULL, 'o' },
-        { "help", no_argument, NULL, 'h' },          { 0 },
+        { "app", required_argument, NULL, 'a' },
+        { "contract", required_argument, NULL, 'c' },
+        { "queries", required_argument, NULL, 'q' },
+        { "migrations", required_argument, NULL, 'm' },
+        { "web", required_argument, NULL, 'w' },
+        { "out", required_argument, NULL, 'o' },
+        { "with", required_argument, NULL, 'd' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         const char **target = option == 'a' ? &options->app
@@ -36,7 +44,9 @@ static bool parse_options(int argc, char **argv, struct gen_options *options)
             : option == 'm'                 ? &options->migrations
             : option == 'w'                 ? &options->web
             : option == 'o'                 ? &options->out
-                                            : NULL;
+            : option == 'd' && options->document_count < LIMIT_DOCUMENTS
+            ? &options->documents[options->document_count++]
+            : NULL;
         if (option == 'h') {
             fputs(usage, stdout);
             exit(0);
@@ -56,6 +66,8 @@ static bool read_app(const struct gen_options *options, struct arena *arena, str
     app->contract.path = str_of(options->contract);
     app->queries.path = str_of(options->queries);
     if (!files_read(options->contract, LIMIT_CONTRACT_BYTES, arena, &app->contract.bytes))
+        return false;
+    if (!files_read_documents(options->documents, options->document_count, options->contract, arena, app))
         return false;
     if (access(options->queries, F_OK) == 0
         && !files_read(options->queries, LIMIT_CONTRACT_BYTES, arena, &app->queries.bytes))
@@ -124,7 +136,7 @@ static int generate(struct limen_app *app, const char *folder, struct arena *are
     struct diags errors, warnings;
     diags_init(&errors, arena);
     diags_init(&warnings, arena);
-    bool ok = contract_load(app->contract.bytes, app->contract.path, arena, &contract, &errors, &warnings);
+    bool ok = contract_load(app, arena, &contract, &errors, &warnings);
     if (!ok)
         return cli_print_diags(&errors, &warnings);
     struct gen gen = { .arena = arena, .diags = &errors, .contract = &contract, .queries = &queries };
@@ -143,7 +155,7 @@ static int generate(struct limen_app *app, const char *folder, struct arena *are
 
 int gen_main(int argc, char **argv)
 {
-    struct gen_options options = { NULL, "api.yaml", "queries.sql", "migrations", "web", "." };
+    struct gen_options options = { NULL, "api.yaml", "queries.sql", "migrations", "web", ".", .document_count = 0 };
     struct limen_app app = { 0 };
     struct arena arena;
     if (!parse_options(argc, argv, &options)) {

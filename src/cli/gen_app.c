@@ -38,11 +38,29 @@ static void write_table(const char *name, const struct limen_file *files, size_t
     BUF_ADD(out, "    { { 0 }, { 0 } },\n};\n\n");
 }
 
+/* In messages a document is called what a $ref calls it: the binary does not know where the file was. */
+static void write_documents(const struct limen_app *app, struct buf *out)
+{
+    for (size_t i = 0; i < app->document_count; i++)
+        write_bytes("document", i, app->documents[i].file.bytes, out);
+    BUF_ADD(out, "static const struct limen_document documents[] = {\n");
+    for (size_t i = 0; i < app->document_count; i++) {
+        const struct limen_file file = { app->documents[i].uri, app->documents[i].file.bytes };
+        BUF_ADD(out, "    { LIMEN_STR_INIT(");
+        json_write_string(out, file.path);
+        BUF_ADD(out, "), ");
+        write_file("document", i, &file, out);
+        BUF_ADD(out, " },\n");
+    }
+    BUF_ADD(out, "    { { 0 }, { { 0 }, { 0 } } },\n};\n\n");
+}
+
 void gen_write_app_c(struct gen *gen, const struct limen_app *app, struct buf *out)
 {
     BUF_ADD(out, BANNER "#include \"api.h\"\n\n");
     write_bytes("contract", 0, app->contract.bytes, out);
     write_bytes("queries", 0, app->queries.bytes, out);
+    write_documents(app, out);
     write_table("migrations", app->migrations, app->migration_count, out);
     write_table("web", app->web, app->web_count, out);
     BUF_ADD(out, "const struct limen_app limen_the_app = {\n    .name = LIMEN_STR_INIT(");
@@ -52,8 +70,9 @@ void gen_write_app_c(struct gen *gen, const struct limen_app *app, struct buf *o
     BUF_ADD(out, ",\n    .queries = ");
     write_file("queries", 0, &app->queries, out);
     buf_printf(out,
-               ",\n    .migrations = migrations_files,\n    .migration_count = %zu,\n    .web = web_files,\n    "
+               ",\n    .documents = documents,\n    .document_count = %zu,\n    .migrations = migrations_files,\n    "
+               ".migration_count = %zu,\n    .web = web_files,\n    "
                ".web_count = %zu,\n",
-               app->migration_count, app->web_count);
+               app->document_count, app->migration_count, app->web_count);
     buf_printf(out, "    .handlers = limen_handlers,\n    .handler_count = %u,\n};\n", gen->contract->operation_count);
 }

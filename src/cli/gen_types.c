@@ -59,9 +59,9 @@ bool gen_reserve(struct gen *gen, limen_str c_name, limen_str what, const struct
 {
     const limen_str *taken = map_get(&gen->names, c_name);
     if (taken != NULL) {
-        diags_add(gen->diags, &gen->contract->doc, node == NULL ? gen->contract->doc.root : node,
-                  LIMEN_STR("rename one of the two"), "%.*s and %.*s would both be called '%.*s' in C",
-                  LIMEN_STR_ARG(what), LIMEN_STR_ARG(*taken), LIMEN_STR_ARG(c_name));
+        diags_add(gen->diags, node, LIMEN_STR("rename one of the two"),
+                  "%.*s and %.*s would both be called '%.*s' in C", LIMEN_STR_ARG(what), LIMEN_STR_ARG(*taken),
+                  LIMEN_STR_ARG(c_name));
         return false;
     }
     limen_str *owner = ARENA_NEW(gen->arena, limen_str);
@@ -75,7 +75,7 @@ bool gen_reserve(struct gen *gen, limen_str c_name, limen_str what, const struct
 
 static const struct doc_node *deref(struct gen *gen, const struct doc_node *node)
 {
-    return doc_deref(&gen->contract->doc, node, gen->diags);
+    return catalog_deref(gen->contract->catalog, node, gen->diags);
 }
 
 static bool names_type(const struct doc_node *schema, limen_str wanted)
@@ -103,9 +103,10 @@ static size_t type_count(const struct doc_node *schema)
 
 static bool is_composed(const struct doc_node *schema)
 {
-    static const limen_str keywords[] = { LIMEN_STR_INIT("oneOf"), LIMEN_STR_INIT("anyOf"),
-                                          LIMEN_STR_INIT("allOf"), LIMEN_STR_INIT("not"),
-                                          LIMEN_STR_INIT("$ref"),  LIMEN_STR_INIT("prefixItems") };
+    static const limen_str keywords[] = { LIMEN_STR_INIT("oneOf"),      LIMEN_STR_INIT("anyOf"),
+                                          LIMEN_STR_INIT("allOf"),      LIMEN_STR_INIT("not"),
+                                          LIMEN_STR_INIT("$ref"),       LIMEN_STR_INIT("$dynamicRef"),
+                                          LIMEN_STR_INIT("prefixItems") };
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         if (doc_get(schema, keywords[i]) != NULL)
             return true;
@@ -213,13 +214,29 @@ static void append_type(struct gen *gen, struct gen_type *type)
     gen->last_type = &type->next;
 }
 
-/* "order_line" for components/schemas/OrderLine, else the name of where it stands. */
+/* "money" for "https://example.com/schemas/money.json". */
+static limen_str name_in_uri(limen_str uri)
+{
+    size_t from = uri.len;
+    while (from > 0 && uri.ptr[from - 1] != '/' && uri.ptr[from - 1] != ':')
+        from--;
+    const limen_str name = str_slice(uri, from, uri.len);
+    return str_slice(name, 0, str_find_char(name, '.', 0));
+}
+
+/* "order_line" for components/schemas/OrderLine or $defs/OrderLine, the file's name for a document that is a schema, else the name of
+ * where it stands. */
 static limen_str name_of(struct gen *gen, const struct doc_node *schema, limen_str inline_name)
 {
     const struct doc_node *parent = schema->parent;
-    bool is_component = parent != NULL && str_equal(parent->key, LIMEN_STR("schemas")) && parent->parent != NULL
+    if (parent == NULL) {
+        const limen_str name = name_in_uri(catalog_home(gen->contract->catalog, schema)->uri);
+        return name.len > 0 ? gen_snake(gen->arena, name) : inline_name;
+    }
+    bool is_component = str_equal(parent->key, LIMEN_STR("schemas")) && parent->parent != NULL
         && str_equal(parent->parent->key, LIMEN_STR("components"));
-    return is_component ? gen_snake(gen->arena, schema->key) : inline_name;
+    return is_component || str_equal(parent->key, LIMEN_STR("$defs")) ? gen_snake(gen->arena, schema->key)
+                                                                      : inline_name;
 }
 
 /* A struct cannot hold itself, so a schema inside itself stays a slice of JSON. */
@@ -284,7 +301,7 @@ static bool last_member_is_free(struct gen *gen, const struct gen_type *type, co
         for (size_t j = 0; j < 3; j++) {
             if (!is_used[j] || !field_takes(&type->fields[i], names[j]))
                 continue;
-            diags_add(gen->diags, &gen->contract->doc, node, LIMEN_STR("rename one of the two"),
+            diags_add(gen->diags, node, LIMEN_STR("rename one of the two"),
                       "'%.*s' and '%.*s' would both be called '%.*s' in C", LIMEN_STR_ARG(type->fields[i].name),
                       LIMEN_STR_ARG(field->name), LIMEN_STR_ARG(names[j]));
             return false;
@@ -479,7 +496,7 @@ bool gen_build_types(struct gen *gen)
             const struct reply_spec *reply = &operation->replies[j];
             if (!reply->has_body || reply->is_problem || gen_reply_type(gen, operation, reply) != NULL)
                 continue;
-            diags_add(gen->diags, &contract->doc, reply->schema_node, LIMEN_STR("declare an object with `properties`"),
+            diags_add(gen->diags, reply->schema_node, LIMEN_STR("declare an object with `properties`"),
                       "the reply %d of '%.*s' is no object, and C code cannot make it", reply->status,
                       LIMEN_STR_ARG(operation->id));
             return false;

@@ -195,34 +195,67 @@ static bool write_json(struct loader *loader)
     return !text.failed;
 }
 
-bool contract_load(limen_str text, limen_str file, struct arena *arena, struct contract *ret_contract,
+/* Relative references start in the contract's folder, wherever that is. */
+static limen_str name_in_folder(limen_str path)
+{
+    size_t slash = path.len;
+    while (slash > 0 && path.ptr[slash - 1] != '/')
+        slash--;
+    return str_slice(path, slash, path.len);
+}
+
+static bool read_document(struct loader *loader, const struct limen_file *file, limen_str uri, struct doc *ret_doc)
+{
+    return doc_parse(file->bytes, file->path, loader->arena, ret_doc, loader->errors)
+        && catalog_add(loader->contract->catalog, ret_doc, uri, loader->errors);
+}
+
+/* All before anything is looked up: documents refer to each other. */
+static bool read_documents(struct loader *loader, const struct limen_app *app)
+{
+    bool ok = read_document(loader, &app->contract, name_in_folder(app->contract.path), &loader->contract->doc);
+    for (size_t i = 0; i < app->document_count; i++) {
+        struct doc doc;
+        ok = read_document(loader, &app->documents[i].file, app->documents[i].uri, &doc) && ok;
+    }
+    return ok;
+}
+
+static bool read_contract(struct loader *loader)
+{
+    bool ok = check_root(loader);
+    if (!ok)
+        return false;
+    ok = read_schemes(loader);
+    ok = compile_components(loader) && ok;
+    ok = read_paths(loader) && ok;
+    return ok && check_pairs(loader) && write_json(loader);
+}
+
+bool contract_load(const struct limen_app *app, struct arena *arena, struct contract *ret_contract,
                    struct diags *errors, struct diags *warnings)
 {
-    *ret_contract = (struct contract){ 0 };
+    *ret_contract = (struct contract){ .catalog = catalog_new(arena) };
     struct loader loader = {
         .contract = ret_contract, .doc = &ret_contract->doc, .arena = arena, .errors = errors, .warnings = warnings
     };
     size_t before = errors->count;
-    if (!doc_parse(text, file, arena, &ret_contract->doc, errors))
-        return false;
-    ret_contract->schemas = schema_set_new(&ret_contract->doc, arena);
-    bool ok = ret_contract->schemas != NULL && check_root(&loader);
-    if (ok) {
-        ok = read_schemes(&loader);
-        ok = compile_components(&loader) && ok;
-        ok = read_paths(&loader) && ok;
-        ok = ok && check_pairs(&loader) && write_json(&loader);
-    }
-    if (!ok || errors->count > before)
-        contract_release(ret_contract);
-    return ok && errors->count == before;
+    ret_contract->schemas = ret_contract->catalog != NULL ? schema_set_new(ret_contract->catalog, arena) : NULL;
+    bool ok = ret_contract->schemas != NULL && read_documents(&loader, app) && read_contract(&loader);
+    if (ok && errors->count == before)
+        return true;
+    if (errors->count == before)
+        diags_add_at(errors, app->contract.path, 1, 1, (limen_str){ 0 }, "memory is out");
+    contract_release(ret_contract);
+    return false;
 }
 
 void contract_release(struct contract *contract)
 {
-    if (contract->schemas != NULL)
-        schema_set_free(contract->schemas);
+    schema_set_free(contract->schemas);
+    catalog_free(contract->catalog);
     contract->schemas = NULL;
+    contract->catalog = NULL;
 }
 
 const struct operation *contract_find(const struct contract *contract, limen_str operation_id)

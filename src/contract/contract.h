@@ -5,10 +5,12 @@
 #ifndef CONTRACT_CONTRACT_H
 #define CONTRACT_CONTRACT_H
 
+#include "contract/catalog.h"
 #include "contract/doc.h"
 #include "contract/method.h"
 #include "contract/schema.h"
 #include "core/limits.h"
+#include "limen/app.h"
 
 enum scheme_kind { SCHEME_SESSION }; /* apiKey in a cookie named __Host-…; bearer tokens and API keys come later */
 
@@ -112,6 +114,7 @@ struct operation {
 
 struct contract {
     struct doc doc;
+    struct catalog *catalog; /* it, and the documents that were given beside it */
     limen_str title, version;
     struct schema_set *schemas;
     struct operation *operations;
@@ -132,9 +135,9 @@ struct contract {
     limen_str json; /* the document as compact JSON, served at /openapi.json */
 };
 
-/* Reads and checks. True when `errors` is still empty; then `ret_contract` lives in the arena (and contract_release frees what
- * the arena does not hold). `warnings` may grow in either case. */
-bool contract_load(limen_str text, limen_str file, struct arena *arena, struct contract *ret_contract,
+/* Reads and checks the contract of an app, with its documents. True when `errors` is still empty; then `ret_contract` lives in the
+ * arena (and contract_release frees what the arena does not hold). `warnings` may grow in either case. */
+bool contract_load(const struct limen_app *app, struct arena *arena, struct contract *ret_contract,
                    struct diags *errors, struct diags *warnings) LIMEN_MUST_CHECK;
 void contract_release(struct contract *contract);
 

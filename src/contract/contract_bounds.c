@@ -6,15 +6,21 @@
 #define TYPED_DEPTH 16U
 
 static bool check_schema(struct loader *loader, const struct doc_node *schema, bool is_part);
+static bool check_referred(struct loader *loader, const struct doc_node *schema, uint32_t is_part);
 
 static const struct doc_node *get(const struct doc_node *node, const char *name)
 {
     return doc_get(node, str_of(name));
 }
 
+/* `false`, and its long forms `not: {}` and `not: true`, admit nothing. */
 static bool is_false(const struct doc_node *node)
 {
-    return node != NULL && node->kind == DOC_BOOL && !node->boolean;
+    const struct doc_node *negated = get(node, "not");
+    if (node != NULL && node->kind == DOC_BOOL)
+        return !node->boolean;
+    return negated != NULL
+        && (negated->kind == DOC_BOOL ? negated->boolean : negated->kind == DOC_OBJECT && negated->count == 0);
 }
 
 static bool has_type(const struct doc_node *schema, const char *name)
@@ -174,6 +180,27 @@ static bool is_seen(struct loader *loader, const struct doc_node *schema, bool i
     return false;
 }
 
+/* What a rule asks of a schema that is referred to. */
+typedef bool (*schema_rule)(struct loader *loader, const struct doc_node *schema, uint32_t argument);
+
+/* Whether the rule holds for all that a $dynamicRef can mean: which of these it does depends on the way there, and one without a
+ * bound would be a hole. A reference that leads nowhere has been refused, and no more needs to be said of it. */
+static bool holds_for_each(struct loader *loader, const struct doc_node *reference, schema_rule rule, uint32_t argument)
+{
+    struct catalog *catalog = loader->contract->catalog;
+    const struct anchor *anchor = NULL;
+    const struct doc_node *target = catalog_target(catalog, reference, loader->errors, &anchor);
+    if (target == NULL)
+        return true;
+    if (anchor == NULL || !anchor->is_dynamic)
+        return rule(loader, target, argument);
+    bool ok = true;
+    const struct anchor *one = NULL;
+    while ((one = catalog_next_dynamic(catalog, anchor->name, one)) != NULL)
+        ok = rule(loader, one->node, argument) && ok;
+    return ok;
+}
+
 /* Does every value that it admits have a type that it names? `depth` ends a circle. */
 static bool is_typed(struct loader *loader, const struct doc_node *schema, uint32_t depth)
 {
@@ -181,7 +208,10 @@ static bool is_typed(struct loader *loader, const struct doc_node *schema, uint3
         return false;
     if (is_false(schema) || get(schema, "type") != NULL || get(schema, "enum") != NULL || get(schema, "const") != NULL)
         return true;
-    if (get(schema, "$ref") != NULL && is_typed(loader, follow(loader, schema), depth - 1))
+    const struct doc_node *reference = get(schema, "$ref"), *dynamic = get(schema, "$dynamicRef");
+    if (reference != NULL && holds_for_each(loader, reference, is_typed, depth - 1))
+        return true;
+    if (dynamic != NULL && holds_for_each(loader, dynamic, is_typed, depth - 1))
         return true;
     const struct doc_node *all = get(schema, "allOf");
     for (size_t i = 0; all != NULL && i < all->count; i++) {
@@ -209,16 +239,17 @@ static bool check_schema(struct loader *loader, const struct doc_node *schema, b
         return refuse(loader, schema, "describe the value", "this schema admits anything");
     if (get(schema, "enum") != NULL || get(schema, "const") != NULL)
         return true;
-    const struct doc_node *reference = get(schema, "$ref"), *all = get(schema, "allOf");
+    const struct doc_node *reference = get(schema, "$ref"), *dynamic = get(schema, "$dynamicRef");
+    const struct doc_node *all = get(schema, "allOf");
     const struct doc_node *any = get(schema, "anyOf"), *one = get(schema, "oneOf");
     if (!is_part && !is_typed(loader, schema, TYPED_DEPTH))
         return refuse(loader, schema, "add `type`", "the schema '%.*s' admits values of any type",
                       LIMEN_STR_ARG(label(schema)));
     bool ok = check_inside(loader, schema);
-    if (reference != NULL) {
-        const struct doc_node *target = follow(loader, schema);
-        ok = target != NULL && check_schema(loader, target, is_part) && ok;
-    }
+    if (reference != NULL)
+        ok = holds_for_each(loader, reference, check_referred, is_part) && ok;
+    if (dynamic != NULL)
+        ok = holds_for_each(loader, dynamic, check_referred, is_part) && ok;
     bool is_closed = is_false(get(schema, "unevaluatedProperties"));
     ok = check_each(loader, all, /* is_part= */ true) && ok;
     ok = check_each(loader, any, is_part || is_closed) && ok;
@@ -229,6 +260,11 @@ static bool check_schema(struct loader *loader, const struct doc_node *schema, b
                     "the composed object '%.*s' admits members that it does not declare", LIMEN_STR_ARG(label(schema)))
             && ok;
     return check_types(loader, schema, is_part) && ok;
+}
+
+static bool check_referred(struct loader *loader, const struct doc_node *schema, uint32_t is_part)
+{
+    return check_schema(loader, schema, is_part != 0);
 }
 
 bool check_bounds(struct loader *loader, const struct doc_node *schema)

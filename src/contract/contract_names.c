@@ -12,13 +12,13 @@ bool refuse(struct loader *loader, const struct doc_node *node, const char *mend
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    diags_add(loader->errors, loader->doc, node, str_of(mend), "%s", text);
+    diags_add(loader->errors, node, str_of(mend), "%s", text);
     return false;
 }
 
 const struct doc_node *follow(struct loader *loader, const struct doc_node *node)
 {
-    return doc_deref(loader->doc, node, loader->errors);
+    return catalog_deref(loader->contract->catalog, node, loader->errors);
 }
 
 static size_t least(size_t a, size_t b)

@@ -26,19 +26,31 @@ static struct diag *new_diag(struct diags *diags)
     return &diags->items[diags->count++];
 }
 
+/* One slip can be met on several ways through a contract; once is enough. */
+static bool is_told(const struct diags *diags, const struct diag *diag)
+{
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct diag *told = &diags->items[i];
+        if (told->line == diag->line && told->column == diag->column && str_equal(told->file, diag->file)
+            && str_equal(told->message, diag->message))
+            return true;
+    }
+    return false;
+}
+
 static void add(struct diags *diags, limen_str file, uint32_t line, uint32_t column, limen_str mend, const char *format,
                 va_list args)
 {
-    struct diag *diag = new_diag(diags);
-    if (diag == NULL)
-        return;
-    *diag = (struct diag){
+    const struct diag diag = {
         .file = file,
         .line = line,
         .column = column,
         .message = arena_vprintf(diags->arena, format, args),
         .mend = mend.len == 0 ? mend : arena_copy(diags->arena, mend),
     };
+    struct diag *next = is_told(diags, &diag) ? NULL : new_diag(diags);
+    if (next != NULL)
+        *next = diag;
 }
 
 void diags_add_at(struct diags *diags, limen_str file, uint32_t line, uint32_t column, limen_str mend,
@@ -50,16 +62,14 @@ void diags_add_at(struct diags *diags, limen_str file, uint32_t line, uint32_t c
     va_end(args);
 }
 
-void diags_add(struct diags *diags, const struct doc *doc, const struct doc_node *node, limen_str mend,
-               const char *format, ...)
+void diags_add(struct diags *diags, const struct doc_node *node, limen_str mend, const char *format, ...)
 {
     va_list args;
     /* A member is shown at its name, anything else at its value. */
-    bool has_key = node != NULL && node->key_line != 0;
-    uint32_t line = node == NULL ? 1 : has_key ? node->key_line : node->line;
-    uint32_t column = node == NULL ? 1 : has_key ? node->key_column : node->column;
+    bool has_key = node->key_line != 0;
     va_start(args, format);
-    add(diags, doc->file, line, column, mend, format, args);
+    add(diags, doc_root(node)->file, has_key ? node->key_line : node->line, has_key ? node->key_column : node->column,
+        mend, format, args);
     va_end(args);
 }
 

@@ -465,6 +465,7 @@ bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *
     struct fy_diag *diag = fy_diag_create(&diag_config);
     if (root == NULL || diag == NULL)
         return out_of_memory(&reader);
+    root->file = file;
     fy_diag_set_collect_errors(diag, true);
     struct fy_parse_cfg config = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag };
     reader.parser = fy_parser_create(&config);
@@ -475,7 +476,7 @@ bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *
     if (reader.parser != NULL)
         fy_parser_destroy(reader.parser);
     fy_diag_destroy(diag);
-    *ret_doc = (struct doc){ .file = file, .root = root };
+    *ret_doc = (struct doc){ .root = root };
     return ok;
 }
 
@@ -521,9 +522,15 @@ static const struct doc_node *step(const struct doc_node *node, limen_str name)
     return node->items[index];
 }
 
-const struct doc_node *doc_at(const struct doc *doc, limen_str pointer)
+const struct doc_node *doc_root(const struct doc_node *node)
 {
-    const struct doc_node *node = doc->root;
+    while (node->parent != NULL)
+        node = node->parent;
+    return node;
+}
+
+const struct doc_node *doc_at(const struct doc_node *node, limen_str pointer)
+{
     char memory[512];
     limen_str rest = pointer, name;
     if (pointer.len > 0 && pointer.ptr[0] != '/')
@@ -538,30 +545,6 @@ const struct doc_node *doc_at(const struct doc *doc, limen_str pointer)
         node = step(node, name);
     }
     return node;
-}
-
-const struct doc_node *doc_deref(const struct doc *doc, const struct doc_node *node, struct diags *diags)
-{
-    const struct doc_node *start = node;
-    for (int hop = 0; hop < 32; hop++) {
-        const struct doc_node *reference = doc_get(node, LIMEN_STR("$ref"));
-        if (reference == NULL)
-            return node;
-        limen_str text = reference->text;
-        if (reference->kind != DOC_STRING || !str_starts(text, LIMEN_STR("#"))) {
-            diags_add(diags, doc, reference, LIMEN_STR("point into this document: '#/components/…'"),
-                      "this $ref is not supported");
-            return NULL;
-        }
-        node = doc_at(doc, str_slice(text, 1, text.len));
-        if (node == NULL) {
-            diags_add(diags, doc, reference, LIMEN_STR("correct the path, or add what it names"),
-                      "$ref '%.*s' leads nowhere", LIMEN_STR_ARG(text));
-            return NULL;
-        }
-    }
-    diags_add(diags, doc, start, LIMEN_STR("break the circle"), "this $ref leads in a circle");
-    return NULL;
 }
 
 static void write_pointer(const struct doc_node *node, struct buf *out)

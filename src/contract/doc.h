@@ -17,6 +17,7 @@ struct doc_node {
     uint32_t line, column;         /* 1-based; of the value */
     uint32_t key_line, key_column; /* of the member's name, when it is a member */
     const struct doc_node *parent; /* NULL for the root */
+    limen_str file;                /* of the root: its document's, as given, for messages */
     limen_str key;                 /* its name, when it is a member */
     size_t index;                  /* its place in the parent */
     bool boolean;                  /* DOC_BOOL */
@@ -28,7 +29,6 @@ struct doc_node {
 };
 
 struct doc {
-    limen_str file; /* as given, for messages */
     const struct doc_node *root;
 };
 
@@ -47,9 +47,9 @@ struct diags {
     size_t count, capacity;
 };
 void diags_init(struct diags *diags, struct arena *arena);
-/* Adds a fault at `node` of `doc`. */
-void diags_add(struct diags *diags, const struct doc *doc, const struct doc_node *node, limen_str mend,
-               const char *format, ...) LIMEN_PRINTF(5, 6);
+/* Adds a fault at `node`. */
+void diags_add(struct diags *diags, const struct doc_node *node, limen_str mend, const char *format, ...)
+    LIMEN_PRINTF(4, 5);
 void diags_add_at(struct diags *diags, limen_str file, uint32_t line, uint32_t column, limen_str mend,
                   const char *format, ...) LIMEN_PRINTF(6, 7);
 /* "api.yaml:12:5: error: message\n    mend: …\n" for each; `colour` for terminals. */
@@ -61,10 +61,10 @@ bool doc_parse(limen_str text, limen_str file, struct arena *arena, struct doc *
                struct diags *diags) LIMEN_MUST_CHECK;
 /* The member, or NULL (also when `node` is NULL or no object). */
 const struct doc_node *doc_get(const struct doc_node *node, limen_str name);
-/* Follows a JSON Pointer (RFC 6901, without the '#'); NULL when it leads nowhere. */
-const struct doc_node *doc_at(const struct doc *doc, limen_str pointer);
-/* Follows `$ref: '#/…'` as often as needed, at most 32 times; the node itself when it has none. NULL after adding to `diags`. */
-const struct doc_node *doc_deref(const struct doc *doc, const struct doc_node *node, struct diags *diags);
+/* The root of the node's document. */
+const struct doc_node *doc_root(const struct doc_node *node);
+/* Follows a JSON Pointer (RFC 6901, without the '#') from `node`; NULL when it leads nowhere. */
+const struct doc_node *doc_at(const struct doc_node *node, limen_str pointer);
 /* The node's JSON Pointer, in the arena. */
 limen_str doc_pointer(const struct doc_node *node, struct arena *arena);
 /* The tree as compact JSON. */

@@ -3,6 +3,7 @@
  * Each is the grammar of its RFC and nothing looser; a format bounds what a string can hold, so that handlers need not look again. */
 #include "contract/format.h"
 
+#include "contract/pattern.h"
 #include "contract/schema.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -273,6 +274,12 @@ bool format_is_email(limen_str text)
     return format_is_hostname(domain);
 }
 
+/* Of ECMA-262, as `pattern` has it. */
+static bool is_regex(limen_str text)
+{
+    return pattern_fault(text) == NULL;
+}
+
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 #define TEXT_FORMAT(text, function, words)                                                                    \
     {                                                                                                         \
@@ -293,6 +300,7 @@ static const struct format formats[] = {
     TEXT_FORMAT("uri-template", format_is_uri_template, "a URI template"),
     TEXT_FORMAT("json-pointer", format_is_json_pointer, "a JSON Pointer"),
     TEXT_FORMAT("relative-json-pointer", format_is_relative_json_pointer, "a relative JSON Pointer"),
+    TEXT_FORMAT("regex", is_regex, "a regular expression"),
     TEXT_FORMAT("hostname", format_is_hostname, "a host name"),
     TEXT_FORMAT("ipv4", format_is_ipv4, "an IPv4 address"),
     TEXT_FORMAT("ipv6", format_is_ipv6, "an IPv6 address"),

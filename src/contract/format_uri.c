@@ -29,18 +29,15 @@ static bool is_unreserved(char c)
     return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~");
 }
 
-/* The code point of well-formed UTF-8 at `at`, which moves behind it; 0xFFFFFFFF when it is none. */
+/* The code point at `at`, which moves behind it; 0xFFFFFFFF when there is none. */
 static uint32_t take_point(limen_str text, size_t *at)
 {
-    const uint8_t lead = (uint8_t)text.ptr[*at];
-    const size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (length > text.len - *at || !str_is_utf8(str_make(text.ptr + *at, length)))
+    const limen_str rest = str_slice(text, *at, text.len);
+    const size_t length = str_utf8_step(rest);
+    if (length == 0)
         return UINT32_MAX;
-    uint32_t point = length == 1 ? lead : lead & (0xFFU >> (length + 1));
-    for (size_t i = 1; i < length; i++)
-        point = point << 6 | ((uint8_t)text.ptr[*at + i] & 0x3FU);
     *at += length;
-    return point;
+    return str_code_point(rest);
 }
 
 /* ucschar of RFC 3987; `with_private` admits iprivate, which stands in queries only. */

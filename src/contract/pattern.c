@@ -1,5 +1,8 @@
 /* pattern.c - patterns compiled once by PCRE2, to machine code where it can, and matched within fixed limits; plain ones are read by
- * PCRE2 for their faults only. */
+ * PCRE2 for their faults only.
+ *
+ * PCRE2's own limit counts the steps from one start and not what a step costs, so a search that begins at each of a million places, or
+ * reads a million characters in one step, would be within it. Callouts in the pattern count characters as well, over all starts. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "contract/pattern.h"
 
@@ -17,6 +20,13 @@ struct pattern {
     pcre2_code *code;
     const struct plain_pattern *plain; /* NULL: `code` is run */
     limen_str source;
+    uint32_t charge; /* of a callout */
+};
+
+/* The work of one match. */
+struct work {
+    size_t start, last; /* where the search began, and where it was at the last callout */
+    size_t charge, left;
 };
 
 struct pattern_engine {
@@ -24,7 +34,25 @@ struct pattern_engine {
     pcre2_match_context *context;
     pcre2_match_data *match; /* of one pair: nobody asks where a pattern matched */
     pcre2_jit_stack *stack;  /* the JIT's own, because a fiber's is small */
+    struct work work;
 };
+
+/* What lies between two callouts of one start was read at least once. */
+static int count_work(pcre2_callout_block *block, void *data)
+{
+    struct work *work = data;
+    const size_t at = block->current_position;
+    if (block->start_match != work->start)
+        work->start = work->last = block->start_match;
+    size_t cost = work->charge + (at > work->last ? at - work->last : work->last - at);
+    if (block->callout_number == 1)
+        cost += at; /* a backreference: what it stands for is no longer than this */
+    if (cost > work->left)
+        return PCRE2_ERROR_CALLOUT;
+    work->left -= cost;
+    work->last = at;
+    return 0;
+}
 
 struct pattern_engine *pattern_engine_new(void)
 {
@@ -42,6 +70,7 @@ struct pattern_engine *pattern_engine_new(void)
     pcre2_set_depth_limit(engine->context, LIMIT_PATTERN_STEPS);
     pcre2_set_heap_limit(engine->context, LIMIT_PATTERN_HEAP_KIB);
     pcre2_jit_stack_assign(engine->context, NULL, engine->stack);
+    (void)pcre2_set_callout(engine->context, count_work, &engine->work); /* says 0 */
     return engine;
 }
 
@@ -62,10 +91,8 @@ struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *are
 {
     struct buf translated;
     buf_init(&translated, arena, source.len * 2 + 64);
-    const char *wrong = pattern_translate(source, &translated);
     struct pattern *pattern = ARENA_NEW(arena, struct pattern);
-    if (pattern == NULL)
-        wrong = "memory is out";
+    const char *wrong = pattern == NULL ? "memory is out" : pattern_translate(source, &translated, &pattern->charge);
     if (wrong != NULL) {
         *ret_why = str_of(wrong);
         return NULL;
@@ -96,7 +123,8 @@ enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text
 {
     if (pattern->plain != NULL)
         return plain_matches(pattern->plain, text.ptr, text.len) ? PATTERN_MATCHES : PATTERN_DIFFERS;
-    const struct pattern_engine *engine = pattern->engine;
+    struct pattern_engine *engine = pattern->engine;
+    engine->work = (struct work){ .start = SIZE_MAX, .charge = pattern->charge, .left = LIMIT_PATTERN_WORK };
     PCRE2_SPTR subject = (PCRE2_SPTR)(text.len > 0 ? text.ptr : "");
     const int found = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, engine->match,
                                   engine->context);

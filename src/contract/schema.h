@@ -5,19 +5,19 @@
 #ifndef CONTRACT_SCHEMA_H
 #define CONTRACT_SCHEMA_H
 
-#include "contract/doc.h"
+#include "contract/catalog.h"
 #include "contract/json.h"
 
 struct schema;     /* one compiled schema; opaque */
-struct schema_set; /* all schemas of one document: $ref targets are compiled once and shared */
+struct schema_set; /* all schemas of one catalog: $ref targets are compiled once and shared */
 
 /* All memory is the arena's, which must outlive the set (PCRE2 code is freed by schema_set_free). */
-struct schema_set *schema_set_new(const struct doc *doc, struct arena *arena);
-void schema_set_free(struct schema_set *set);
+struct schema_set *schema_set_new(struct catalog *catalog, struct arena *arena);
+void schema_set_free(struct schema_set *set); /* accepts NULL */
 /* Reads 2020-12 as its specification has it, for tests against public suites: unknown keywords and formats say nothing, readOnly
  * and writeOnly are annotations, and `format` asserts only when asked. Contracts are never read this way. */
 void schema_set_read_as_standard(struct schema_set *set, bool formats_assert);
-/* Compiles the schema at `node` (a $ref is followed). The same node gives the same schema. NULL after adding to `diags`. */
+/* Compiles the schema at `node` of one of the catalog's documents (a $ref is followed). The same node gives the same schema. NULL after adding to `diags`. */
 const struct schema *schema_compile(struct schema_set *set, const struct doc_node *node, struct diags *diags);
 
 struct fault {

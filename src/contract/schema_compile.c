@@ -15,12 +15,12 @@
 #define REFERENCE_HOPS 32 /* plain references that are followed at once; a longer chain is walked at run time */
 
 /* ---- the set --------------------------------------------------------------------------------------------------- */
-struct schema_set *schema_set_new(const struct doc *doc, struct arena *arena)
+struct schema_set *schema_set_new(struct catalog *catalog, struct arena *arena)
 {
     struct schema_set *set = ARENA_NEW(arena, struct schema_set);
     if (set == NULL)
         return NULL;
-    set->doc = doc;
+    set->catalog = catalog;
     set->arena = arena;
     hash_key_random(&set->key);
     return set;
@@ -42,17 +42,19 @@ void schema_set_read_as_standard(struct schema_set *set, bool formats_assert)
     set->formats_are_annotations = !formats_assert;
 }
 
-static size_t node_slot(const struct schema_set *set, const struct doc_node *node)
+static size_t first_slot(const struct schema_set *set, const struct doc_node *node, const struct scope *scope)
 {
-    return (size_t)((uintptr_t)node / 16 * 0x9E3779B97F4A7C15U >> 32) & (set->slot_count - 1);
+    const uintptr_t both = (uintptr_t)node / 16 + (uintptr_t)scope * 31;
+    return (size_t)(both * 0x9E3779B97F4A7C15U >> 32) & (set->slot_count - 1);
 }
 
-static struct schema *set_find(const struct schema_set *set, const struct doc_node *node)
+static struct schema *set_find(const struct schema_set *set, const struct doc_node *node, const struct scope *scope)
 {
     if (set->slot_count == 0)
         return NULL;
-    for (size_t slot = node_slot(set, node); set->slots[slot] != NULL; slot = (slot + 1) & (set->slot_count - 1)) {
-        if (set->slots[slot]->node == node)
+    for (size_t slot = first_slot(set, node, scope); set->slots[slot] != NULL;
+         slot = (slot + 1) & (set->slot_count - 1)) {
+        if (set->slots[slot]->node == node && set->slots[slot]->scope == scope)
             return set->slots[slot];
     }
     return NULL;
@@ -60,7 +62,7 @@ static struct schema *set_find(const struct schema_set *set, const struct doc_no
 
 static void set_put(struct schema_set *set, struct schema *schema)
 {
-    size_t slot = node_slot(set, schema->node);
+    size_t slot = first_slot(set, schema->node, schema->scope);
     while (set->slots[slot] != NULL)
         slot = (slot + 1) & (set->slot_count - 1);
     set->slots[slot] = schema;
@@ -90,7 +92,12 @@ void compiler_fault(struct compiler *c, const struct doc_node *node, limen_str m
     va_start(args, format);
     const limen_str message = arena_vprintf(c->set->arena, format, args);
     va_end(args);
-    diags_add(c->diags, c->set->doc, node, mend, "%.*s", LIMEN_STR_ARG(message));
+    diags_add(c->diags, node, mend, "%.*s", LIMEN_STR_ARG(message));
+    compiler_break(c);
+}
+
+void compiler_break(struct compiler *c)
+{
     if (c->schema != NULL)
         c->schema->is_broken = c->schema->is_never = true;
 }
@@ -117,16 +124,19 @@ void compiler_need_scratch(struct compiler *c)
 
 static const struct schema schema_false = { .is_never = true, .is_broken = true };
 
-static struct schema *new_schema(struct compiler *c, const struct doc_node *node)
+static struct schema *new_schema(struct compiler *c, const struct doc_node *node, const struct scope *scope)
 {
     if (!set_make_room(c))
         return NULL;
     struct schema *schema = compiler_take(c, 1, sizeof(*schema));
     if (schema == NULL)
         return NULL;
-    *schema = (struct schema){
-        .node = node, .set = c->set, .types = TYPE_ANY, .next = c->set->all, .next_pending = c->set->pending
-    };
+    *schema = (struct schema){ .node = node,
+                               .scope = scope,
+                               .set = c->set,
+                               .types = TYPE_ANY,
+                               .next = c->set->all,
+                               .next_pending = c->set->pending };
     c->set->all = c->set->pending = schema;
     c->set->schema_count++;
     set_put(c->set, schema);
@@ -134,56 +144,6 @@ static struct schema *new_schema(struct compiler *c, const struct doc_node *node
 }
 
 /* ---- references ------------------------------------------------------------------------------------------------ */
-/* "%25" and the like in a fragment (RFC 3986 2.1). False: malformed. */
-static bool decode_percent(struct arena *arena, limen_str text, limen_str *ret_text)
-{
-    char *out = arena_alloc(arena, text.len);
-    size_t len = 0;
-    if (out == NULL)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        out[len] = text.ptr[i];
-        if (text.ptr[i] == '%') {
-            unsigned value = 0;
-            for (size_t j = i + 1; j <= i + 2; j++) {
-                const char digit = j < text.len ? text.ptr[j] : '\0';
-                const char lower = (char)(digit | 0x20);
-                if ((digit < '0' || digit > '9') && (lower < 'a' || lower > 'f'))
-                    return false;
-                value = value << 4 | (unsigned)(digit <= '9' ? digit - '0' : lower - 'a' + 10);
-            }
-            out[len] = (char)value;
-            i += 2;
-        }
-        len++;
-    }
-    *ret_text = str_make(out, len);
-    return true;
-}
-
-/* The node that `$ref` names, or NULL after a fault. */
-static const struct doc_node *find_reference(struct compiler *c, const struct doc_node *reference)
-{
-    limen_str pointer;
-    if (reference->kind != DOC_STRING) {
-        compiler_fault(c, reference, LIMEN_STR(""), "$ref must be a string");
-        return NULL;
-    }
-    if (!str_starts(reference->text, LIMEN_STR("#"))) {
-        compiler_fault(
-            c, reference,
-            LIMEN_STR("copy the schema to components/schemas and refer to it with '#/components/schemas/Name'"),
-            "$ref leads out of this document");
-        return NULL;
-    }
-    const struct doc_node *node = NULL;
-    if (decode_percent(c->set->arena, str_slice(reference->text, 1, reference->text.len), &pointer))
-        node = doc_at(c->set->doc, pointer);
-    if (node == NULL)
-        compiler_fault(c, reference, LIMEN_STR(""), "$ref '%.*s' leads nowhere", LIMEN_STR_ARG(reference->text));
-    return node;
-}
-
 /* True when the object holds a $ref and otherwise only what changes nothing. */
 static bool is_plain_reference(const struct doc_node *node)
 {
@@ -198,23 +158,43 @@ static bool is_plain_reference(const struct doc_node *node)
     return true;
 }
 
+/* The node that a reference names, and its anchor; NULL after a fault. */
+static const struct doc_node *find_target(struct compiler *c, const struct doc_node *reference,
+                                          const struct anchor **ret_anchor)
+{
+    const struct doc_node *node = catalog_target(c->set->catalog, reference, c->diags, ret_anchor);
+    if (node == NULL)
+        compiler_break(c);
+    return node;
+}
+
 const struct schema *compiler_reference(struct compiler *c, const struct doc_node *reference)
 {
-    const struct doc_node *node = find_reference(c, reference);
+    const struct doc_node *node = find_target(c, reference, NULL);
+    return node != NULL ? compiler_schema(c, node) : &schema_false;
+}
+
+const struct schema *compiler_dynamic_reference(struct compiler *c, const struct doc_node *reference)
+{
+    const struct anchor *anchor = NULL;
+    const struct doc_node *node = find_target(c, reference, &anchor);
+    if (node != NULL && anchor != NULL && anchor->is_dynamic)
+        node = scope_target(c->scope, anchor);
     return node != NULL ? compiler_schema(c, node) : &schema_false;
 }
 
 const struct schema *compiler_schema(struct compiler *c, const struct doc_node *node)
 {
+    const struct scope *scope = scope_enter(c, c->scope, catalog_home(c->set->catalog, node));
     for (int hop = 0; hop < REFERENCE_HOPS && is_plain_reference(node); hop++) {
-        const struct doc_node *target = find_reference(c, doc_get(node, LIMEN_STR("$ref")));
-        if (target == NULL)
+        node = find_target(c, doc_get(node, LIMEN_STR("$ref")), NULL);
+        if (node == NULL)
             return &schema_false;
-        node = target;
+        scope = scope_enter(c, scope, catalog_home(c->set->catalog, node));
     }
-    struct schema *schema = set_find(c->set, node);
+    struct schema *schema = set_find(c->set, node, scope);
     if (schema == NULL)
-        schema = new_schema(c, node);
+        schema = new_schema(c, node, scope);
     return schema != NULL ? schema : &schema_false;
 }
 
@@ -245,16 +225,27 @@ static limen_str mend_of(limen_str keyword)
     return LIMEN_STR("a keyword that is not checked would be a hole: remove it, or name it x-…");
 }
 
-static void read_keyword(struct compiler *c, const struct doc_node *value)
+static const struct keyword *find_keyword(limen_str name)
 {
     for (size_t i = 0; i < schema_keyword_count; i++) {
-        if (str_equal(schema_keywords[i].name, value->key)) {
-            if (schema_keywords[i].read != NULL)
-                schema_keywords[i].read(c, value);
-            return;
-        }
+        if (str_equal(schema_keywords[i].name, name))
+            return &schema_keywords[i];
     }
-    if (!c->set->is_standard && !str_starts(value->key, LIMEN_STR("x-")))
+    return NULL;
+}
+
+static void read_keyword(struct compiler *c, const struct doc_node *value)
+{
+    const struct keyword *keyword = find_keyword(value->key);
+    const bool is_in_dialect = keyword != NULL && (keyword->vocabularies & c->vocabularies) != 0;
+    if (is_in_dialect && keyword->read != NULL)
+        keyword->read(c, value);
+    if (is_in_dialect || c->set->is_standard || str_starts(value->key, LIMEN_STR("x-")))
+        return;
+    if (keyword != NULL)
+        compiler_fault(c, value, LIMEN_STR("add its vocabulary to the metaschema's `$vocabulary`, or remove it"),
+                       "this dialect has no keyword '%.*s'", LIMEN_STR_ARG(value->key));
+    else
         compiler_fault(c, value, mend_of(value->key), "schema keyword '%.*s' is not supported",
                        LIMEN_STR_ARG(value->key));
 }
@@ -271,7 +262,8 @@ static void read_schema(struct compiler *c)
         compiler_fault(c, node, LIMEN_STR(""), "a schema must be an object, true or false");
         return;
     }
-    for (size_t i = 0; i < node->count; i++)
+    c->vocabularies = compiler_vocabularies(c);
+    for (size_t i = 0; i < node->count && c->vocabularies != 0; i++)
         read_keyword(c, node->items[i]);
     compiler_finish_object(c);
 
@@ -345,6 +337,7 @@ static void settle_children(struct compiler *c, struct schema *schema)
     if (logic == NULL)
         return;
     settle_must(c, schema, logic->ref);
+    settle_must(c, schema, logic->dynamic_ref);
     for (uint32_t i = 0; i < logic->all_count; i++)
         settle_must(c, schema, logic->all[i]);
     schema->param_types &= settle_list(c, schema, logic->any, logic->any_count);
@@ -394,14 +387,16 @@ static void read_pending(struct compiler *c)
     while (c->set->pending != NULL && !c->set->is_out_of_memory) {
         struct schema *schema = c->set->pending;
         c->set->pending = schema->next_pending;
-        *c = (struct compiler){ .set = c->set, .diags = c->diags, .schema = schema, .node = schema->node };
+        *c = (struct compiler){
+            .set = c->set, .diags = c->diags, .schema = schema, .node = schema->node, .scope = schema->scope
+        };
         read_schema(c);
     }
 }
 
 const struct schema *schema_compile(struct schema_set *set, const struct doc_node *node, struct diags *diags)
 {
-    struct compiler c = { .set = set, .diags = diags };
+    struct compiler c = { .set = set, .diags = diags, .node = node };
     const size_t faults = diags->count;
     const struct schema *before = set->all;
     const struct schema *schema = compiler_schema(&c, node);
@@ -413,6 +408,6 @@ const struct schema *schema_compile(struct schema_set *set, const struct doc_nod
             settle_required(fresh->object);
     }
     if (set->is_out_of_memory)
-        diags_add(diags, set->doc, node, LIMEN_STR(""), "memory is out");
+        diags_add(diags, node, LIMEN_STR(""), "memory is out");
     return diags->count == faults && !schema->is_broken ? schema : NULL;
 }

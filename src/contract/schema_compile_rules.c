@@ -56,7 +56,7 @@ static struct value_rules *values_of(struct compiler *c)
     return c->values;
 }
 
-static struct logic_rules *logic_of(struct compiler *c)
+struct logic_rules *compiler_logic(struct compiler *c)
 {
     if (c->logic == NULL)
         c->logic = compiler_take(c, 1, sizeof(*c->logic));
@@ -310,7 +310,8 @@ static void on_format(struct compiler *c, const struct doc_node *value)
     if (!is_kind(c, value, DOC_STRING, "the name of a format"))
         return;
     const struct format *format = format_find(value->text);
-    if (c->set->formats_are_annotations || (format == NULL && c->set->is_standard))
+    const bool asserts = !c->set->formats_are_annotations || (c->vocabularies & VOCABULARY_FORMAT_ASSERTION) != 0;
+    if (!asserts || (format == NULL && c->set->is_standard))
         return;
     if (format == NULL) {
         compiler_fault(c, value,
@@ -351,10 +352,10 @@ ON_SCHEMA(on_items, array, array_of, items)
 ON_SCHEMA(on_contains, array, array_of, contains)
 ON_SCHEMA(on_additional_properties, object, object_of, additional)
 ON_SCHEMA(on_property_names, object, object_of, property_names)
-ON_SCHEMA(on_not, logic, logic_of, negated)
-ON_SCHEMA(on_if, logic, logic_of, condition)
-ON_SCHEMA(on_then, logic, logic_of, consequence)
-ON_SCHEMA(on_else, logic, logic_of, alternative)
+ON_SCHEMA(on_not, logic, compiler_logic, negated)
+ON_SCHEMA(on_if, logic, compiler_logic, condition)
+ON_SCHEMA(on_then, logic, compiler_logic, consequence)
+ON_SCHEMA(on_else, logic, compiler_logic, alternative)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 static void on_prefix_items(struct compiler *c, const struct doc_node *value)
@@ -376,7 +377,7 @@ static void on_unique_items(struct compiler *c, const struct doc_node *value)
 
 static void on_unevaluated_items(struct compiler *c, const struct doc_node *value)
 {
-    struct logic_rules *logic = logic_of(c);
+    struct logic_rules *logic = compiler_logic(c);
     if (logic == NULL)
         return;
     logic->unevaluated_items = compiler_schema(c, value);
@@ -424,7 +425,7 @@ static void on_pattern_properties(struct compiler *c, const struct doc_node *val
 
 static void on_unevaluated_properties(struct compiler *c, const struct doc_node *value)
 {
-    struct logic_rules *logic = logic_of(c);
+    struct logic_rules *logic = compiler_logic(c);
     if (logic == NULL)
         return;
     logic->unevaluated_properties = compiler_schema(c, value);
@@ -515,17 +516,10 @@ void compiler_finish_object(struct compiler *c)
 }
 
 /* ---- the same value -------------------------------------------------------------------------------------------- */
-static void on_ref(struct compiler *c, const struct doc_node *value)
-{
-    struct logic_rules *logic = logic_of(c);
-    if (logic != NULL)
-        logic->ref = compiler_reference(c, value);
-}
-
 #define ON_SCHEMAS(function, member)                                        \
     static void function(struct compiler *c, const struct doc_node *value)  \
     {                                                                       \
-        struct logic_rules *logic = logic_of(c);                            \
+        struct logic_rules *logic = compiler_logic(c);                      \
         if (logic != NULL)                                                  \
             logic->member = read_schemas(c, value, &logic->member##_count); \
     }
@@ -533,88 +527,71 @@ ON_SCHEMAS(on_all_of, all)
 ON_SCHEMAS(on_any_of, any)
 ON_SCHEMAS(on_one_of, one)
 
-/* Definitions are read although nobody may refer to them: what is wrong in them should be known. */
-static void on_defs(struct compiler *c, const struct doc_node *value)
-{
-    if (!is_kind(c, value, DOC_OBJECT, "an object of schemas"))
-        return;
-    for (size_t i = 0; i < value->count; i++)
-        (void)compiler_schema(c, value->items[i]);
-}
-
-static void on_schema(struct compiler *c, const struct doc_node *value)
-{
-    if (!is_kind(c, value, DOC_STRING, "the URI of a dialect") || c->set->is_standard)
-        return;
-    if (!str_equal(value->text, LIMEN_STR("https://json-schema.org/draft/2020-12/schema"))
-        && !str_equal(value->text, LIMEN_STR("https://spec.openapis.org/oas/3.1/dialect/base")))
-        compiler_fault(c, value, LIMEN_STR("use https://json-schema.org/draft/2020-12/schema"),
-                       "this dialect of JSON Schema is not supported");
-}
-
 /* ---- the table ------------------------------------------------------------------------------------------------- */
-#define KEYWORD(name, function)        \
-    {                                  \
-        LIMEN_STR_INIT(name), function \
+#define KEYWORD(name, vocabulary, function)                     \
+    {                                                           \
+        LIMEN_STR_INIT(name), VOCABULARY_##vocabulary, function \
     }
-#define ANNOTATION(name)           \
-    {                              \
-        LIMEN_STR_INIT(name), NULL \
-    }
+#define SAYS_NOTHING NULL /* an annotation */
 
 const struct keyword schema_keywords[] = {
-    KEYWORD("type", on_type),
-    KEYWORD("enum", on_enum),
-    KEYWORD("const", on_const),
-    KEYWORD("readOnly", on_read_only),
-    KEYWORD("writeOnly", on_write_only),
-    KEYWORD("minimum", on_minimum),
-    KEYWORD("maximum", on_maximum),
-    KEYWORD("multipleOf", on_multiple_of),
-    KEYWORD("exclusiveMinimum", on_exclusive_minimum),
-    KEYWORD("exclusiveMaximum", on_exclusive_maximum),
-    KEYWORD("minLength", on_min_length),
-    KEYWORD("maxLength", on_max_length),
-    KEYWORD("pattern", on_pattern),
-    KEYWORD("format", on_format),
-    KEYWORD("items", on_items),
-    KEYWORD("prefixItems", on_prefix_items),
-    KEYWORD("minItems", on_min_items),
-    KEYWORD("maxItems", on_max_items),
-    KEYWORD("uniqueItems", on_unique_items),
-    KEYWORD("contains", on_contains),
-    KEYWORD("minContains", on_min_contains),
-    KEYWORD("maxContains", on_max_contains),
-    KEYWORD("unevaluatedItems", on_unevaluated_items),
-    KEYWORD("properties", on_properties),
-    KEYWORD("required", on_required),
-    KEYWORD("additionalProperties", on_additional_properties),
-    KEYWORD("patternProperties", on_pattern_properties),
-    KEYWORD("propertyNames", on_property_names),
-    KEYWORD("minProperties", on_min_properties),
-    KEYWORD("maxProperties", on_max_properties),
-    KEYWORD("dependentRequired", on_dependent_required),
-    KEYWORD("dependentSchemas", on_dependent_schemas),
-    KEYWORD("unevaluatedProperties", on_unevaluated_properties),
-    KEYWORD("$ref", on_ref),
-    KEYWORD("$defs", on_defs),
-    KEYWORD("$schema", on_schema),
-    KEYWORD("allOf", on_all_of),
-    KEYWORD("anyOf", on_any_of),
-    KEYWORD("oneOf", on_one_of),
-    KEYWORD("not", on_not),
-    KEYWORD("if", on_if),
-    KEYWORD("then", on_then),
-    KEYWORD("else", on_else),
-    ANNOTATION("title"),
-    ANNOTATION("description"),
-    ANNOTATION("default"),
-    ANNOTATION("examples"),
-    ANNOTATION("example"),
-    ANNOTATION("deprecated"),
-    ANNOTATION("$comment"),
-    ANNOTATION("discriminator"),
-    ANNOTATION("xml"),
-    ANNOTATION("externalDocs"),
+    KEYWORD("type", VALIDATION, on_type),
+    KEYWORD("enum", VALIDATION, on_enum),
+    KEYWORD("const", VALIDATION, on_const),
+    KEYWORD("readOnly", ANNOTATION, on_read_only),
+    KEYWORD("writeOnly", ANNOTATION, on_write_only),
+    KEYWORD("minimum", VALIDATION, on_minimum),
+    KEYWORD("maximum", VALIDATION, on_maximum),
+    KEYWORD("multipleOf", VALIDATION, on_multiple_of),
+    KEYWORD("exclusiveMinimum", VALIDATION, on_exclusive_minimum),
+    KEYWORD("exclusiveMaximum", VALIDATION, on_exclusive_maximum),
+    KEYWORD("minLength", VALIDATION, on_min_length),
+    KEYWORD("maxLength", VALIDATION, on_max_length),
+    KEYWORD("pattern", VALIDATION, on_pattern),
+    { LIMEN_STR_INIT("format"), VOCABULARY_FORMAT | VOCABULARY_FORMAT_ASSERTION, on_format },
+    KEYWORD("items", APPLICATOR, on_items),
+    KEYWORD("prefixItems", APPLICATOR, on_prefix_items),
+    KEYWORD("minItems", VALIDATION, on_min_items),
+    KEYWORD("maxItems", VALIDATION, on_max_items),
+    KEYWORD("uniqueItems", VALIDATION, on_unique_items),
+    KEYWORD("contains", APPLICATOR, on_contains),
+    KEYWORD("minContains", VALIDATION, on_min_contains),
+    KEYWORD("maxContains", VALIDATION, on_max_contains),
+    KEYWORD("unevaluatedItems", UNEVALUATED, on_unevaluated_items),
+    KEYWORD("properties", APPLICATOR, on_properties),
+    KEYWORD("required", VALIDATION, on_required),
+    KEYWORD("additionalProperties", APPLICATOR, on_additional_properties),
+    KEYWORD("patternProperties", APPLICATOR, on_pattern_properties),
+    KEYWORD("propertyNames", APPLICATOR, on_property_names),
+    KEYWORD("minProperties", VALIDATION, on_min_properties),
+    KEYWORD("maxProperties", VALIDATION, on_max_properties),
+    KEYWORD("dependentRequired", VALIDATION, on_dependent_required),
+    KEYWORD("dependentSchemas", APPLICATOR, on_dependent_schemas),
+    KEYWORD("unevaluatedProperties", UNEVALUATED, on_unevaluated_properties),
+    KEYWORD("$id", CORE, on_id),
+    KEYWORD("$anchor", CORE, on_anchor),
+    KEYWORD("$dynamicAnchor", CORE, on_anchor),
+    KEYWORD("$ref", CORE, on_ref),
+    KEYWORD("$dynamicRef", CORE, on_dynamic_ref),
+    KEYWORD("$defs", CORE, on_defs),
+    KEYWORD("$schema", CORE, on_schema),
+    KEYWORD("$vocabulary", CORE, SAYS_NOTHING),
+    KEYWORD("allOf", APPLICATOR, on_all_of),
+    KEYWORD("anyOf", APPLICATOR, on_any_of),
+    KEYWORD("oneOf", APPLICATOR, on_one_of),
+    KEYWORD("not", APPLICATOR, on_not),
+    KEYWORD("if", APPLICATOR, on_if),
+    KEYWORD("then", APPLICATOR, on_then),
+    KEYWORD("else", APPLICATOR, on_else),
+    KEYWORD("title", ANNOTATION, SAYS_NOTHING),
+    KEYWORD("description", ANNOTATION, SAYS_NOTHING),
+    KEYWORD("default", ANNOTATION, SAYS_NOTHING),
+    KEYWORD("examples", ANNOTATION, SAYS_NOTHING),
+    KEYWORD("example", OPENAPI, SAYS_NOTHING),
+    KEYWORD("deprecated", ANNOTATION, SAYS_NOTHING),
+    KEYWORD("$comment", CORE, SAYS_NOTHING),
+    KEYWORD("discriminator", OPENAPI, SAYS_NOTHING),
+    KEYWORD("xml", OPENAPI, SAYS_NOTHING),
+    KEYWORD("externalDocs", OPENAPI, SAYS_NOTHING),
 };
 const size_t schema_keyword_count = sizeof schema_keywords / sizeof *schema_keywords;

@@ -100,8 +100,7 @@ struct value_rules {
 
 /* Keywords that apply schemas to the same value. */
 struct logic_rules {
-    const struct schema *ref;
-    limen_str dynamic_anchor; /* of $dynamicRef, when it may be redirected; else empty */
+    const struct schema *ref, *dynamic_ref; /* both known when the program is compiled: see schema_scope.c */
     const struct schema **all, **any, **one;
     uint32_t all_count, any_count, one_count;
     const struct schema *negated, *condition, *consequence, *alternative;
@@ -120,10 +119,10 @@ struct schema {
     const struct object_rules *object;
     const struct logic_rules *logic;
     struct schema_set *set;
-    const struct schema_resource *resource;
 
     /* For the compiler. */
     const struct doc_node *node;
+    const struct scope *scope;
     struct schema *next; /* in the list of all */
     struct schema *next_pending;
     uint8_t colour;          /* of the search for loops */
@@ -140,14 +139,16 @@ struct scratch {
 };
 
 struct schema_set {
-    const struct doc *doc;
+    struct catalog *catalog;
     struct arena *arena;
     struct hash_key key;             /* for uniqueItems: clients choose the items */
     struct pattern_engine *patterns; /* made with the first pattern */
     struct scratch scratch;
     struct schema *all, *pending;
-    struct schema **slots; /* by node: open addressing */
+    struct schema **slots; /* by node and scope: open addressing */
     size_t slot_count, schema_count;
+    struct scope *scopes; /* all that differ */
+    size_t scope_count;
     bool is_standard; /* see schema_set_read_as_standard */
     bool formats_are_annotations;
     bool is_out_of_memory;
@@ -181,8 +182,7 @@ struct walk {
     limen_str base; /* of all pointers */
     enum schema_use use;
     uint32_t depth, steps;
-    const char *gave_up;       /* not NULL: a ceiling was met, and the value is refused whatever else */
-    const struct scope *scope; /* for $dynamicRef */
+    const char *gave_up; /* not NULL: a ceiling was met, and the value is refused whatever else */
 };
 
 /* Which members or items of one instance some keyword has evaluated, for unevaluated…; a bit each. */

@@ -59,6 +59,8 @@ static bool check_condition(struct walk *walk, const struct logic_rules *rules, 
 bool walk_logic(struct walk *walk, const struct logic_rules *rules, uint32_t at, struct marks *marks)
 {
     bool ok = rules->ref == NULL || walk_check(walk, rules->ref, at, marks);
+    if (rules->dynamic_ref != NULL && (ok || walk_goes_on(walk)))
+        ok = walk_check(walk, rules->dynamic_ref, at, marks) && ok;
     for (uint32_t i = 0; i < rules->all_count && (ok || walk_goes_on(walk)); i++)
         ok = walk_check(walk, rules->all[i], at, marks) && ok;
     if (rules->any_count > 0 && (ok || walk_goes_on(walk)))

@@ -58,20 +58,26 @@
 #define LIMIT_ACCEPT_BACKOFF_US 100000        /* after the process ran out of descriptors */
 
 /* ---- JSON and schemas ------------------------------------------------------------------------------------------ */
-#define LIMIT_JSON_DEPTH 64U                          /* 400 */
-#define LIMIT_JSON_VALUES (256U * 1024)               /* values in one document: 400 */
-#define LIMIT_JSON_SPARE_VALUES 1024U                 /* past those of a valid body: 400; fewer are told by name: 422 */
-#define LIMIT_SCHEMA_DEPTH 128U                       /* $ref and applicators nested while validating: a fault */
-#define LIMIT_SCHEMA_FAULTS 32U                       /* faults that one reply lists */
-#define LIMIT_PATTERN_STEPS 100000U                   /* PCRE2 match limit: fails closed */
-#define LIMIT_PATTERN_STACK_BYTES (256U * 1024)       /* of the JIT; past it a pattern gives up: fails closed */
-#define LIMIT_PATTERN_HEAP_KIB 4096U                  /* of the interpreter: fails closed */
-#define LIMIT_SCHEMA_STEPS (4U * 1024 * 1024)         /* schemas visited in one validation: a fault */
+#define LIMIT_JSON_DEPTH 64U                    /* 400 */
+#define LIMIT_JSON_VALUES (256U * 1024)         /* values in one document: 400 */
+#define LIMIT_JSON_SPARE_VALUES 1024U           /* past those of a valid body: 400; fewer are told by name: 422 */
+#define LIMIT_SCHEMA_DEPTH 128U                 /* $ref and applicators nested while validating: a fault */
+#define LIMIT_SCHEMA_FAULTS 32U                 /* faults that one reply lists */
+#define LIMIT_PATTERN_STEPS 100000U             /* PCRE2 match limit, from one start: fails closed */
+#define LIMIT_PATTERN_WORK (16U * 1024 * 1024)  /* characters read in one match, and 16 for each choice: fails closed */
+#define LIMIT_PATTERN_BYTES 4096U               /* of a pattern's source: refused */
+#define LIMIT_PATTERN_GROUPS 128U               /* in a pattern, and nested: refused */
+#define LIMIT_PATTERN_NAME_BYTES 32U            /* of a group's name: refused */
+#define LIMIT_PATTERN_STACK_BYTES (256U * 1024) /* of the JIT; past it a pattern gives up: fails closed */
+#define LIMIT_PATTERN_HEAP_KIB 4096U            /* of the interpreter: fails closed */
+#define LIMIT_SCHEMA_STEPS (4U * 1024 * 1024)   /* schemas visited in one validation: a fault */
 #define LIMIT_SCHEMA_SCRATCH_BYTES (6U * 1024 * 1024) /* for uniqueItems and unevaluated…, reserved at start: a fault */
+#define LIMIT_SCHEMA_SCOPES 256U                      /* dynamic scopes that differ in a contract: refused at start */
 #define LIMIT_SCHEMA_TRACKED_NAMES 1024U              /* declared or required members of one object: refused at start */
 
 /* ---- contract -------------------------------------------------------------------------------------------------- */
 #define LIMIT_CONTRACT_BYTES (4U * 1024 * 1024)
+#define LIMIT_DOCUMENTS 64U /* beside the contract, with --with: refused */
 #define LIMIT_OPERATIONS 1024U
 #define LIMIT_PARAMETERS 32U /* of one operation */
 #define LIMIT_PATH_SEGMENTS 32U

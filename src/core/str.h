@@ -42,6 +42,8 @@ bool str_to_bytes(limen_str s, size_t *ret_bytes) LIMEN_MUST_CHECK;
 bool str_is_utf8(limen_str s);
 /* Bytes of the well-formed UTF-8 sequence that `s` begins with, 1 to 4; 0 when it begins with none. */
 size_t str_utf8_step(limen_str s);
+/* The first code point of `s`, which is not empty and well-formed. */
+uint32_t str_code_point(limen_str s);
 /* Number of code points of well-formed UTF-8. */
 size_t str_code_points(limen_str s);
 /* Equal in time that depends on the lengths only: for tokens and hashes. */

@@ -127,8 +127,7 @@ static bool load_contract(struct role *role)
     struct diags errors, warnings;
     diags_init(&errors, &role->arena);
     diags_init(&warnings, &role->arena);
-    return contract_load(role->app->contract.bytes, role->app->contract.path, &role->arena, &role->contract, &errors,
-                         &warnings);
+    return contract_load(role->app, &role->arena, &role->contract, &errors, &warnings);
 }
 
 static bool map_board(struct role *role)

@@ -63,7 +63,7 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
     diags_init(&errors, arena);
     diags_init(&warnings, arena);
     buf_init(&text, arena, 4096);
-    bool ok = contract_load(app->contract.bytes, app->contract.path, arena, &contract, &errors, &warnings);
+    bool ok = contract_load(app, arena, &contract, &errors, &warnings);
     diags_write(&warnings, &text, "warning", has_colour);
     diags_write(&errors, &text, "error", has_colour);
     print(&text, stderr);

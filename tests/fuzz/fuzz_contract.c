@@ -1,4 +1,4 @@
-/* fuzz_contract.c - a document as a contract: accepted and whole, or refused with a place and words. */
+/* fuzz_contract.c - a document, a NUL and one more that it may refer to, as a contract: accepted and whole, or refused with a place and words. */
 #include "contract/contract.h"
 #include "core/arena.h"
 #include "core/str.h"
@@ -50,8 +50,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&arena, NULL, (size_t)512 << 20);
     diags_init(&errors, &arena);
     diags_init(&warnings, &arena);
-    if (contract_load(str_make((const char *)data, size), LIMEN_STR("api.yaml"), &arena, &contract, &errors,
-                      &warnings)) {
+    const uint8_t *cut = size > 0 ? memchr(data, 0, size) : NULL;
+    const limen_str contract_text = str_make((const char *)data, cut != NULL ? (size_t)(cut - data) : size);
+    const struct limen_document document = {
+        .uri = LIMEN_STR("other.yaml"),
+        .file = { LIMEN_STR("other.yaml"),
+                  cut != NULL ? str_make((const char *)cut + 1, size - contract_text.len - 1) : contract_text },
+    };
+    const struct limen_app app = {
+        .contract = { LIMEN_STR("api.yaml"), contract_text },
+        .documents = &document,
+        .document_count = cut != NULL ? 1 : 0,
+    };
+    if (contract_load(&app, &arena, &contract, &errors, &warnings)) {
         must(errors.count == 0);
         check_contract(&contract, &arena);
         contract_release(&contract);

@@ -1,4 +1,5 @@
-/* fuzz_schema.c - a schema, a NUL, a value: compiled or refused with a place, validated in bounded time, loud and quiet alike. */
+/* fuzz_schema.c - a schema, a NUL, a value, perhaps a NUL and a document that the schema may refer to: compiled or refused with a place,
+ * validated in bounded time, loud and quiet alike. */
 #include "contract/schema_program.h"
 
 #include "core/arena.h"
@@ -55,33 +56,50 @@ static void check_validation(const struct schema *schema, const struct json_doc 
         must(faults.items[i].rule.len > 0 && faults.items[i].detail.len > 0 && str_is_utf8(faults.items[i].pointer));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* What stands before the first NUL; `*rest` moves behind it. */
+static limen_str take_part(limen_str *rest)
 {
-    const uint8_t *cut = memchr(data, 0, size);
-    if (cut == NULL || size > 4096)
-        return 0;
-    limen_str schema_text = str_make((const char *)data, (size_t)(cut - data));
-    limen_str value_text = str_make((const char *)cut + 1, size - schema_text.len - 1);
-    struct arena arena;
-    struct doc doc;
-    struct diags diags;
+    return str_cut(rest, '\0');
+}
+
+static void check_schema(struct catalog *catalog, const struct doc *doc, limen_str value_text, struct arena *arena,
+                         struct diags *diags)
+{
     struct json_doc value;
     struct json_error error;
+    struct schema_set *set = schema_set_new(catalog, arena);
+    must(set != NULL);
+    const struct schema *schema = schema_compile(set, doc->root, diags);
+    must((schema == NULL) == (diags->count > 0));
+    if (schema != NULL && json_parse(value_text, arena, &value, &error) == JSON_OK) {
+        check_validation(schema, &value, SCHEMA_REQUEST, arena);
+        check_validation(schema, &value, SCHEMA_REPLY, arena);
+    }
+    schema_set_free(set);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    limen_str rest = str_make((const char *)data, size);
+    if (size > 4096 || size == 0)
+        return 0;
+    const limen_str schema_text = take_part(&rest), value_text = take_part(&rest);
+    struct arena arena;
+    struct doc doc, other;
+    struct diags diags;
     arena_init(&arena, NULL, (size_t)256 << 20);
     diags_init(&diags, &arena);
-    if (doc_parse(schema_text, LIMEN_STR("s"), &arena, &doc, &diags)) {
-        struct schema_set *set = schema_set_new(&doc, &arena);
-        must(set != NULL);
-        const struct schema *schema = schema_compile(set, doc.root, &diags);
-        must((schema == NULL) == (diags.count > 0));
-        if (schema != NULL && json_parse(value_text, &arena, &value, &error) == JSON_OK) {
-            check_validation(schema, &value, SCHEMA_REQUEST, &arena);
-            check_validation(schema, &value, SCHEMA_REPLY, &arena);
-        }
-        schema_set_free(set);
-    } else {
-        must(diags.count > 0);
-    }
+    struct catalog *catalog = catalog_new(&arena);
+    must(catalog != NULL);
+    const bool ok = doc_parse(schema_text, LIMEN_STR("s"), &arena, &doc, &diags)
+        && catalog_add(catalog, &doc, LIMEN_STR("s"), &diags)
+        && (rest.len == 0
+            || (doc_parse(rest, LIMEN_STR("other"), &arena, &other, &diags)
+                && catalog_add(catalog, &other, LIMEN_STR("other"), &diags)));
+    must(ok == (diags.count == 0));
+    if (ok)
+        check_schema(catalog, &doc, value_text, &arena, &diags);
+    catalog_free(catalog);
     arena_release(&arena);
     return 0;
 }

@@ -1,6 +1,5 @@
 """The README's first operation is what a new user tries first, so it is tried here: installed, generated, compiled, called."""
 
-import os
 import pathlib
 import re
 import subprocess
@@ -8,25 +7,11 @@ import urllib.error
 import urllib.request
 
 import pytest
-from server import ROOT, Server, build_dir
+from server import ROOT, Server
 
 README = (ROOT / "README.md").read_text()
 SECTION = README.split("## Your own first operation")[1].split("\n## ")[0]
 BLOCKS = {language: text for language, text in re.findall(r"```(\w+)\n(.*?)```", SECTION, re.DOTALL)}
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """What `make install` puts on a machine, in a folder of its own; gives the environment that finds it."""
-    if build_dir().name != "build":
-        pytest.skip("only the release build is installed")
-    root = tmp_path_factory.mktemp("install")
-    env = dict(os.environ, DESTDIR=str(root))
-    subprocess.run(["meson", "install", "-C", build_dir(), "--no-rebuild"], env=env, check=True, capture_output=True)
-    (pc,) = root.rglob("limen.pc")
-    prefix = re.search(r"^prefix=(.*)$", pc.read_text(), re.MULTILINE).group(1)
-    pc.write_text(pc.read_text().replace(f"prefix={prefix}", f"prefix={root}{prefix}", 1))
-    return dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PATH=f"{root}{prefix}/bin:{os.environ['PATH']}")
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,8 @@ static void open_routes(struct fixture *f, const struct route *routes, size_t co
     BUF_ADD(&text, "openapi: 3.1.0\ninfo: { title: t, version: '1' }\nx-rate-limit: 1/second per address\npaths:\n");
     for (size_t i = 0; i < count; i++)
         write_route(&text, &routes[i]);
-    if (!contract_load(buf_str(&text), LIMEN_STR("api.yaml"), &f->arena, &f->contract, &errors, &warnings))
+    const struct limen_app app = { .contract = { LIMEN_STR("api.yaml"), buf_str(&text) } };
+    if (!contract_load(&app, &f->arena, &f->contract, &errors, &warnings))
         fail_msg("%.*s", LIMEN_STR_ARG(errors.items[0].message));
     f->router = router_new(&f->contract, &f->arena);
     assert_non_null(f->router);

@@ -3,6 +3,9 @@
 
 #include "contract/pattern.h"
 #include "contract/pattern_plain.h"
+#include "core/limits.h"
+
+#include <time.h>
 
 struct fixture {
     struct arena arena;
@@ -12,7 +15,7 @@ struct fixture {
 static int setup(void **state)
 {
     static struct fixture f;
-    arena_init(&f.arena, NULL, 16U * 1024 * 1024);
+    arena_init(&f.arena, NULL, 512U * 1024 * 1024);
     f.engine = pattern_engine_new();
     *state = &f;
     return f.engine == NULL;
@@ -70,12 +73,24 @@ static void test_what_matches(void **state)
           "A1\xce\xb1",
           true },
         { "^\\p{gc=Decimal_Number}$", "\xd9\xa1", true },
-        { "^[[:alpha:]]$", "a", false }, /* no POSIX classes: this one is followed by a bracket */
+        { "^[[:alpha:]\\]$", "a]", true }, /* no POSIX classes: this one is followed by a bracket */
         { "^[a[b]$", "[", true },
+        { "^[a\\-z]$", "b", false },
+        { "^[-a]$", "-", true },
+        { "^[a-]$", "-", true },
+        { "^[--/]$", ".", true },
+        { "^[\\w-]$", "-", true },
+        { "^[^\\^]$", "^", false },
+        { "^[\xc3\xa4-\xc3\xbc]$", "\xc3\xb6", true },
         { "^[\\b]$", "\b", true },
         { "[]", "a", false },
         { "^[^]$", "\n", true },
-        { "^a{,3}$", "a{,3}", true },
+        { "^a\\{,3\\}$", "a{,3}", true },
+        { "^(?<=^|x)a{2}$", "aa", true },
+        { "^(?:a|b){2,}$", "abab", true },
+        { "(a)|b", "cb", true },
+        { "^\\k<x>(?<x>a)$", "a", true }, /* a group that has not matched is empty */
+        { "^(?<a_1>a)(?:\\1|\\k<a_1>)$", "aa", true },
         { "^(?:a|b)+?(?=c)c(?!d)$", "abc", true },
         { "^(?<x>a)\\k<x>\\1$", "aaa", true },
         { "^[\\-]$", "-", true },
@@ -135,7 +150,35 @@ static void test_what_is_refused(void **state)
         "\\p{No_Such=L}",
         "\\p{Nothing_Like_It}",
         "[z-a]",
+        "[\\d-z]",
+        "[a-\\w]",
         "a{2,1}",
+        "a{,3}",
+        "a{65536}",
+        "a{3,65536}",
+        "^*",
+        "$+",
+        "\\b?",
+        "a|*",
+        "(?:*)",
+        "(?=a)*",
+        "(?<=a)+",
+        "(?<!a){2}",
+        "a{2}{3}",
+        "]",
+        "a]",
+        "}",
+        "{",
+        "{1}",
+        "(a))",
+        "((a)",
+        "(?<1>a)",
+        "(?<>a)",
+        "(?<a>b)(?<a>c)",
+        "(?<a-b>c)",
+        "(?",
+        "\\k<x>(?<y>a)",
+        "(a)\\2",
         "\\",
         "\\k",
         "\\k<x>",
@@ -255,15 +298,101 @@ static void test_plain_patterns_match_what_pcre2_matches(void **state)
     assert_true(compared > 20000);
 }
 
+/* A text that is refused by its pattern only at its end, and is long. */
+static limen_str long_text(struct fixture *f, size_t bytes)
+{
+    char *text = arena_alloc(&f->arena, bytes);
+    assert_non_null(text);
+    memset(text, 'a', bytes);
+    text[bytes - 1] = '!';
+    return str_make(text, bytes);
+}
+
+/* Patterns that are known for taking a power of the text's length, or two to that power. LIMEN_PATTERN_TIMES=1 prints how long each
+ * text took. */
+static const char *const greedy[] = {
+    "^(a+)+$",
+    "^(a|aa)+$",
+    "^([a-z]+\\d?)+$",
+    "^((a*)*)*$",
+    "^(\\w+\\s?)*$",
+    "(x+x+)+y",
+    "^(.*a){20}$",
+    "^.*.*.*.*=$",
+    "^a*a*a*a*a*[bc]$",
+    "a+$",
+    "[a-z]+[bc]$",
+    "^[a-z]*[a-z]*\\d",
+    "(?:a|a){0,14}[xy]",
+    "(?:a|a)(?:a|a)(?:a|a)(?:a|a)(?:a|a)(?:a|a)(?:a|a)(?:a|a)[xy]",
+    "a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?[xy]",
+    "b|a*[xy]",
+    "^(?:(?=[a-z]*[0-9!])[a-z])*$",
+    "^(?:(?![a-z]*[0-9])[a-z])*$",
+    "(?:a{1000}){1,1000}[xy]",
+    "[a-z]{20000}[xy]",
+    "^([a-z]*)\\1[xy]",
+    "(a+)\\1+[xy]",
+    "^(?<x>[a-z]*)(?:\\k<x>|b)*[xy]",
+    "(?<=a|aa)a*[xy]",
+    "(?:.*?,?){30}[xy]",
+};
+
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static void test_work_is_bounded(void **state)
 {
-    char text[64];
-    memset(text, 'a', sizeof text);
-    text[sizeof text - 1] = '!';
-    assert_int_equal(match(*state, "^(a|aa)+$", str_make(text, sizeof text)), PATTERN_GAVE_UP);
-    assert_int_equal(match(*state, "^([a-z]+\\d?)+$", str_make(text, sizeof text)), PATTERN_GAVE_UP);
+    static const size_t lengths[] = { 64, 5000, 100000, 4U * 1024 * 1024 };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof greedy / sizeof *greedy; i++) {
+        for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++) {
+            const limen_str text = long_text(f, lengths[j]);
+            const int64_t before_us = cpu_us();
+            const enum pattern_outcome outcome = match(f, greedy[i], text);
+            const int64_t took_us = cpu_us() - before_us;
+            if (getenv("LIMEN_PATTERN_TIMES") != NULL)
+                print_message("%8.3f ms  %zu bytes  outcome %d  %s\n", (double)took_us / 1e3, lengths[j], (int)outcome,
+                              greedy[i]);
+            assert_true(outcome != PATTERN_MATCHES);
+            assert_true(
+                took_us
+                < 5000000); /* a hundred times what it takes, and nothing beside what it would without a bound */
+        }
+    }
+    assert_int_equal(match(f, "^(a+)+$", long_text(f, 64)), PATTERN_GAVE_UP);
+    assert_int_equal(match(f, "a+$", long_text(f, 100000)), PATTERN_GAVE_UP);
+    assert_int_equal(match(f, "(?:a|a){0,14}[xy]", long_text(f, 5000)), PATTERN_GAVE_UP);
     /* and the next match is not harmed */
-    assert_int_equal(match(*state, "^a", str_make(text, sizeof text)), PATTERN_MATCHES);
+    assert_int_equal(match(f, "^(a)", long_text(f, 64)), PATTERN_MATCHES);
+}
+
+/* The bound is for what is more than linear. */
+static void test_long_texts_match_where_work_is_linear(void **state)
+{
+    struct fixture *f = *state;
+    const limen_str text = long_text(f, 1024U * 1024);
+    assert_int_equal(match(f, "^[a-z]*!$", text), PATTERN_MATCHES);
+    assert_int_equal(match(f, "!", text), PATTERN_MATCHES);
+    assert_int_equal(match(f, "[A-Z]", text), PATTERN_DIFFERS);
+    assert_int_equal(match(f, "^[a-z]+(?:-[a-z]+)*!$", text), PATTERN_MATCHES);
+    assert_int_equal(match(f, "^(?:a{10})*a*!$", long_text(f, 50000)), PATTERN_MATCHES);
+}
+
+static void test_patterns_have_a_length(void **state)
+{
+    struct fixture *f = *state;
+    char source[LIMIT_PATTERN_BYTES + 1];
+    limen_str why;
+    memset(source, 'a', sizeof source);
+    assert_non_null(pattern_compile(f->engine, &f->arena, str_make(source, LIMIT_PATTERN_BYTES), &why));
+    assert_null(pattern_compile(f->engine, &f->arena, str_make(source, LIMIT_PATTERN_BYTES + 1), &why));
+    memset(source, '(', sizeof source);
+    assert_non_null(pattern_fault(str_make(source, LIMIT_PATTERN_BYTES)));
 }
 
 int main(void)
@@ -274,6 +403,8 @@ int main(void)
         cmocka_unit_test(test_which_patterns_are_plain),
         cmocka_unit_test(test_plain_patterns_match_what_pcre2_matches),
         cmocka_unit_test(test_work_is_bounded),
+        cmocka_unit_test(test_long_texts_match_where_work_is_linear),
+        cmocka_unit_test(test_patterns_have_a_length),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

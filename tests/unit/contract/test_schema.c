@@ -9,6 +9,7 @@ struct fixture {
     struct arena arena;
     struct doc doc;
     struct diags diags;
+    struct catalog *catalog;
     struct schema_set *set;
     const struct schema *schema;
     struct faults faults;
@@ -20,14 +21,19 @@ static void open_schema(struct fixture *f, const char *schema)
     arena_init(&f->arena, NULL, 256U * 1024 * 1024);
     diags_init(&f->diags, &f->arena);
     assert_true(doc_parse(str_of(schema), LIMEN_STR("api.yaml"), &f->arena, &f->doc, &f->diags));
-    f->set = schema_set_new(&f->doc, &f->arena);
+    f->catalog = catalog_new(&f->arena);
+    assert_non_null(f->catalog);
+    f->set = schema_set_new(f->catalog, &f->arena);
     assert_non_null(f->set);
+    if (!catalog_add(f->catalog, &f->doc, LIMEN_STR("api.yaml"), &f->diags))
+        return; /* refused: the schema is NULL */
     f->schema = schema_compile(f->set, f->doc.root, &f->diags);
 }
 
 static void close_schema(struct fixture *f)
 {
     schema_set_free(f->set);
+    catalog_free(f->catalog);
     arena_release(&f->arena);
 }
 
@@ -539,8 +545,8 @@ static void test_one_schema_for_one_node(void **state)
     (void)state;
     struct fixture f;
     open_schema(&f, "$defs: { a: { type: string }, b: { $ref: '#/$defs/a' } }");
-    const struct schema *a = schema_compile(f.set, doc_at(&f.doc, LIMEN_STR("/$defs/a")), &f.diags);
-    const struct schema *b = schema_compile(f.set, doc_at(&f.doc, LIMEN_STR("/$defs/b")), &f.diags);
+    const struct schema *a = schema_compile(f.set, doc_at(f.doc.root, LIMEN_STR("/$defs/a")), &f.diags);
+    const struct schema *b = schema_compile(f.set, doc_at(f.doc.root, LIMEN_STR("/$defs/b")), &f.diags);
     assert_non_null(a);
     assert_ptr_equal(a, b);
     close_schema(&f);
