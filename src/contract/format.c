@@ -201,48 +201,63 @@ bool format_is_ipv6(limen_str text)
     return has_gap ? groups <= 7 : groups == 8;
 }
 
-/* RFC 1123: letters, digits and inner hyphens, labels of 1 to 63, at most 253 in all. */
-bool format_is_hostname(limen_str text)
+static bool is_label(limen_str label)
 {
-    size_t label = 0;
-    if (text.len == 0 || text.len > 253)
+    if (label.len == 0 || label.len > 63 || label.ptr[0] == '-' || label.ptr[label.len - 1] == '-')
         return false;
-    for (size_t i = 0; i < text.len; i++) {
-        const char c = text.ptr[i];
-        if (c == '.') {
-            if (label == 0 || text.ptr[i - 1] == '-')
-                return false;
-            label = 0;
-            continue;
-        }
-        if (!is_alnum(c) && (c != '-' || label == 0))
-            return false;
-        if (++label > 63)
+    for (size_t i = 0; i < label.len; i++) {
+        if (!is_alnum(label.ptr[i]) && label.ptr[i] != '-')
             return false;
     }
-    return label > 0 && text.ptr[text.len - 1] != '-';
+    return !str_equal_nocase(str_slice(label, 0, 4), LIMEN_STR("xn--")) || format_is_a_label(label);
+}
+
+/* RFC 1123: letters, digits and inner hyphens, labels of 1 to 63, at most 253 in all; what stands behind xn-- must be a name too. */
+bool format_is_hostname(limen_str text)
+{
+    if (text.len > 253)
+        return false;
+    for (limen_str rest = text;;) {
+        const bool is_last = str_find_char(rest, '.', 0) == SIZE_MAX;
+        if (!is_label(str_cut(&rest, '.')))
+            return false;
+        if (is_last)
+            return true;
+    }
+}
+
+/* Of text that is UTF-8: what may stand unquoted in a local part. RFC 6531 adds all letters of other scripts. */
+static bool is_atext(char c, bool is_international)
+{
+    return is_alnum(c) || (is_international && (uint8_t)c >= 0x80)
+        || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+static bool is_dot_string(limen_str local, bool is_international)
+{
+    for (size_t i = 0; i < local.len; i++) {
+        const char c = local.ptr[i];
+        const bool is_inner = i > 0 && i + 1 < local.len && local.ptr[i - 1] != '.';
+        if (c == '.' ? !is_inner : !is_atext(c, is_international))
+            return false;
+    }
+    return true;
 }
 
 /* RFC 5321 4.1.2 Local-part: a dot-string, or a quoted string. */
-static bool is_local_part(limen_str local)
+static bool is_local_part(limen_str local, bool is_international)
 {
     if (local.len == 0 || local.len > 64)
         return false;
-    if (local.ptr[0] != '"') {
-        for (size_t i = 0; i < local.len; i++) {
-            const char c = local.ptr[i];
-            if (c == '.' ? i == 0 || i + 1 == local.len || local.ptr[i - 1] == '.'
-                         : !is_alnum(c) && (c == '\0' || strchr("!#$%&'*+-/=?^_`{|}~", c) == NULL))
-                return false;
-        }
-        return true;
-    }
+    if (local.ptr[0] != '"')
+        return is_dot_string(local, is_international);
     for (size_t i = 1; i < local.len; i++) {
         if (local.ptr[i] == '"')
             return i + 1 == local.len;
         if (local.ptr[i] == '\\')
             i++;
-        if (i == local.len || local.ptr[i] < 0x20 || local.ptr[i] > 0x7E)
+        const bool is_printable = i < local.len && local.ptr[i] >= 0x20 && local.ptr[i] <= 0x7E;
+        if (!is_printable && !(is_international && i < local.len && (uint8_t)local.ptr[i] >= 0x80))
             return false;
     }
     return false;
@@ -256,22 +271,32 @@ static bool is_address_literal(limen_str domain)
     return format_is_ipv4(inner);
 }
 
-/* RFC 5321 Mailbox, at most 254 bytes (4.5.3.1.3 and its angle brackets). */
-bool format_is_email(limen_str text)
+/* RFC 5321 Mailbox, at most 254 bytes (4.5.3.1.3 and its angle brackets); RFC 6531 when it is international. */
+static bool is_mailbox(limen_str text, bool is_international)
 {
     size_t at = text.len;
-    if (text.len > 254)
+    if (text.len > 254 || !str_is_utf8(text))
         return false;
     while (at > 0 && text.ptr[at - 1] != '@')
         at--;
     if (at == 0)
         return false;
     const limen_str domain = str_slice(text, at, text.len);
-    if (!is_local_part(str_slice(text, 0, at - 1)))
+    if (!is_local_part(str_slice(text, 0, at - 1), is_international))
         return false;
     if (domain.len > 2 && domain.ptr[0] == '[' && domain.ptr[domain.len - 1] == ']')
         return is_address_literal(domain);
-    return format_is_hostname(domain);
+    return is_international ? format_is_idn_domain(domain) : format_is_hostname(domain);
+}
+
+bool format_is_email(limen_str text)
+{
+    return is_mailbox(text, /* is_international= */ false);
+}
+
+bool format_is_idn_email(limen_str text)
+{
+    return is_mailbox(text, /* is_international= */ true);
 }
 
 /* Of ECMA-262, as `pattern` has it. */
@@ -300,6 +325,8 @@ static const struct format formats[] = {
     TEXT_FORMAT("uri-template", format_is_uri_template, "a URI template"),
     TEXT_FORMAT("json-pointer", format_is_json_pointer, "a JSON Pointer"),
     TEXT_FORMAT("relative-json-pointer", format_is_relative_json_pointer, "a relative JSON Pointer"),
+    TEXT_FORMAT("idn-email", format_is_idn_email, "an email address"),
+    TEXT_FORMAT("idn-hostname", format_is_idn_hostname, "a host name"),
     TEXT_FORMAT("regex", is_regex, "a regular expression"),
     TEXT_FORMAT("hostname", format_is_hostname, "a host name"),
     TEXT_FORMAT("ipv4", format_is_ipv4, "an IPv4 address"),

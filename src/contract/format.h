@@ -32,6 +32,10 @@ bool format_is_ipv4(limen_str text);
 bool format_is_ipv6(limen_str text);
 bool format_is_hostname(limen_str text);
 bool format_is_email(limen_str text);
+bool format_is_idn_hostname(limen_str text);
+bool format_is_idn_domain(limen_str text); /* the same, of text that need not be normalised */
+bool format_is_idn_email(limen_str text);
+bool format_is_a_label(limen_str label); /* one label that begins with xn-- */
 bool format_is_uri(limen_str text);
 bool format_is_uri_reference(limen_str text);
 bool format_is_iri(limen_str text);

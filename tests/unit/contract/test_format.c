@@ -190,6 +190,89 @@ static void test_uris(void **state)
     CHECK(cases);
 }
 
+/* ---- names in all scripts --------------------------------------------------------------------------------------- */
+#define HEBREW_A "\xd7\x90"
+
+static void test_international_host_names(void **state)
+{
+    (void)state;
+    static const struct format_case cases[] = {
+        { "idn-hostname", true,
+          "b\xc3\xbc"
+          "cher.example" },
+        { "idn-hostname", false,
+          "B\xc3\xbc"
+          "CHER" }, /* IDNA 2008 has no capitals */
+        { "idn-hostname", true, "example.com" },
+        { "idn-hostname", true, "xn--bcher-kva.example" },
+        { "idn-hostname", true, "XN--BCHER-KVA.example" }, /* the case of an A-label is of no matter */
+        { "idn-hostname", true,
+          "a\xe3\x80\x82"
+          "b" }, /* U+3002 separates too */
+        { "idn-hostname", false, "" },
+        { "idn-hostname", false, "a..b" },
+        { "idn-hostname", false, "a." },
+        { "idn-hostname", false, "a_b" },
+        { "idn-hostname", false, "ab--c" },
+        { "idn-hostname", false, "-\xc3\xbc" },
+        { "idn-hostname", false, "u\xcc\x88" }, /* not in NFC */
+        { "idn-hostname", false, "xn--u-ccb" }, /* and so encoded */
+        { "idn-hostname", false,
+          "\xe2\x98\x83"
+          "a" }, /* a snowman */
+        { "idn-hostname", false, "xn--" },
+        { "idn-hostname", false, "\xc3" }, /* not UTF-8 */
+        { "idn-hostname", true, HEBREW_A ".a" },
+        { "idn-hostname", false, HEBREW_A ".1a" }, /* a digit first, beside right to left */
+        { "idn-hostname", true, "1a.b" },
+        { "idn-hostname", false, HEBREW_A "1\xd9\xa1" }, /* two kinds of digits */
+        { "hostname", true, "xn--bcher-kva.example" },
+        { "hostname", false,
+          "b\xc3\xbc"
+          "cher.example" },
+        { "hostname", false, "xn--u-ccb.example" },
+        { "hostname", false, "a.xn--x" },
+        { "email", true, "a@xn--bcher-kva.example" },
+        { "email", false, "a@xn--u-ccb.example" },
+        { "email", false, "\xc3\xbc@example.com" },
+        { "idn-email", true,
+          "\xc3\xbc@b\xc3\xbc"
+          "cher.example" },
+        { "idn-email", true,
+          "a@bu\xcc\x88"
+          "cher.example" }, /* normalised before it is looked up */
+        { "idn-email", true, "\"\xc3\xbc b\"@example.com" },
+        { "idn-email", true, "a@[192.0.2.1]" },
+        { "idn-email", false, "\xc3\xbc@" },
+        { "idn-email", false, "\xc3@example.com" },
+        { "idn-email", false, "a b@example.com" },
+        { "idn-email", false, "a@\xe2\x98\x83.example" },
+        { "regex", true, "^\\p{L}(?<n>[^\\]a-z]|x{2,3}?)\\k<n>(?<!b+)$" },
+        { "regex", false, "(" },
+        { "regex", false, "a{2,1}" },
+        { "regex", false, "\\a" },
+    };
+    CHECK(cases);
+}
+
+/* A name of 253 bytes in A-labels is the longest; its text may be longer. */
+static void test_the_length_of_an_international_name(void **state)
+{
+    (void)state;
+    char text[1024];
+    const char *label =
+        "\xe5\xa4\xa9\xe5\xa4\xa9\xe5\xa4\xa9\xe5\xa4\xa9\xe5\xa4\xa9."; /* xn--rss + 4, in all 11 or so */
+    size_t len = 0;
+    bool was_true = false, is_true = true;
+    for (int i = 0; i < 60; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s", label);
+        is_true = schema_check_format(LIMEN_STR("idn-hostname"), str_make(text, len - 1));
+        was_true = was_true || is_true;
+    }
+    assert_true(was_true);
+    assert_false(is_true);
+}
+
 static void test_names_of_formats(void **state)
 {
     (void)state;
@@ -205,8 +288,12 @@ static void test_names_of_formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dates_and_times),  cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_emails),           cmocka_unit_test(test_uris),
+        cmocka_unit_test(test_dates_and_times),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_emails),
+        cmocka_unit_test(test_uris),
+        cmocka_unit_test(test_international_host_names),
+        cmocka_unit_test(test_the_length_of_an_international_name),
         cmocka_unit_test(test_names_of_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
