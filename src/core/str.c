@@ -213,16 +213,6 @@ bool str_is_utf8(limen_str s)
     return true;
 }
 
-uint32_t str_code_point(limen_str s)
-{
-    const uint8_t lead = (uint8_t)s.ptr[0];
-    const size_t length = str_utf8_step(s);
-    uint32_t point = length == 1 ? lead : lead & (0xFFU >> (length + 1));
-    for (size_t i = 1; i < length; i++)
-        point = point << 6 | ((uint8_t)s.ptr[i] & 0x3FU);
-    return point;
-}
-
 size_t str_code_points(limen_str s)
 {
     size_t count = s.len; /* less the bytes 10xxxxxx */

@@ -43,7 +43,15 @@ bool str_is_utf8(limen_str s);
 /* Bytes of the well-formed UTF-8 sequence that `s` begins with, 1 to 4; 0 when it begins with none. */
 size_t str_utf8_step(limen_str s);
 /* The first code point of `s`, which is not empty and well-formed. */
-uint32_t str_code_point(limen_str s);
+static inline uint32_t str_code_point(limen_str s)
+{
+    const uint8_t lead = (uint8_t)s.ptr[0];
+    const size_t length = str_utf8_step(s);
+    uint32_t point = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+    for (size_t i = 1; i < length; i++)
+        point = point << 6 | ((uint8_t)s.ptr[i] & 0x3FU);
+    return point;
+}
 /* Number of code points of well-formed UTF-8. */
 size_t str_code_points(limen_str s);
 /* Equal in time that depends on the lengths only: for tokens and hashes. */
