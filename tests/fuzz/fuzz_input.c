@@ -111,7 +111,9 @@ static const struct limen_field places[] = {
 };
 static const struct limen_shape input_shape = SHAPE(places);
 static const struct limen_handler handler = { .operation_id = LIMEN_STR_INIT("find"), .input = &input_shape };
-static const struct limen_app app = { .handlers = &handler, .handler_count = 1 };
+static const struct limen_app app = { .contract = { LIMEN_STR_INIT("api.yaml"), { text, sizeof(text) - 1 } },
+                                      .handlers = &handler,
+                                      .handler_count = 1 };
 
 static struct arena once;
 static struct contract contract;
@@ -126,7 +128,7 @@ static void open_once(void)
     diags_init(&errors, &once);
     diags_init(&warnings, &once);
     boundary = (struct boundary){ .contract = &contract, .app = &app };
-    must(contract_load(str_of(text), LIMEN_STR("api.yaml"), &once, &contract, &errors, &warnings));
+    must(contract_load(&app, &once, &contract, &errors, &warnings));
     boundary.router = router_new(&contract, &once);
     must(boundary.router != NULL && boundary_bind(&boundary, &once, &errors));
 }
