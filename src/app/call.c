@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define PROBLEM_OUTCOME_UNKNOWN "https://limen.dev/problems/outcome-unknown"
+
 /* ---- the end ---------------------------------------------------------------------------------------------------------- */
 
 static void leave_waiting_list(struct limen_call *call)
@@ -58,16 +60,21 @@ void call_end(struct limen_call *call, limen_reply reply)
     BUG("a call that has ended was resumed");
 }
 
-/* What a client is told when the call cannot go on. An unkeyed batch that was sent may have been committed, and the reply says so. */
+/* What a client is told when the call cannot go on. An unkeyed batch that was sent may have been committed, one that was
+ * answered has been, and the reply says so: nobody shall order twice because they were told that nothing was done. */
 static limen_reply abandonment_reply(struct limen_call *call, enum data_outcome outcome)
 {
+    if (call->is_done)
+        return call_problem(call, 503, PROBLEM_OUTCOME_UNKNOWN,
+                            LIMEN_STR("it was done, but the server could not make its answer; look before you send the "
+                                      "request again"));
     bool is_unknown = call->is_batch_sent && (outcome == DATA_UNKNOWN || outcome == DATA_GONE);
     if (is_unknown && call->admission.operation->needs_key)
         return call_problem(
-            call, 503, "https://limen.dev/problems/outcome-unknown",
+            call, 503, PROBLEM_OUTCOME_UNKNOWN,
             LIMEN_STR("the outcome is not known yet; send the request again with the same Idempotency-Key"));
     if (is_unknown)
-        return call_problem(call, 503, "https://limen.dev/problems/outcome-unknown",
+        return call_problem(call, 503, PROBLEM_OUTCOME_UNKNOWN,
                             LIMEN_STR("the outcome is not known; look before you send the request again"));
     if (outcome == DATA_TIMEOUT)
         return call_problem(call, 504, NULL, LIMEN_STR("the operation took longer than it may; nothing was done"));

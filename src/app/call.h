@@ -29,6 +29,7 @@ struct limen_call {
     void *returning[LIMIT_BATCH_STATEMENTS];               /* where a :returning row goes, or NULL */
     bool is_interactive;                                   /* a transaction is open: reads see what was queued */
     bool is_committed;                                     /* by limen_commit */
+    bool is_done;                                          /* something is committed: no end of the call can undo it */
     bool is_batch_sent;                                    /* from here on an end is "outcome unknown" */
 
     bool has_signed_up;

@@ -147,6 +147,7 @@ limen_reply call_commit(struct limen_call *call, limen_reply reply)
         commit_once(call, reply);
     if (call->admission.request.outcome != DATA_OK)
         return call_settle(call);
+    call->is_done = true;
     call_fill_returning(call);
     return reply;
 }

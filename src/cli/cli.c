@@ -16,7 +16,10 @@ int cli_print_diags(const struct diags *errors, const struct diags *warnings)
     buf_init(&text, &arena, 4096);
     diags_write(warnings, &text, "warning", has_colour);
     diags_write(errors, &text, "error", has_colour);
-    fwrite(text.ptr, 1, text.len, stderr);
+    if (text.failed)
+        fputs("error: memory is out\n", stderr);
+    else if (text.len > 0)
+        fwrite(text.ptr, 1, text.len, stderr);
     arena_release(&arena);
     return errors->count > 0 ? 1 : 0;
 }

@@ -60,7 +60,8 @@ static int migrate(const char *database, const struct limen_file *files, size_t 
     diags_init(&warnings, arena);
     buf_init(&text, arena, 4096);
     bool ok = store_migrate(str_of(database), files, count, applies, &text, arena, &errors);
-    fwrite(text.ptr, 1, text.len, stdout);
+    if (text.len > 0)
+        fwrite(text.ptr, 1, text.len, stdout);
     int code = cli_print_diags(&errors, &warnings);
     return ok ? code : 1;
 }

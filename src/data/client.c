@@ -294,7 +294,7 @@ static bool take_done(struct data_request *request, limen_str payload, enum data
     *ret_outcome = (enum data_outcome)outcome;
     if ((parts & WIRE_PART_REPLY && !keep(request, reply, &request->reply))
         || (parts & WIRE_PART_RETURNED && !keep(request, returned, &request->returned)))
-        *ret_outcome = DATA_BUSY;
+        *ret_outcome = outcome == DATA_OK ? DATA_UNKNOWN : DATA_BUSY; /* what was committed stays so */
     return true;
 }
 

@@ -33,9 +33,17 @@ bool password_hash(limen_str password, char ret_encoded[HASH_TEXT_BYTES])
         == ARGON2_OK;
 }
 
-bool password_is_right(const char *encoded, limen_str password)
+enum hash_outcome password_verify(const char *encoded, limen_str password)
 {
-    return argon2id_verify(encoded, password.ptr, password.len) == ARGON2_OK;
+    switch (argon2id_verify(encoded, password.ptr, password.len)) {
+    case ARGON2_OK:
+        return HASH_OK;
+    case ARGON2_MEMORY_ALLOCATION_ERROR:
+    case ARGON2_THREAD_FAIL:
+        return HASH_FAILED;
+    default:
+        return HASH_WRONG;
+    }
 }
 
 bool password_hash_is_old(const char *encoded)

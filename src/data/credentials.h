@@ -19,8 +19,9 @@ struct loop;
 /* ---- passwords --------------------------------------------------------------------------------------------------- */
 /* Takes tens of milliseconds. False when memory is out. */
 bool password_hash(limen_str password, char ret_encoded[HASH_TEXT_BYTES]) LIMEN_MUST_CHECK;
-/* False also when `encoded` is no argon2id hash. */
-bool password_is_right(const char *encoded, limen_str password) LIMEN_MUST_CHECK;
+enum hash_outcome { HASH_OK, HASH_WRONG, HASH_LATE, HASH_FAILED };
+/* HASH_OK; HASH_WRONG, also when `encoded` is no argon2id hash; HASH_FAILED when memory is out: nobody knows then. */
+enum hash_outcome password_verify(const char *encoded, limen_str password) LIMEN_MUST_CHECK;
 /* True when the hash was made with other parameters than ours. */
 bool password_hash_is_old(const char *encoded);
 /* 24 random characters of an alphabet without look-alikes, in groups: 120 bits, for a person to copy once.
@@ -35,8 +36,6 @@ bool token_read(limen_str text, uint8_t ret_hash[TOKEN_HASH_BYTES]) LIMEN_MUST_C
 
 /* ---- the pool ---------------------------------------------------------------------------------------------------- */
 struct hash_pool;
-
-enum hash_outcome { HASH_OK, HASH_WRONG, HASH_LATE, HASH_FAILED };
 
 /* One piece of work; belongs to the submitter, who keeps it until on_done. */
 struct hash_job {

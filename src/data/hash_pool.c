@@ -66,11 +66,10 @@ static enum hash_outcome work(struct hash_job *job)
         return HASH_LATE;
     if (!job->is_verify)
         return password_hash(password, job->encoded) ? HASH_OK : HASH_FAILED;
-    if (!password_is_right(job->encoded, password))
-        return HASH_WRONG;
-    if (password_hash_is_old(job->encoded))
+    enum hash_outcome outcome = password_verify(job->encoded, password);
+    if (outcome == HASH_OK && password_hash_is_old(job->encoded))
         job->is_rehashed = password_hash(password, job->encoded);
-    return HASH_OK;
+    return outcome;
 }
 
 static void *run_thread(void *argument)

@@ -248,13 +248,19 @@ static void start_session(struct role_request *request)
     submit(request, STORE_SESSION_START);
 }
 
+/* What a hash that was not made comes to; the same for an email that nobody has. */
+static enum data_outcome unhashed(const struct hash_job *job)
+{
+    return job->outcome == HASH_LATE ? DATA_TIMEOUT : DATA_BUSY;
+}
+
 static void sign_in_hashed(struct role_request *request)
 {
     const struct hash_job *job = &request->hash;
-    if (request->is_unknown || job->outcome == HASH_WRONG) {
-        role_request_answer(request, job->outcome == HASH_LATE ? DATA_TIMEOUT : DATA_NONE);
-    } else if (job->outcome != HASH_OK) {
-        role_request_answer(request, job->outcome == HASH_LATE ? DATA_TIMEOUT : DATA_ERROR);
+    if (job->outcome == HASH_LATE || job->outcome == HASH_FAILED) {
+        role_request_answer(request, unhashed(job));
+    } else if (request->is_unknown || job->outcome == HASH_WRONG) {
+        role_request_answer(request, DATA_NONE);
     } else if (job->is_rehashed) {
         request->task.password_hash = str_of(job->encoded);
         submit(request, STORE_CREDENTIAL_REHASH);
@@ -267,7 +273,7 @@ static void sign_in_hashed(struct role_request *request)
 static void sign_up_hashed(struct role_request *request)
 {
     if (request->hash.outcome != HASH_OK) {
-        role_request_answer(request, request->hash.outcome == HASH_LATE ? DATA_TIMEOUT : DATA_ERROR);
+        role_request_answer(request, unhashed(&request->hash));
         return;
     }
     struct role_slot *slot = slot_of(request);

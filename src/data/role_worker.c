@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+static const char no_memory[] =
+    "no memory for its request"; /* no breach of the worker's, but the connection cannot go on */
+
 #define REQUESTS_CEILING (2U * LIMIT_CALLS_PER_WORKER) /* with those that were dropped and are still in the store */
 
 /* ---- frames ------------------------------------------------------------------------------------------------------ */
@@ -59,7 +62,7 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
         return "two requests at once on a slot";
     struct role_request *request = slot == NULL ? NULL : role_request_new(worker, frame);
     if (request == NULL)
-        return "no memory";
+        return no_memory;
     bool is_shown_anew = frame->type == WIRE_SESSION || frame->type == WIRE_SIGN_IN || frame->type == WIRE_SIGN_UP;
     if (is_shown_anew)
         slot_forget(worker->role, slot);
@@ -137,9 +140,10 @@ static void take_frames(struct role_worker *worker)
             return;
         worker->breach = next == WIRE_NEXT_FRAME ? take_frame(worker, &frame) : "malformed frame";
     }
-    LOG_ERROR("a worker breaks the protocol and is cut off", log_int("worker", worker->number),
-              log_text("breach", worker->breach));
-    if (worker->role->on_breach != NULL)
+    bool is_ours = worker->breach == no_memory;
+    LOG_ERROR(is_ours ? "a worker is cut off" : "a worker breaks the protocol and is cut off",
+              log_int("worker", worker->number), log_text(is_ours ? "why" : "breach", worker->breach));
+    if (!is_ours && worker->role->on_breach != NULL)
         worker->role->on_breach(worker->number);
     loop_at_end(worker->role->loop, &worker->at_end);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define WORKER_WAIT_US 500000 /* the heartbeat's pace when nothing happens */
+#define LOST_AGAIN_US 100000  /* between two complaints about a lost socket */
 
 struct worker {
     struct role *role;
@@ -17,11 +18,26 @@ struct worker {
     struct boundary boundary;
     struct app app;
     bool was_ready;
+    uint32_t sockets_given; /* by the supervisor, to the data role */
+    int64_t lost_at_us;     /* when a lost one was complained of */
 };
+
+/* A connection can end while both ends live: memory was out, a call of the kernel failed. Then the supervisor is asked for another. When
+ * the data role has died it introduces its successor anyway; the number tells it that this complaint is about an older socket. */
+static void ask_for_data(struct worker *worker)
+{
+    int64_t now_us = loop_clock(worker->role->loop)->mono_us;
+    if (now_us - worker->lost_at_us < LOST_AGAIN_US)
+        return;
+    worker->lost_at_us = now_us;
+    control_send(ROLE_FD_CONTROL, (struct control_message){ CONTROL_LOST, worker->sockets_given }, /* fd= */ -1);
+}
 
 static void on_turn(void *context)
 {
     struct worker *worker = context;
+    if (!data_client_is_attached(worker->boundary.data))
+        ask_for_data(worker);
     bool is_ready = data_client_is_attached(worker->boundary.data) && !worker->role->is_draining;
     atomic_store_explicit(&worker->board->beat_us, loop_clock(worker->role->loop)->mono_us, memory_order_relaxed);
     atomic_store_explicit(&worker->board->connections, edge_connection_count(worker->edge), memory_order_relaxed);
@@ -38,6 +54,7 @@ static void on_control(struct role *role, uint32_t type, uint32_t number, int fd
 {
     struct worker *worker = role->context;
     (void)number;
+    worker->sockets_given += type == CONTROL_DATA;
     if (type == CONTROL_DATA && fd >= 0 && data_client_attach(worker->boundary.data, fd))
         return;
     if (fd >= 0)

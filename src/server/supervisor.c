@@ -40,6 +40,7 @@ struct process {
     bool was_silent;  /* killed for its heartbeat */
     int64_t pause_us; /* before the next start; 0 when it had been working */
     int64_t due_us;   /* monotonic; when not running */
+    uint32_t sockets; /* a worker's: to the data role, that it was given */
 };
 
 struct supervisor {
@@ -151,6 +152,7 @@ static void start(struct process *process)
     supervisor->arena = &scratch;
     add_variables(supervisor, process, &spawn);
     process->is_ready = process->was_silent = false;
+    process->sockets = 0;
     if (process->kind == ROLE_WORKER)
         atomic_store(&supervisor->board->rows[process->number].beat_us, 0);
     process->pid = spawn_role(&spawn);
@@ -189,7 +191,9 @@ static void introduce(struct supervisor *supervisor, struct process *worker)
     struct control_message message = { CONTROL_DATA, worker->number };
     bool ok = control_send(supervisor->data.control.fd, message, pair[0])
         && control_send(worker->control.fd, message, pair[1]);
-    if (!ok)
+    if (ok)
+        worker->sockets++;
+    else
         LOG_WARN("a worker and the data role could not be introduced", log_int("worker", worker->number));
     close(pair[0]);
     close(pair[1]);
@@ -263,6 +267,8 @@ static void on_message(struct process *process, const struct control_message *me
     uint32_t type = message->type;
     if (type == CONTROL_BREACH && process->kind == ROLE_DATA)
         end_worker(supervisor, message->number);
+    if (type == CONTROL_LOST && process->kind == ROLE_WORKER && message->number == process->sockets)
+        introduce(supervisor, process);
     if (type == CONTROL_REFUSED && !process->was_ready) {
         end_drain(supervisor, /* exit_code= */ 1);
         return;

@@ -1,0 +1,246 @@
+"""Memory runs out and calls of the kernel fail, at every place of the data path, one after the other.
+
+The n-th allocation or the n-th system call of the data role fails, for n = 1, 2, 3 … until a request needs fewer; once alone, and once
+with all that follow it. Each time the caller gets an outcome that is named and true ("nothing was done" means that), the same
+process serves on, and what is sent again under the same key is there exactly once. Sanitizers watch, for leaks too.
+"""
+
+import contextlib
+import mmap
+import os
+import re
+import sqlite3
+import struct
+import subprocess
+import threading
+import time
+
+import ledger
+import pytest
+from caller import PASSWORD, Caller, admin, customer, new_email, new_key
+from server import Server, build_dir
+
+BINARY = build_dir() / "shop-torture"
+EVERY = int(os.environ.get("TORTURE_EVERY", "150"))  # each n up to this one, then every twentieth part further
+MEMORY, KERNEL = 1, 2
+FAULTS = [(MEMORY, 0), (MEMORY, 1), (KERNEL, 0), (KERNEL, 1)]
+NAMES = ["one allocation", "all allocations", "one system call", "all system calls"]
+UNKNOWN = "outcome-unknown"
+LASTS_S = 0.1
+
+pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=f"{BINARY.name} is in the sanitizers' build only")
+
+
+class Orders:
+    """What the data role is told to fail: struct orders of tests/lib/torture.c."""
+
+    FORMAT = "=qqqq"
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "torture"
+        path.write_bytes(bytes(struct.calcsize(self.FORMAT)))
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), struct.calcsize(self.FORMAT))
+
+    def mend(self):
+        struct.pack_into("=q", self.memory, 0, 0)
+
+    @contextlib.contextmanager
+    def failing(self, fault, lasts, number):
+        """The number-th of this kind fails while the block runs. What lasts is mended after a while: a keyed call waits for that."""
+        struct.pack_into("=qqq", self.memory, 8, number, lasts, 0)
+        struct.pack_into("=q", self.memory, 0, fault)
+        timer = threading.Timer(LASTS_S, self.mend)
+        timer.start()
+        yield
+        timer.cancel()
+        timer.join()
+        self.mend()
+
+    @property
+    def fired(self):
+        return struct.unpack_from("=q", self.memory, 24)[0]
+
+
+class Tortured(Server):
+    def __init__(self, folder):
+        options = "detect_leaks=1:detect_stack_use_after_return=0:abort_on_error=0:exitcode=99"
+        super().__init__(folder, workers=1, binary=BINARY, flags=["--limit-scale", "1000000"], env={"ASAN_OPTIONS": options})
+        self.orders = Orders(self.folder)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    tortured = Tortured(tmp_path_factory.mktemp("torture")).start()
+    tortured.keeper = admin(tortured)
+    for item in ("sku_bowl", "sku_jug"):
+        assert tortured.keeper.call("PATCH", f"/api/admin/items/{item}", {"stock": 100000}).status == 200
+    tortured.buyer, tortured.answers = customer(tortured), []
+    tortured.stock_before = ledger.stock_of(tortured.database_path)
+    processes = tortured.roles("data") + tortured.roles("worker")
+    yield tortured
+    assert tortured.roles("data") + tortured.roles("worker") == processes, "a process died of a failure that it could have told"
+    assert tortured.stop(60) == 0
+    assert not re.search(r"LeakSanitizer|a role died", tortured.log), tortured.tail()
+    assert ledger.faults(tortured.database_path, tortured.answers, tortured.stock_before) == []
+
+
+def numbers():
+    number = 1
+    while True:
+        yield number
+        number += 1 if number < EVERY else number // 20
+
+
+def problem_of(answer):
+    return "" if answer.status < 400 else answer.json()["type"] + " " + answer.json().get("detail", "")
+
+
+def says_nothing_was_done(answer):
+    return answer.status >= 500 and UNKNOWN not in problem_of(answer)
+
+
+def soon(request, wanted):
+    """Sent again until it is answered as wanted: right after a failure the two roles may be finding each other again."""
+    for _ in range(200):
+        answer = request()
+        if answer.status in wanted:
+            return answer
+        assert answer.status in (500, 503), answer
+        time.sleep(0.02)
+    pytest.fail(f"it did not recover: {answer}")
+
+
+def torture(server, fault, lasts, attempt):
+    """Runs `attempt` with the n-th failing, for each n until three in a row have nothing left that fails. Returns how many have failed."""
+    whole = failed = 0
+    for number in numbers():
+        with attempt(server, lambda n=number: server.orders.failing(fault, lasts, n)):
+            pass
+        whole = 0 if server.orders.fired else whole + 1
+        failed += server.orders.fired > 0
+        if whole == 3:
+            return failed
+        assert number < 20000, "it never succeeds"
+
+
+# ---- what is asked ------------------------------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def a_read(server, failing):
+    with failing():
+        answer = server.buyer.get("/api/items/sku_bowl")
+    assert answer.status in (200, 500, 503), answer
+    yield
+    assert soon(lambda: server.buyer.get("/api/items/sku_bowl"), {200}).json()["id"] == "sku_bowl"
+
+
+def has_key(server, key):
+    with ledger.read(server.database_path) as db:
+        return db.execute("SELECT count(*) FROM limen_keys WHERE key = ?", [key]).fetchone()[0] == 1
+
+
+@contextlib.contextmanager
+def a_checkout(server, failing):
+    key, buyer = new_key(), server.buyer
+    with failing():
+        first = buyer.checkout(key=key)
+    assert first.status in (201, 500, 503), first
+    assert not (says_nothing_was_done(first) and has_key(server, key)), first
+    yield
+    again = soon(lambda: buyer.checkout(key=key), {201})
+    assert first.status != 201 or first.body == again.body
+    assert buyer.checkout(key=key).body == again.body, "one key, one order"
+    server.answers.append(ledger.Answer(buyer.account, key, again.body))
+
+
+@contextlib.contextmanager
+def a_change(server, failing):
+    keeper, path = server.keeper, "/api/admin/items/sku_jug"
+    before = soon(lambda: keeper.get("/api/items/sku_jug"), {200}).json()["price"]
+    wanted = before % 1000 + 1
+    with failing():
+        answer = keeper.call("PATCH", path, {"price": wanted})
+    assert answer.status in (200, 500, 503), answer
+    yield
+    after = soon(lambda: keeper.get("/api/items/sku_jug"), {200}).json()["price"]
+    assert after == wanted or answer.status != 200
+    assert after == before or not says_nothing_was_done(answer), answer
+
+
+@contextlib.contextmanager
+def a_sign_up(server, failing):
+    account = {"email": new_email(), "password": PASSWORD, "name": "A Customer"}
+    with failing():
+        first = Caller(server).post("/api/accounts", account)
+    assert first.status in (201, 500, 503), first
+    yield
+    again = soon(lambda: Caller(server).post("/api/accounts", account), {201, 409})
+    assert again.status == (201 if says_nothing_was_done(first) else again.status), (first, again)
+    assert first.status != 201 or again.status == 409
+    wanted = {"email": account["email"], "password": PASSWORD}
+    signed_in = soon(lambda: Caller(server).post("/api/sessions", wanted), {201})
+    assert signed_in.json()["name"] == "A Customer"
+
+
+@contextlib.contextmanager
+def a_sign_in(server, failing):
+    wanted = {"email": server.buyer.email, "password": PASSWORD}
+    with failing():
+        answer = Caller(server).post("/api/sessions", wanted)
+    assert answer.status in (201, 500, 503), "a right password is never told to be wrong"
+    yield
+    assert soon(lambda: Caller(server).post("/api/sessions", wanted), {201}).json()["id"] == server.buyer.account
+
+
+@pytest.mark.parametrize(("fault", "lasts"), FAULTS, ids=NAMES)
+@pytest.mark.parametrize("attempt", [a_read, a_checkout, a_change, a_sign_up, a_sign_in])
+def test_whatever_fails_is_told_and_done_once(server, attempt, fault, lasts):
+    failed = torture(server, fault, lasts, attempt)
+    print(f"{attempt.__name__}: failed at {failed} places")
+    assert failed >= 2, "nothing has failed"
+    server.assert_clean()
+    assert ledger.faults(server.database_path, server.answers, server.stock_before) == []
+
+
+# ---- a migration at start ---------------------------------------------------------------------------------------------------------
+def migrate(folder, torture=None):
+    env = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=0", "PATH": "/usr/bin:/bin"}
+    run = subprocess.run([BINARY, "migrate", "--database", f"sqlite:{folder}/shop.db", "--apply"], cwd=folder, capture_output=True, text=True,
+                         timeout=60, env=env | ({"LIMEN_TORTURE": torture} if torture else {}))  # fmt: skip
+    assert "Sanitizer" not in run.stderr and "runtime error" not in run.stderr, run.stderr
+    fired = re.search(r"torture: (\d+) fired", run.stderr)
+    return run, int(fired[1]) if fired else 0
+
+
+def applied_in(path):
+    """How many migrations the database has, and whether its tables agree."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        applied = db.execute("SELECT count(*) FROM limen_migrations").fetchone()[0] if "limen_migrations" in tables else 0
+        assert ("orders" in tables) == (applied >= 1), "a migration is there in part"
+        assert applied < 2 or db.execute("SELECT count(*) FROM items").fetchone() == (24,)
+    return applied
+
+
+@pytest.mark.parametrize("kind", ["memory {}", "memory {} lasts", "kernel {}", "kernel {} lasts"])
+def test_a_migration_that_fails_leaves_none_of_itself(tmp_path, kind):
+    number, failed = 1, 0
+    while True:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run, fired = migrate(folder, kind.format(number))
+        if not fired:
+            assert run.returncode == 0, run.stderr
+            break
+        failed += 1
+        assert run.returncode in (0, 1, 2) and (run.returncode == 0 or len(run.stderr.splitlines()) > 1), run
+        if (folder / "shop.db").exists() and (folder / "shop.db").stat().st_size > 0:
+            applied = applied_in(folder / "shop.db")
+            assert run.returncode != 0 or applied == 2
+        again, _ = migrate(folder)
+        assert again.returncode == 0 and applied_in(folder / "shop.db") == 2, again.stderr
+        number += max(1, number // 3)
+    print(f"{kind}: failed at {failed} of {number} places")
+    assert failed >= 10
