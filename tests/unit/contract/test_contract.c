@@ -358,6 +358,39 @@ static void test_the_place_is_the_line_of_the_fault(void **state)
     unload(&f);
 }
 
+/* It is met by the bounds, by the types and by the compiler. */
+static void test_a_reference_that_leads_nowhere_is_told_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[8192];
+    load(&f, changed(text, sizeof text, NAME, "{ $ref: 'other.yaml#/a' }"));
+    assert_int_equal(f.errors.count, 1);
+    assert_int_equal(f.errors.items[0].line, 30);
+    unload(&f);
+}
+
+/* Which anchor is meant depends on the way there, and one without a bound would be a hole. */
+static void test_dynamic_references_must_be_bounded_in_each_scope(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[8192];
+    load(&f,
+         changed(text, sizeof text, NAME,
+                 "{ $dynamicRef: '#name', $defs: { a: { $dynamicAnchor: name, type: string, maxLength: 3 }, "
+                 "b: { $id: b, $dynamicAnchor: name, type: string } } }"));
+    assert_true(says(&f.errors, "the string 'b' has no bound", "maxLength"));
+    unload(&f);
+    load(&f,
+         changed(text, sizeof text, NAME,
+                 "{ $dynamicRef: '#name', $defs: { a: { $dynamicAnchor: name, type: string, maxLength: 3 }, "
+                 "b: { $id: b, $dynamicAnchor: name, not: {} } } }"));
+    if (!f.is_loaded)
+        fail_msg("%.*s", LIMEN_STR_ARG(f.errors.items[0].message));
+    unload(&f);
+}
+
 static void test_paths_that_match_the_same_are_refused(void **state)
 {
     (void)state;
@@ -442,6 +475,8 @@ int main(void)
         cmocka_unit_test(test_each_hole_is_refused_with_its_place_and_the_mend),
         cmocka_unit_test(test_sign_ins_are_limited_whatever_the_contract_says),
         cmocka_unit_test(test_the_place_is_the_line_of_the_fault),
+        cmocka_unit_test(test_a_reference_that_leads_nowhere_is_told_once),
+        cmocka_unit_test(test_dynamic_references_must_be_bounded_in_each_scope),
         cmocka_unit_test(test_paths_that_match_the_same_are_refused),
         cmocka_unit_test(test_json_is_read_as_yaml_is),
         cmocka_unit_test(test_the_report_has_a_line_for_each_operation),
