@@ -140,8 +140,6 @@ static bool read_scalar(struct reader *reader, struct fy_event *event, struct do
     node->kind = DOC_STRING;
     if (!copy_text(reader, token, &node->text))
         return false;
-    if (!str_is_utf8(node->text))
-        return fault(reader, node, "the text is not UTF-8", "save the file as UTF-8");
     enum fy_scalar_style style = token == NULL ? FYSS_PLAIN : fy_token_scalar_style(token);
     if (style == FYSS_PLAIN || style == FYSS_ANY)
         resolve_plain(node);
@@ -545,32 +543,4 @@ const struct doc_node *doc_at(const struct doc_node *node, limen_str pointer)
         node = step(node, name);
     }
     return node;
-}
-
-static void write_pointer(const struct doc_node *node, struct buf *out)
-{
-    if (node->parent == NULL)
-        return;
-    write_pointer(node->parent, out);
-    buf_add_char(out, '/');
-    if (node->parent->kind == DOC_ARRAY) {
-        buf_add_int(out, (int64_t)node->index);
-        return;
-    }
-    for (size_t i = 0; i < node->key.len; i++) {
-        if (node->key.ptr[i] == '~')
-            BUF_ADD(out, "~0");
-        else if (node->key.ptr[i] == '/')
-            BUF_ADD(out, "~1");
-        else
-            buf_add_char(out, node->key.ptr[i]);
-    }
-}
-
-limen_str doc_pointer(const struct doc_node *node, struct arena *arena)
-{
-    struct buf out;
-    buf_init(&out, arena, 64);
-    write_pointer(node, &out);
-    return out.failed ? (limen_str){ 0 } : buf_str(&out);
 }

@@ -65,8 +65,6 @@ const struct doc_node *doc_get(const struct doc_node *node, limen_str name);
 const struct doc_node *doc_root(const struct doc_node *node);
 /* Follows a JSON Pointer (RFC 6901, without the '#') from `node`; NULL when it leads nowhere. */
 const struct doc_node *doc_at(const struct doc_node *node, limen_str pointer);
-/* The node's JSON Pointer, in the arena. */
-limen_str doc_pointer(const struct doc_node *node, struct arena *arena);
 /* The tree as compact JSON. */
 void doc_write_json(const struct doc_node *node, struct buf *out);
 
