@@ -114,7 +114,9 @@ static inline void harness_on_refused(void *context, int status)
     h->refused_status = status;
 }
 
-static inline void harness_open(struct harness *h, const struct edge_options *options)
+/* With hooks of the caller's own: what the server does is then theirs. */
+static inline void harness_open_with(struct harness *h, const struct edge_hooks *hooks,
+                                     const struct edge_options *options)
 {
     *h = (struct harness){ .body_ceiling = 1024 * 1024, .big = malloc(BIG_BYTES) };
     assert_non_null(h->big);
@@ -123,8 +125,7 @@ static inline void harness_open(struct harness *h, const struct edge_options *op
     arena_init(&h->arena, NULL, 64U << 20);
     h->loop = loop_new();
     assert_non_null(h->loop);
-    h->edge = edge_new_with(h->loop, &(struct edge_hooks){ harness_on_request, harness_on_gone, harness_on_refused, h },
-                            options);
+    h->edge = edge_new_with(h->loop, hooks, options);
     assert_non_null(h->edge);
     h->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     h->address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -133,6 +134,11 @@ static inline void harness_open(struct harness *h, const struct edge_options *op
     assert_int_equal(listen(h->listener, 64), 0);
     assert_int_equal(getsockname(h->listener, (struct sockaddr *)&h->address, &bytes), 0);
     assert_true(edge_listen(h->edge, h->listener));
+}
+
+static inline void harness_open(struct harness *h, const struct edge_options *options)
+{
+    harness_open_with(h, &(struct edge_hooks){ harness_on_request, harness_on_gone, harness_on_refused, h }, options);
 }
 
 static inline void harness_close(struct harness *h)
