@@ -246,6 +246,10 @@ static const struct {
     { "64KiB", "64 bytes", "is no size", "64KiB" },
     { "x-idempotency: required", "x-idempotency: maybe", "x-idempotency is 'maybe'", "required" },
     { "      x-timeout: 5s\n", "      x-interactive: maybe\n", "neither true nor false", "true" },
+    { "x-timeout: 5s", "x-timeout: 500ms", NULL, NULL },
+    { "      x-timeout: 5s\n",
+      "      x-timeout-with-a-name-that-is-longer-than-any-name-that-somebody-may-have-meant-to-write: 5s\n",
+      "is not known", "" },
     /* the paths */
     { "name: id, in: path", "name: ident, in: path", "the path parameter 'id' is not declared", "in: path" },
     { "in: path, required: true", "in: path, required: false", "'id' is not required", "required: true" },
@@ -258,6 +262,11 @@ static const struct {
       "not supported yet", "string" },
     { "        - { name: q, in: query, schema: { type: integer, minimum: 0, maximum: 9 } }\n",
       "        - { name: id, in: path, required: true, schema: " NAME " }\n", "'id' stands twice", "remove one" },
+    { "in: query,", "in: query, style: deepObject,", "this `style` is not supported", "remove it" },
+    { "in: query,", "in: query, style: form,", NULL, NULL },
+    { "name: q, in: query", "name: '', in: query", "a parameter has no name", "add `name`" },
+    { "    post:", "    parameters: [{ name: q, in: query, schema: { type: boolean } }]\n    post:", NULL, NULL },
+    { "    post:", "    summary: things\n    post:", NULL, NULL },
     { "  /things/{id}:", "  things/{id}:", "the path is not absolute", "'/'" },
     { "  /things/{id}:", "  /things//{id}:", "an empty segment", "segments" },
     { "  /things/{id}:", "  /things/a{id}:", "only a part of its segment", "segment of its own" },
@@ -266,6 +275,15 @@ static const struct {
     { "      operationId: makeThing\n", "", "an operation has no id", "operationId" },
     { "    post:", "    fetch:", "'fetch' is not known", "" },
     { "    post:", "    get:", "has no body", "POST" },
+    { "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n", "{}\n",
+      "several media types (or none)", "exactly one" },
+    { "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n",
+      "{ application/json: { schema: " NAME ", encoding: {} } }\n", "'encoding' is not known", "" },
+    { "        content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n", "",
+      "the request body of 'makeThing' has no content", "add `content`" },
+    { "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n", "{ application/json: none }\n",
+      "a media type is not an object", "object" },
+    { "        required: true\n", "        requierd: true\n", "'requierd' is not known", "required" },
     /* what comes out */
     { "content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } } }\n        '204'",
       "x: y }\n        '204'", "", "" },
@@ -282,8 +300,17 @@ static const struct {
       "{ application/xml: { schema: " NAME " } }\n", "'application/xml' is not supported yet", "application/json" },
     { "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n", "{ application/json: {} }\n",
       "has no schema", "schema" },
+    { "made, content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } } }",
+      "made, content: { application/json: {}, text/plain: {} } }", "several media types", "exactly one" },
+    { "      responses:\n", "      responses: none\n      externalDocs:\n", "'makeThing' does not say what comes out",
+      "add `responses`" },
+    { "      responses:\n",
+      "      responses: { '404': { description: d, content: { application/problem+json: { schema: " NAME " } } } }\n"
+      "      externalDocs:\n",
+      "operation 'makeThing' has no reply 2xx", "success" },
     /* the document */
     { "openapi: 3.1.0", "openapi: 3.0.3", "'3.0.3' is not supported", "3.1" },
+    { "openapi: 3.1.0\n", "", "this is no OpenAPI document", "add `openapi: 3.1.0`" },
     { "openapi: 3.1.0", "swagger: '2.0'", "", "" },
     { "info: { title: Test, version: '1' }", "info: { title: Test }", "no title or no version", "info" },
     { "paths:\n", "servers: [{ url: /v1 }]\npaths:\n", "a server with a prefix", "servers" },
@@ -460,12 +487,89 @@ static void test_the_page_of_a_report_is_escaped(void **state)
     struct fixture f;
     struct buf out;
     char text[8192];
-    load(&f, changed(text, sizeof text, "title: Test", "title: '<script>alert(1)</script>'"));
+    load(&f, changed(text, sizeof text, "title: Test", "title: '<script>alert(\"&amp;\")</script>'"));
     assert_true(f.is_loaded);
     buf_init(&out, &f.arena, 1024);
     contract_report(&f.contract, REPORT_HTML, /* colour= */ false, &out);
     assert_true(str_find(buf_str(&out), LIMEN_STR("<script"), 0) == SIZE_MAX);
+    assert_true(str_find(buf_str(&out), LIMEN_STR("&lt;script&gt;alert(&quot;&amp;amp;&quot;)&lt;"), 0) != SIZE_MAX);
     unload(&f);
+}
+
+static void test_the_report_says_who_and_what_in_words(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct buf out;
+    char text[8192];
+    load(&f,
+         changed(text, sizeof text, "[{ session: [customer] }]",
+                 "[{ session: [customer, admin] }, { session: [admin] }]"));
+    assert_true(f.is_loaded);
+    buf_init(&out, &f.arena, 1024);
+    contract_report(&f.contract, REPORT_MARKDOWN, /* colour= */ false, &out);
+    assert_true(str_find(buf_str(&out), LIMEN_STR("customer and admin or admin"), 0) != SIZE_MAX);
+    buf_init(&out, &f.arena, 1024);
+    contract_report(&f.contract, REPORT_TABLE, /* colour= */ true, &out);
+    assert_true(str_find(buf_str(&out), LIMEN_STR("\x1b[1m"), 0) != SIZE_MAX);
+    assert_true(str_find(buf_str(&out), LIMEN_STR("\x1b[0m\n"), 0) != SIZE_MAX);
+    unload(&f);
+    load(&f,
+         changed(text, sizeof text, "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n",
+                 "{ application/json: { schema: { type: array, maxItems: 3, items: " NAME " } } }\n"));
+    assert_true(f.is_loaded);
+    buf_init(&out, &f.arena, 1024);
+    contract_report(&f.contract, REPORT_MARKDOWN, /* colour= */ false, &out);
+    assert_true(str_find(buf_str(&out), LIMEN_STR("array"), 0) != SIZE_MAX);
+    unload(&f);
+}
+
+/* `each` with a number in the place of every '#'. */
+static void write_numbered(struct buf *out, const char *each, unsigned number)
+{
+    for (; *each != '\0'; each++) {
+        if (*each == '#')
+            buf_add_int(out, number);
+        else
+            buf_add_char(out, *each);
+    }
+}
+
+static void test_what_a_contract_may_have_many_of_has_a_ceiling(void **state)
+{
+    (void)state;
+    static const char head[] = "openapi: 3.1.0\ninfo: { title: t, version: '1' }\nx-rate-limit: 1/second per address\n";
+    static const struct {
+        const char *before, *each, *after;
+        unsigned count;
+        const char *message;
+    } cases[] = {
+        { "paths: {}\n", "", "", 0, "the document has no paths" },
+        { "paths:\n", "  /a#: { get: { operationId: a#, security: [], responses: { '204': { description: d } } } }\n",
+          "", LIMIT_OPERATIONS + 1, "there are more than 1024 operations" },
+        { "paths: { /a: { get: { operationId: a, parameters: [", "{ name: p#, in: query, schema: { type: boolean } },",
+          "], security: [], responses: { '204': { description: d } } } } }\n", LIMIT_PARAMETERS + 1,
+          "there are more than 32 parameters" },
+        { "paths: { /a: { get: { operationId: a, security: [], responses: {", "'#': { description: d },", "} } } }\n",
+          LIMIT_REPLIES + 1, "there are more than 16 replies" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fixture f;
+        struct arena arena;
+        struct buf text;
+        arena_init(&arena, NULL, 16U << 20);
+        buf_init(&text, &arena, 1024);
+        buf_add(&text, str_of(head));
+        buf_add(&text, str_of(cases[i].before));
+        for (unsigned n = 0; n < cases[i].count; n++)
+            write_numbered(&text, cases[i].each, 400 + n);
+        buf_add(&text, str_of(cases[i].after));
+        load(&f, buf_str(&text));
+        if (!says(&f.errors, cases[i].message, ""))
+            fail_msg("%s: %.*s", cases[i].message, LIMEN_STR_ARG(f.errors.items[0].message));
+        unload(&f);
+        arena_release(&arena);
+    }
 }
 
 int main(void)
@@ -481,6 +585,8 @@ int main(void)
         cmocka_unit_test(test_json_is_read_as_yaml_is),
         cmocka_unit_test(test_the_report_has_a_line_for_each_operation),
         cmocka_unit_test(test_the_page_of_a_report_is_escaped),
+        cmocka_unit_test(test_the_report_says_who_and_what_in_words),
+        cmocka_unit_test(test_what_a_contract_may_have_many_of_has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
