@@ -26,7 +26,8 @@ def build_program(source, program, build=None):
 
 def _compile(sources, program, build, inside):
     alike = {"build": [], "build-coverage": ["--coverage"]}.get(build.name, ["-fsanitize=address,undefined"])
-    libraries = _run("pkg-config", "--libs", "libfyaml", "libpcre2-8", "sqlite3", "libcrypto", "libargon2", "libcurl").split()
+    libraries = _run("pkg-config", "--libs", "libfyaml", "libpcre2-8", "libidn2", "sqlite3", "libcrypto", "libargon2",
+                     "libcurl").split()
     headers = [f"-I{ROOT}/include", f"-I{program.parent}", *([f"-I{ROOT}/src"] if inside else [])]
     _run("gcc", "-std=c17", "-Wall", "-Wextra", "-O1", "-g", *alike, *headers, *sources, build / "liblimen.a", *libraries,
          "-lm", "-pthread", "-o", program)  # fmt: skip
