@@ -188,6 +188,99 @@ static void test_an_older_shape_is_seen(void **state)
     arena_release(&arena);
 }
 
+/* A union of two kinds of part. */
+struct either {
+    int kind;
+    union {
+        struct part one, other;
+    } as;
+};
+static const struct limen_field tagged_fields[] = {
+    { .name = LIMEN_STR_INIT("kind"), .kind = LIMEN_STRING, .offset = offsetof(struct part, name) },
+    { .name = LIMEN_STR_INIT("count"), .kind = LIMEN_INT, .offset = offsetof(struct part, count) },
+};
+static const struct limen_shape tagged = { "tagged", sizeof(struct part), 2, tagged_fields, { NULL, 0 } };
+static const struct limen_field alternatives[] = {
+    { .name = LIMEN_STR_INIT("one"), .kind = LIMEN_OBJECT, .offset = offsetof(struct either, as), .shape = &tagged },
+    { .name = LIMEN_STR_INIT("other"), .kind = LIMEN_OBJECT, .offset = offsetof(struct either, as), .shape = &tagged },
+};
+static const struct limen_shape either = { "either", sizeof(struct either), 2, alternatives, LIMEN_STR_INIT("kind") };
+static const struct limen_field union_field = { .kind = LIMEN_UNION, .shape = &either };
+
+static enum bind_outcome bind_one(const struct limen_field *field, const char *text, struct arena *arena, void *target)
+{
+    struct json_doc doc;
+    struct json_error error;
+    assert_int_equal(json_parse(str_of(text), arena, &doc, &error), JSON_OK);
+    return bind_field(field, &doc, 0, arena, target);
+}
+
+static void test_each_kind_refuses_what_is_another(void **state)
+{
+    (void)state;
+    static const struct limen_field boolean = { .kind = LIMEN_BOOL }, integer = { .kind = LIMEN_INT },
+                                    number = { .kind = LIMEN_FLOAT }, string = { .kind = LIMEN_STRING },
+                                    at = { .kind = LIMEN_TIME }, part = { .kind = LIMEN_OBJECT, .shape = &part_shape },
+                                    list = { .kind = LIMEN_ARRAY, .shape = &int_item_shape },
+                                    colour = { .kind = LIMEN_ENUM, .names = colours, .name_count = 2 };
+    static const struct {
+        const struct limen_field *field;
+        const char *text;
+    } cases[] = {
+        { &boolean, "1" },
+        { &integer, "true" },
+        { &integer, "1.5" },
+        { &integer, "1e300" },
+        { &number, "\"1\"" },
+        { &string, "1" },
+        { &at, "\"yesterday\"" },
+        { &part, "[]" },
+        { &part, "{\"count\":1,\"colour\":2}" },
+        { &list, "{}" },
+        { &list, "[1,\"2\"]" },
+        { &colour, "\"green\"" },
+        { &union_field, "[]" },
+        { &union_field, "{}" },
+        { &union_field, "{\"kind\":1}" },
+        { &union_field, "{\"kind\":\"third\"}" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena arena;
+        union {
+            struct part part;
+            struct either either;
+            limen_str text;
+        } target;
+        arena_init(&arena, NULL, 1024 * 1024);
+        print_message("%s\n", cases[i].text);
+        assert_int_equal(bind_one(cases[i].field, cases[i].text, &arena, &target), BIND_SHAPE_DIFFERS);
+        arena_release(&arena);
+    }
+}
+
+static void test_a_union_holds_the_alternative_that_its_discriminator_names(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct either it;
+    struct buf out;
+    const char *why = NULL;
+    static const struct limen_field only[] = {
+        { .name = LIMEN_STR_INIT("it"), .kind = LIMEN_UNION, .shape = &either }
+    };
+    static const struct limen_shape holder = { "holder", sizeof(struct either), 1, only, { NULL, 0 } };
+    arena_init(&arena, NULL, 1024 * 1024);
+    assert_int_equal(bind_one(&union_field, "{\"count\":3,\"kind\":\"other\"}", &arena, &it), BIND_OK);
+    assert_int_equal(it.kind, 2);
+    assert_int_equal(it.as.other.count, 3);
+    buf_init(&out, &arena, 64);
+    assert_true(encode_object(&holder, &it, &out, &why));
+    assert_text(buf_str(&out), "{\"it\":{\"kind\":\"other\",\"count\":3}}");
+    for (it.kind = 0; it.kind <= 3; it.kind += 3) /* unset, and one too many */
+        assert_false(encode_object(&holder, &it, &out, &why));
+    arena_release(&arena);
+}
+
 static void check_refused(struct fixture *f, const char *name)
 {
     struct buf out;
@@ -230,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_the_order_of_members_is_the_clients_and_then_the_contracts),
         cmocka_unit_test(test_empty_lists),
         cmocka_unit_test(test_an_older_shape_is_seen),
+        cmocka_unit_test(test_each_kind_refuses_what_is_another),
+        cmocka_unit_test(test_a_union_holds_the_alternative_that_its_discriminator_names),
         cmocka_unit_test(test_what_cannot_be_said_in_json_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

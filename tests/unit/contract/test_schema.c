@@ -106,6 +106,12 @@ static void test_each_keyword_and_its_words(void **state)
         { "multipleOf: 0.01", "19.99", "19.999", "", "multipleOf", "must be a multiple of 0.01" },
         { "multipleOf: 3", "9e0", "10", "", "multipleOf", "must be a multiple of 3" },
         { "multipleOf: 100", "-12e2", "50", "", "multipleOf", "must be a multiple of 100" },
+        { "multipleOf: 2", "100000000000000000000000000000000", "3e0", "", "multipleOf", "must be a multiple of 2" },
+        { "multipleOf: 4", "158456325028528675187087900672", "6", "", "multipleOf", "must be a multiple of 4" },
+        { "multipleOf: 1e25", "2e25", "1", "", "multipleOf", "must be a multiple of 1e25" },
+        { "multipleOf: 1e30", "0", "1e5", "", "multipleOf", "must be a multiple of 1e30" },
+        { "multipleOf: 0.5", "1.10000000000000000000000000000000e1", "0.75", "", "multipleOf",
+          "must be a multiple of 0.5" },
         { "minLength: 2", "\"\xf0\x9f\x98\x80\xc3\xa4\"", "\"\xf0\x9f\x98\x80\"", "", "minLength",
           "must have at least 2 characters" },
         { "maxLength: 1", "\"\xf0\x9f\x98\x80\"", "\"ab\"", "", "maxLength", "must have at most 1 character" },
@@ -411,6 +417,23 @@ static void test_quick_tests_agree_with_the_whole_walk(void **state)
 }
 
 /* ---- recursion and work ---------------------------------------------------------------------------------------- */
+static void test_a_long_enumeration_is_not_told_in_full(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char schema[2048] = "enum: [first";
+    for (int i = 0; i < 100; i++)
+        strncat(schema, ", another value", sizeof schema - strlen(schema) - 1);
+    strncat(schema, "]", sizeof schema - strlen(schema) - 1);
+    open_schema(&f, schema);
+    assert_non_null(f.schema);
+    assert_true(validate(&f, "\"first\""));
+    assert_false(validate(&f, "\"last\""));
+    assert_int_equal(f.faults.count, 1);
+    assert_text(f.faults.items[0].detail, "is not one of the values that are allowed");
+    close_schema(&f);
+}
+
 static void test_recursive_schemas(void **state)
 {
     (void)state;
@@ -635,6 +658,7 @@ int main(void)
         cmocka_unit_test(test_unique_items_in_large_arrays),
         cmocka_unit_test(test_objects_with_many_declared_names),
         cmocka_unit_test(test_quick_tests_agree_with_the_whole_walk),
+        cmocka_unit_test(test_a_long_enumeration_is_not_told_in_full),
         cmocka_unit_test(test_recursive_schemas),
         cmocka_unit_test(test_work_has_a_ceiling_even_below_not),
         cmocka_unit_test(test_depth_has_a_ceiling),
