@@ -163,7 +163,7 @@ static void test_who_shows_no_credential_or_an_ambiguous_one_is_a_401(void **sta
     struct gate *gate = *state;
     gate_expect(gate, "GET /mine HTTP/1.1\r\n" HOST "\r\n", 401, "WWW-Authenticate: ", NULL);
     gate_expect(gate, "GET /mine HTTP/1.1\r\n" HOST "Cookie: __Host-session=a; __Host-session=b\r\n\r\n", 401,
-                "WWW-Authenticate: ", "sent twice");
+                "WWW-Authenticate: ", NULL);
 }
 
 static void test_without_a_data_role_a_session_is_neither_known_nor_unknown(void **state)
