@@ -1,7 +1,7 @@
 /* commit.c - how a call's queue becomes a transaction, and what its outcome means for the reply.
  *
  * A keyed batch may be sent as often as needed: its key decides. So when the data role goes away, the call waits for the next
- * one, shows its session again and sends the same batch. An unkeyed batch is sent once, and an unknown outcome is told. */
+ * one, shows its credentials again and sends the same batch. An unkeyed batch is sent once, and an unknown outcome is told. */
 #include "app/call.h"
 
 #include "core/log.h"
@@ -17,7 +17,7 @@ static void prepare(struct limen_call *call)
     call->admission.request.timeout_us = admission_time_left(&call->admission);
 }
 
-/* Waits until there is a data role again, and makes it know the session. */
+/* Waits until there is a data role again, and makes it know who calls. */
 static void come_back(struct limen_call *call)
 {
     struct app *app = call->app;
@@ -29,9 +29,14 @@ static void come_back(struct limen_call *call)
             app->waiting = call;
             call_wait(call);
         }
-        prepare(call);
-        data_session(app->boundary->data, request, call->admission.token);
-        call_wait(call);
+        for (uint32_t i = 0; i < call->admission.shown_count; i++) {
+            const struct shown_credential *shown = &call->admission.shown[i];
+            prepare(call);
+            data_show(app->boundary->data, request, shown->scheme, shown->text, /* is_more= */ i > 0);
+            call_wait(call);
+            if (request->outcome != DATA_OK)
+                break;
+        }
     } while (request->outcome == DATA_GONE);
     if (request->outcome != DATA_OK)
         call_abandon(call, DATA_UNKNOWN);

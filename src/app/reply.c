@@ -79,9 +79,9 @@ static void add_session_fields(struct limen_call *call)
 {
     const struct contract *contract = call->app->boundary->contract;
     struct admission *admission = &call->admission;
-    if (contract->scheme_count == 0)
+    if (contract->session == NULL)
         return;
-    limen_str name = contract->schemes[0].cookie;
+    limen_str name = contract->session->field;
     if (call->sets_cookie)
         admission_add_header(admission, LIMEN_STR("Set-Cookie"),
                              arena_printf(&call->arena,

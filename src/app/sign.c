@@ -1,6 +1,8 @@
 /* sign.c - signing up, in and out. Passwords pass through here on their way to the data role and nowhere else. */
 #include "app/call.h"
 
+#include "boundary/caller.h"
+#include "core/log.h"
 #include "core/str.h"
 
 /* The roles of a mask, as names, in the call's memory. */
@@ -48,10 +50,23 @@ static struct data_request *start(struct limen_call *call)
     return &call->admission.request;
 }
 
+/* The scheme whose accounts and cookies there are. */
+static uint32_t session_scheme(struct limen_call *call)
+{
+    const struct contract *contract = call->app->boundary->contract;
+    if (contract->session == NULL) {
+        LOG_ERROR("signing up needs a session scheme: `type: apiKey, in: cookie`",
+                  log_str("operation", call->admission.operation->id));
+        call_abandon(call, DATA_ERROR);
+    }
+    return (uint32_t)(contract->session - contract->schemes);
+}
+
 bool limen_sign_up(limen_call *call, limen_str email, limen_str password, limen_str *ret_account_id)
 {
+    uint32_t scheme = session_scheme(call);
     struct data_request *request = start(call);
-    data_sign_up(call->app->boundary->data, request, email, password, /* scheme= */ 0);
+    data_sign_up(call->app->boundary->data, request, email, password, scheme);
     call_wait(call);
     if (request->outcome == DATA_TAKEN)
         return false;
@@ -81,7 +96,7 @@ bool limen_sign_in(limen_call *call, limen_str email, limen_str password)
 void limen_sign_out(limen_call *call)
 {
     struct data_request *request = start(call);
-    data_sign_out(call->app->boundary->data, request, call->admission.token);
+    data_sign_out(call->app->boundary->data, request, caller_session(&call->admission));
     call_wait(call);
     if (request->outcome != DATA_OK && request->outcome != DATA_NONE)
         call_abandon(call, request->outcome);

@@ -5,6 +5,7 @@
 #include "boundary/admit.h"
 
 #include "boundary/auth.h"
+#include "boundary/caller.h"
 #include "boundary/input.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -19,6 +20,12 @@ bool admission_refuse(struct admission *admission, enum refusal refusal, int sta
     admission->problem.status = status;
     admission->problem.detail = str_of(detail);
     return false;
+}
+
+bool admission_refuse_overload(struct admission *admission, enum refusal refusal)
+{
+    admission_add_header(admission, LIMEN_STR("Retry-After"), LIMEN_STR("1"));
+    return admission_refuse(admission, refusal, 503, "the server cannot answer right now; nothing was done");
 }
 
 static bool refuse_with_faults(struct admission *admission, enum refusal refusal)
@@ -45,6 +52,8 @@ bool admission_take_slot(struct admission *admission)
     if (!admission->has_slot) {
         admission->has_slot = data_slot_take(admission->boundary->data, &admission->request.slot);
         admission->request.operation = (uint16_t)admission->operation->index;
+        if (admission->has_slot)
+            caller_bind_slot(admission);
     }
     return admission->has_slot;
 }
@@ -192,67 +201,20 @@ static bool operation_is_found(struct admission *admission, bool *ret_is_answere
     return admission_refuse(admission, REFUSAL_NO_PATH, 404, "there is nothing at this path");
 }
 
-static bool is_not_cross_site(struct admission *admission)
+bool admission_refuse_cross_site(struct admission *admission)
 {
-    const struct http_request *request = exchange_request(admission->exchange);
-    if (method_is_safe(request->method) || http_field_get(request, HEADER_COOKIE) == NULL
-        || !auth_is_cross_site(request))
-        return true;
     return admission_refuse(admission, REFUSAL_CROSS_SITE, 403,
                             "a page of another site may not do this with your cookies");
 }
 
-static bool refuse_credential(struct admission *admission, const char *detail)
+/* Where no credential is asked for, a cookie could still be one to the app: signing in is such a case. Elsewhere the rule is the
+ * session's (boundary/caller.c). */
+static bool is_not_cross_site(struct admission *admission)
 {
-    admission_add_header(admission, LIMEN_STR("WWW-Authenticate"), LIMEN_STR("Session realm=\"limen\""));
-    return admission_refuse(admission, REFUSAL_CREDENTIAL, 401, detail);
-}
-
-static bool refuse_overload(struct admission *admission, enum refusal refusal)
-{
-    admission_add_header(admission, LIMEN_STR("Retry-After"), LIMEN_STR("1"));
-    return admission_refuse(admission, refusal, 503, "the server cannot answer right now; nothing was done");
-}
-
-/* Shows the session's token to the data role and waits for whose it is. */
-static bool session_is_known(struct admission *admission)
-{
-    struct data_request *request = &admission->request;
-    if (!admission_take_slot(admission))
-        return refuse_overload(admission, REFUSAL_OVERLOAD);
-    request->timeout_us = admission_time_left(admission);
-    data_session(admission->boundary->data, request, admission->token);
-    admission->wait(admission->call);
-    if (request->outcome == DATA_NONE)
-        return refuse_credential(admission, "the session is unknown or has ended; sign in");
-    if (request->outcome != DATA_OK)
-        return refuse_overload(admission, request->outcome == DATA_BUSY ? REFUSAL_OVERLOAD : REFUSAL_DATA);
-    admission->principal = request->principal;
-    return true;
-}
-
-static bool credential_is_shown(struct admission *admission)
-{
-    const struct operation *operation = admission->operation;
-    if (operation->is_public)
-        return true;
     const struct http_request *request = exchange_request(admission->exchange);
-    const struct security_scheme *scheme = &admission->boundary->contract->schemes[operation->requirements[0].scheme];
-    switch (auth_cookie(request, scheme->cookie, &admission->token)) {
-    case COOKIE_FOUND:
-        return session_is_known(admission);
-    case COOKIE_AMBIGUOUS:
-        return refuse_credential(admission, "the session cookie was sent twice");
-    case COOKIE_ABSENT:
-        break;
-    }
-    return refuse_credential(admission, "this operation needs a session; sign in");
-}
-
-static bool role_is_held(struct admission *admission)
-{
-    return admission->operation->is_public || auth_is_allowed(admission->operation, admission->principal.roles)
-        || admission_refuse(admission, REFUSAL_ROLE, 403, "your account may not do this");
+    return !admission->operation->is_public || method_is_safe(request->method)
+        || http_field_get(request, HEADER_COOKIE) == NULL || !auth_is_cross_site(request)
+        || admission_refuse_cross_site(admission);
 }
 
 /* ---- what it sends ---------------------------------------------------------------------------------------------------- */
@@ -263,7 +225,7 @@ static bool parameters_are_valid(struct admission *admission)
     admission->handler = bound->handler;
     admission->input = arena_zalloc(admission->arena, 1, bound->handler->input->bytes);
     if (admission->input == NULL)
-        return refuse_overload(admission, REFUSAL_OVERLOAD);
+        return admission_refuse_overload(admission, REFUSAL_OVERLOAD);
     return input_bind_parameters(admission, bound) || refuse_with_faults(admission, REFUSAL_PARAMETER);
 }
 
@@ -287,7 +249,7 @@ static bool refuse_body(struct admission *admission)
     case BODY_TIMEOUT:
         return admission_refuse(admission, REFUSAL_HTTP, 408, "the body did not arrive in time");
     case BODY_NO_MEMORY:
-        return refuse_overload(admission, REFUSAL_OVERLOAD);
+        return admission_refuse_overload(admission, REFUSAL_OVERLOAD);
     case BODY_MALFORMED:
     case BODY_OK:
         break;
@@ -337,7 +299,7 @@ static bool body_is_announced_well(struct admission *admission)
 static bool refuse_json(struct admission *admission, enum json_outcome outcome, const struct json_error *error)
 {
     if (outcome == JSON_NO_MEMORY)
-        return refuse_overload(admission, REFUSAL_OVERLOAD);
+        return admission_refuse_overload(admission, REFUSAL_OVERLOAD);
     admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "");
     admission->problem.detail = arena_printf(admission->arena, "the body is not JSON that we read: %s (at byte %zu)",
                                              error->what, error->at);
@@ -404,8 +366,7 @@ enum admit_verdict admit(struct admission *admission)
     bool is_admitted = address_is_within_limit(admission) /* 429 */
         && operation_is_found(admission, &is_answered)    /* 404, 405 */
         && is_not_cross_site(admission)                   /* 403 */
-        && credential_is_shown(admission)                 /* 401 */
-        && role_is_held(admission)                        /* 403 */
+        && caller_is_admitted(admission)                  /* 401, 403 */
         && caller_is_within_limits(admission)             /* 429 */
         && parameters_are_valid(admission)                /* 422 */
         && body_is_valid(admission)                       /* 400, 413, 415, 422 */

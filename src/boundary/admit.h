@@ -42,7 +42,15 @@ enum admit_verdict {
     ADMIT_ANSWERED /* a file, the contract, OPTIONS: the exchange has its reply */
 };
 
-#define ADMISSION_HEADERS 8U
+#define ADMISSION_HEADERS 16U
+
+/* A credential of the request, as it was shown to the data role. */
+struct shown_credential {
+    uint32_t scheme; /* index in the contract */
+    limen_str text;  /* in the request's head */
+    bool has_handle; /* a token that had been shown before */
+    struct data_handle handle;
+};
 
 struct admission {
     /* ---- in ---- */
@@ -58,8 +66,9 @@ struct admission {
     const struct operation *operation; /* NULL before routing */
     const struct limen_handler *handler;
     void *input;
-    struct principal principal; /* id_len 0 on a public operation */
-    limen_str token;            /* of the session that was shown */
+    struct principal principal;                   /* id_len 0 on a public operation */
+    struct shown_credential shown[LIMIT_DEMANDS]; /* of the alternative that admits; the first one's principal acts */
+    uint32_t shown_count;
     bool has_slot;
     struct data_request request; /* the call's one request at a time */
     struct data_key key;         /* of a keyed operation */
@@ -98,5 +107,7 @@ void admission_add_header(struct admission *admission, limen_str name, limen_str
 int64_t admission_time_left(const struct admission *admission);
 /* Records a refusal; always false, so that a step can return it. */
 bool admission_refuse(struct admission *admission, enum refusal refusal, int status, const char *detail);
+bool admission_refuse_overload(struct admission *admission, enum refusal refusal);
+bool admission_refuse_cross_site(struct admission *admission);
 
 #endif

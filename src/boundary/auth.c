@@ -1,7 +1,9 @@
-/* auth.c - cookies, the cross-site rule, roles. */
+/* auth.c - cookies and other places of credentials, the cross-site rule. */
 #include "boundary/auth.h"
 
 #include "core/str.h"
+
+#include <ctype.h>
 
 /* Looks through one Cookie field; a second find makes the outcome ambiguous. */
 static void search_cookie_field(limen_str field, limen_str name, enum cookie_outcome *outcome, limen_str *ret_value)
@@ -44,12 +46,54 @@ bool auth_is_cross_site(const struct http_request *request)
     return origin != NULL && !origin_is_host(origin->value, request->host);
 }
 
-bool auth_is_allowed(const struct operation *operation, uint32_t roles)
+/* ---- where credentials stand ------------------------------------------------------------------------------------------ */
+
+/* b64token of RFC 6750, which a JWT is a case of. */
+static bool is_bearer_token(limen_str text)
 {
-    for (uint32_t i = 0; i < operation->requirement_count; i++) {
-        uint32_t demanded = operation->requirements[i].roles;
-        if ((roles & demanded) == demanded)
-            return true;
+    size_t at = 0;
+    while (at < text.len && (isalnum((unsigned char)text.ptr[at]) || strchr("-._~+/", text.ptr[at]) != NULL))
+        at++;
+    bool has_any = at > 0;
+    while (at < text.len && text.ptr[at] == '=')
+        at++;
+    return has_any && at == text.len && text.len <= LIMIT_TOKEN_BYTES;
+}
+
+/* The edge has refused a second Authorization field. */
+static enum shown_outcome bearer_of(const struct http_request *request, limen_str *ret_token)
+{
+    const struct http_field *field = http_field_get(request, HEADER_AUTHORIZATION);
+    if (field == NULL)
+        return SHOWN_NOT;
+    limen_str rest = field->value;
+    limen_str name = str_cut(&rest, ' ');
+    if (!str_equal_nocase(name, LIMEN_STR("Bearer")))
+        return SHOWN_NOT;
+    *ret_token = str_trim(rest);
+    return is_bearer_token(*ret_token) ? SHOWN : SHOWN_BADLY;
+}
+
+enum shown_outcome auth_credential(const struct http_request *request, const struct security_scheme *scheme,
+                                   limen_str *ret_credential)
+{
+    uint32_t count = 0;
+    switch (scheme->kind) {
+    case SCHEME_BEARER:
+        return bearer_of(request, ret_credential);
+    case SCHEME_API_KEY:
+        *ret_credential = http_field_find(request, scheme->field, &count);
+        return count == 0 ? SHOWN_NOT : count == 1 && ret_credential->len > 0 ? SHOWN : SHOWN_BADLY;
+    case SCHEME_SESSION:
+        break;
     }
-    return false;
+    switch (auth_cookie(request, scheme->field, ret_credential)) {
+    case COOKIE_FOUND:
+        return SHOWN;
+    case COOKIE_AMBIGUOUS:
+        return SHOWN_BADLY;
+    case COOKIE_ABSENT:
+        break;
+    }
+    return SHOWN_NOT;
 }

@@ -16,7 +16,15 @@ enum cookie_outcome auth_cookie(const struct http_request *request, limen_str na
  * neither is there. Only unsafe methods that carry a cookie need to ask. */
 bool auth_is_cross_site(const struct http_request *request);
 
-/* Does a principal with these roles satisfy one of the operation's requirements? */
-bool auth_is_allowed(const struct operation *operation, uint32_t roles);
+enum shown_outcome {
+    SHOWN,
+    SHOWN_NOT,
+    SHOWN_BADLY /* twice, or not in the form that it must have */
+};
+
+/* The credential of this scheme that the request shows: a cookie, `Authorization: Bearer …` (RFC 6750 section 2.1; not in a body, not
+ * in a query), or the header field of API keys. It has only the form of one. */
+enum shown_outcome auth_credential(const struct http_request *request, const struct security_scheme *scheme,
+                                   limen_str *ret_credential) LIMEN_MUST_CHECK;
 
 #endif

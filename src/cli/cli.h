@@ -13,5 +13,7 @@ int cli_print_diags(const struct diags *errors, const struct diags *warnings);
 int check_main(int argc, char **argv, const struct limen_app *embedded);
 /* `migrate`: shows what is applied and what is pending; applies with --apply. */
 int migrate_main(int argc, char **argv, const struct limen_app *app);
+/* `keys`: makes, lists and revokes API keys. */
+int keys_main(int argc, char **argv, const struct limen_app *app);
 
 #endif

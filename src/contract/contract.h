@@ -12,7 +12,13 @@
 #include "core/limits.h"
 #include "limen/app.h"
 
-enum scheme_kind { SCHEME_SESSION }; /* apiKey in a cookie named __Host-…; bearer tokens and API keys come later */
+#define SCHEME_ALGORITHMS 4U
+
+enum scheme_kind {
+    SCHEME_SESSION, /* `apiKey` in a cookie named __Host-…; at most one */
+    SCHEME_BEARER,  /* `http`, `bearer`, a JWT */
+    SCHEME_API_KEY  /* `apiKey` in a header field; keys are made by the app's command `keys` */
+};
 
 enum limit_per {
     LIMIT_PER_ADDRESS,
@@ -33,24 +39,51 @@ struct rate_limit {
 #define SIGN_IN_LIMITS 4U /* at most */
 
 /* A security scheme, with Limen's extensions:
- *   x-roles: [customer, admin]         the roles that this scheme knows
+ *   x-roles: [customer, admin]         the roles that this scheme knows; a credential of it gives no others
+ * session:
  *   x-sign-up-roles: [customer]        what an account that signs itself up is given
  *   x-first-account: { id, email, roles }   made at first start, with a generated password that is printed once
- *   x-sign-in-limit: [20/hour per account and address, 400/hour per account]   how often an account may be tried */
+ *   x-sign-in-limit: [20/hour per account and address, 400/hour per account]   how often an account may be tried
+ * bearer:
+ *   x-issuer, x-audience               what `iss` must be and `aud` must hold
+ *   x-algorithms: [ES256]              of HS256, RS256, ES256, Ed25519 (also written EdDSA)
+ *   x-jwks: keys.json | https://…      the issuer's keys; --jwks NAME=… takes its place
+ *   x-roles-claim: scope               the member that holds the roles
+ *   x-token-type: at+jwt               the one `typ` that is accepted
+ *   x-principal-prefix: "NAME:"        stands before `sub` in the principal's id, so that issuers and accounts cannot be mixed up */
 struct security_scheme {
     limen_str name; /* in components/securitySchemes */
     enum scheme_kind kind;
-    limen_str cookie; /* its name */
+    limen_str field; /* session: the cookie's name; API key: the header field's */
+    uint32_t roles;  /* that it knows: a mask over contract.roles */
+
+    /* ---- session ---- */
     uint32_t sign_up_roles;
     bool has_first_account;
     limen_str first_id, first_email;
     uint32_t first_roles;
+
+    /* ---- bearer ---- */
+    limen_str issuer, audience;
+    limen_str algorithms[SCHEME_ALGORITHMS];
+    uint32_t algorithm_count;
+    limen_str jwks;        /* empty: the configuration must say */
+    uint32_t jwks_target;  /* when it is a URL: its number in contract.fetch_urls */
+    limen_str token_type;  /* empty: any that fits an access token */
+    limen_str roles_claim; /* never empty */
+    limen_str prefix;
 };
 
-/* One alternative of `security`: a credential of this scheme whose principal holds all of `roles`. */
-struct requirement {
+/* A credential of this scheme whose principal holds all of `roles`. */
+struct demand {
     uint32_t scheme; /* index in contract.schemes */
     uint32_t roles;  /* a mask over contract.roles; 0: any principal */
+};
+
+/* One alternative of `security`: all of these credentials. The first is the one who acts. */
+struct requirement {
+    struct demand demands[LIMIT_DEMANDS];
+    uint32_t demand_count;
 };
 
 enum parameter_in { PARAMETER_PATH, PARAMETER_QUERY, PARAMETER_HEADER, PARAMETER_COOKIE };
@@ -121,6 +154,7 @@ struct contract {
     uint32_t operation_count;
     struct security_scheme *schemes;
     uint32_t scheme_count;
+    const struct security_scheme *session; /* the one of kind SCHEME_SESSION; NULL: none */
     limen_str
         fetch_urls[LIMIT_FETCH_TARGETS]; /* https: what the outbound role fetches, by the numbers of its targets */
     uint32_t fetch_count;

@@ -38,10 +38,16 @@ const struct doc_node *follow(struct loader *loader, const struct doc_node *node
 bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_str name, struct rate_limit *ret_limit);
 bool read_duration(struct loader *loader, const struct doc_node *node, int64_t *ret_us);
 bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_bytes);
+
+/* Of the session scheme; the default when it does not say. */
+bool read_sign_in_limits(struct loader *loader, const struct doc_node *node);
+void set_sign_in_default(struct loader *loader);
+
+/* contract_security.c: who may call. */
 bool read_schemes(struct loader *loader);
 bool read_security(struct loader *loader, struct operation *operation);
-/* A list of role names as a mask; `scheme` limits which are known, and is NULL while schemes are read. */
-bool read_roles(struct loader *loader, const struct doc_node *node, uint32_t *ret_mask);
+/* True when an API key's scheme reads this field: it is no parameter then. */
+bool is_credential_field(const struct loader *loader, limen_str name);
 
 /* contract_bounds.c: nothing reachable is without a bound. */
 bool check_bounds(struct loader *loader, const struct doc_node *schema);

@@ -1,4 +1,4 @@
-/* contract_parts.c - the small languages of the extensions, and who may call. */
+/* contract_parts.c - the small languages of the extensions: rates, durations, sizes. */
 #include "contract/contract_internal.h"
 
 #define RATE_MEND "write it as `10/minute per caller` or `10/minute per address`; units: second, minute, hour, day"
@@ -110,73 +110,9 @@ bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_
     return true;
 }
 
-/* ---- schemes ---------------------------------------------------------------------------------------------------------- */
+/* ---- sign-ins --------------------------------------------------------------------------------------------------------- */
 
-uint32_t contract_role(const struct contract *contract, limen_str name)
-{
-    for (uint32_t i = 0; i < contract->role_count; i++) {
-        if (str_equal(contract->roles[i], name))
-            return 1U << i;
-    }
-    return 0;
-}
-
-bool read_roles(struct loader *loader, const struct doc_node *node, uint32_t *ret_mask)
-{
-    *ret_mask = 0;
-    if (node->kind != DOC_ARRAY)
-        return refuse(loader, node, "write a list: `[customer, admin]`", "roles are not a list");
-    for (size_t i = 0; i < node->count; i++) {
-        uint32_t bit = node->items[i]->kind == DOC_STRING ? contract_role(loader->contract, node->items[i]->text) : 0;
-        if (bit == 0)
-            return refuse(loader, node->items[i], "name it in the scheme's `x-roles`, or correct it",
-                          "no scheme knows the role '%.*s'", LIMEN_STR_ARG(node->items[i]->text));
-        *ret_mask |= bit;
-    }
-    return true;
-}
-
-static bool add_role_names(struct loader *loader, const struct doc_node *node)
-{
-    struct contract *contract = loader->contract;
-    if (node == NULL)
-        return true;
-    if (node->kind != DOC_ARRAY)
-        return refuse(loader, node, "write a list: `[customer, admin]`", "x-roles is not a list");
-    for (size_t i = 0; i < node->count; i++) {
-        limen_str name = node->items[i]->text;
-        if (node->items[i]->kind != DOC_STRING || name.len == 0 || str_find_char(name, ' ', 0) != SIZE_MAX)
-            return refuse(loader, node->items[i], "use one word", "this is no name of a role");
-        if (contract_role(contract, name) != 0)
-            continue;
-        if (contract->role_count == LIMIT_ROLES)
-            return refuse(loader, node->items[i], "use fewer", "there are more than %u roles", LIMIT_ROLES);
-        contract->roles[contract->role_count++] = name;
-    }
-    return true;
-}
-
-static bool read_first_account(struct loader *loader, const struct doc_node *node, struct security_scheme *scheme)
-{
-    static const char *const known[] = { "id", "email", "roles", NULL };
-    if (node == NULL)
-        return true;
-    const struct doc_node *id = doc_get(node, LIMEN_STR("id")), *email = doc_get(node, LIMEN_STR("email"));
-    const struct doc_node *roles = doc_get(node, LIMEN_STR("roles"));
-    if (!check_members(loader, node, known, "x-first-account"))
-        return false;
-    if (id == NULL || email == NULL || roles == NULL || id->kind != DOC_STRING || email->kind != DOC_STRING
-        || id->text.len == 0 || id->text.len > 40 || email->text.len > 254
-        || str_find_char(email->text, '@', 0) == SIZE_MAX)
-        return refuse(loader, node, "write { id: acc_admin, email: admin@example.com, roles: [admin] }",
-                      "x-first-account needs id, email and roles");
-    scheme->has_first_account = true;
-    scheme->first_id = id->text;
-    scheme->first_email = email->text;
-    return read_roles(loader, roles, &scheme->first_roles);
-}
-
-static void set_sign_in_default(struct loader *loader)
+void set_sign_in_default(struct loader *loader)
 {
     static const struct rate_limit defaults[] = {
         { .quota = SIGN_IN_PAIR_QUOTA, .per = LIMIT_PER_ACCOUNT_AND_ADDRESS },
@@ -206,7 +142,7 @@ static bool read_sign_in_limit(struct loader *loader, const struct doc_node *nod
 
 /* Both kinds are needed. Without the narrow one a single address could use up what an account has, and without the wide one
  * many addresses could guess for ever. The narrow ones are counted first: what they refuse must not cost the account. */
-static bool read_sign_in_limits(struct loader *loader, const struct doc_node *node)
+bool read_sign_in_limits(struct loader *loader, const struct doc_node *node)
 {
     struct contract *contract = loader->contract;
     struct rate_limit *limits = contract->sign_in_limits;
@@ -227,90 +163,4 @@ static bool read_sign_in_limits(struct loader *loader, const struct doc_node *no
     return (pairs > 0 && contract->sign_in_limit_count > pairs)
         || refuse(loader, node, SIGN_IN_MEND,
                   "x-sign-in-limit needs a limit per account and one per account and address");
-}
-
-static bool read_scheme(struct loader *loader, const struct doc_node *member, struct security_scheme *scheme)
-{
-    static const char *const known[] = {
-        "type", "in", "name", "description", "x-roles", "x-sign-up-roles", "x-first-account", "x-sign-in-limit", NULL
-    };
-    const struct doc_node *node = follow(loader, member);
-    if (node == NULL || !check_members(loader, node, known, "a security scheme"))
-        return false;
-    const struct doc_node *type = doc_get(node, LIMEN_STR("type")), *in = doc_get(node, LIMEN_STR("in"));
-    const struct doc_node *name = doc_get(node, LIMEN_STR("name")),
-                          *roles = doc_get(node, LIMEN_STR("x-sign-up-roles"));
-    bool is_cookie = type != NULL && str_equal(type->text, LIMEN_STR("apiKey")) && in != NULL
-        && str_equal(in->text, LIMEN_STR("cookie"));
-    if (!is_cookie || name == NULL)
-        return refuse(loader, member, "use `type: apiKey, in: cookie, name: __Host-session`",
-                      "the scheme '%.*s' is not supported yet", LIMEN_STR_ARG(member->key));
-    if (!str_starts(name->text, LIMEN_STR("__Host-")) || name->text.len > 64)
-        return refuse(loader, name, "call it `__Host-session`: browsers then keep it to this host, over TLS, at path /",
-                      "the session cookie's name does not start with __Host-");
-    scheme->name = member->key;
-    scheme->kind = SCHEME_SESSION;
-    scheme->cookie = name->text;
-    return add_role_names(loader, doc_get(node, LIMEN_STR("x-roles")))
-        && (roles == NULL || read_roles(loader, roles, &scheme->sign_up_roles))
-        && read_first_account(loader, doc_get(node, LIMEN_STR("x-first-account")), scheme)
-        && read_sign_in_limits(loader, doc_get(node, LIMEN_STR("x-sign-in-limit")));
-}
-
-bool read_schemes(struct loader *loader)
-{
-    const struct doc_node *schemes = doc_get(doc_get(loader->doc->root, LIMEN_STR("components")),
-                                             LIMEN_STR("securitySchemes"));
-    bool ok = true;
-    if (schemes != NULL)
-        loader->contract->schemes = ARENA_NEW_ARRAY(loader->arena, struct security_scheme, schemes->count);
-    for (size_t i = 0; schemes != NULL && loader->contract->schemes != NULL && i < schemes->count; i++)
-        ok = read_scheme(loader, schemes->items[i], &loader->contract->schemes[loader->contract->scheme_count++]) && ok;
-    if (ok && loader->contract->sign_in_limit_count == 0)
-        set_sign_in_default(loader);
-    if (schemes != NULL && schemes->count > 1)
-        return refuse(loader, schemes->items[1], "keep the session scheme",
-                      "a second security scheme is not supported yet");
-    return ok;
-}
-
-/* ---- security --------------------------------------------------------------------------------------------------------- */
-
-static bool read_requirement(struct loader *loader, const struct doc_node *node, struct requirement *requirement)
-{
-    if (node->kind == DOC_OBJECT && node->count == 0)
-        return refuse(loader, node, "write `security: []` for a public operation",
-                      "an optional credential (`{}`) is not supported yet");
-    if (node->kind != DOC_OBJECT || node->count != 1)
-        return refuse(loader, node, "name one scheme: `- session: [customer]`",
-                      "a requirement with several schemes is not supported yet");
-    const struct doc_node *member = node->items[0];
-    for (uint32_t i = 0; i < loader->contract->scheme_count; i++) {
-        if (!str_equal(loader->contract->schemes[i].name, member->key))
-            continue;
-        requirement->scheme = i;
-        return read_roles(loader, member, &requirement->roles);
-    }
-    return refuse(loader, member, "declare it under components/securitySchemes, or correct it",
-                  "there is no security scheme '%.*s'", LIMEN_STR_ARG(member->key));
-}
-
-bool read_security(struct loader *loader, struct operation *operation)
-{
-    const struct doc_node *security = doc_get(operation->node, LIMEN_STR("security"));
-    bool ok = true;
-    if (security == NULL)
-        security = doc_get(loader->doc->root, LIMEN_STR("security"));
-    if (security == NULL)
-        return refuse(loader, operation->node,
-                      "add `security: [{ session: [ROLE] }]`, or `security: []` when everybody may",
-                      "operation '%.*s' does not say who may call it", LIMEN_STR_ARG(operation->id));
-    if (security->kind != DOC_ARRAY)
-        return refuse(loader, security, "write a list", "`security` is not a list");
-    operation->is_public = security->count == 0;
-    operation->requirements = ARENA_NEW_ARRAY(loader->arena, struct requirement, security->count);
-    for (size_t i = 0; i < security->count && operation->requirements != NULL; i++)
-        ok = read_requirement(loader, security->items[i], &operation->requirements[operation->requirement_count++])
-            && ok;
-    return ok;
 }

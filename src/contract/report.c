@@ -20,24 +20,36 @@ static const char *unit_of(int64_t window_us)
                                   : "day";
 }
 
+/* "bearer: read and write"; the scheme is named where there is more than one. */
+static void write_demand(const struct contract *contract, const struct demand *demand, struct buf *out)
+{
+    bool is_first = true;
+    if (contract->scheme_count > 1)
+        buf_printf(out, "%.*s: ", LIMEN_STR_ARG(contract->schemes[demand->scheme].name));
+    if (demand->roles == 0)
+        BUF_ADD(out, "any principal");
+    for (uint32_t role = 0; role < contract->role_count; role++) {
+        if ((demand->roles >> role & 1U) == 0)
+            continue;
+        if (!is_first)
+            BUF_ADD(out, " and ");
+        is_first = false;
+        buf_add(out, contract->roles[role]);
+    }
+}
+
 static void write_who(const struct contract *contract, const struct operation *operation, struct buf *out)
 {
     if (operation->is_public)
         BUF_ADD(out, "everybody");
     for (uint32_t i = 0; i < operation->requirement_count; i++) {
         const struct requirement *requirement = &operation->requirements[i];
-        bool is_first = true;
         if (i > 0)
             BUF_ADD(out, " or ");
-        if (requirement->roles == 0)
-            BUF_ADD(out, "any principal");
-        for (uint32_t role = 0; role < contract->role_count; role++) {
-            if ((requirement->roles >> role & 1U) == 0)
-                continue;
-            if (!is_first)
-                BUF_ADD(out, " and ");
-            is_first = false;
-            buf_add(out, contract->roles[role]);
+        for (uint32_t j = 0; j < requirement->demand_count; j++) {
+            if (j > 0)
+                BUF_ADD(out, ", with ");
+            write_demand(contract, &requirement->demands[j], out);
         }
     }
 }

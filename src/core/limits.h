@@ -81,8 +81,11 @@
 #define LIMIT_OPERATIONS 1024U
 #define LIMIT_PARAMETERS 32U /* of one operation */
 #define LIMIT_PATH_SEGMENTS 32U
-#define LIMIT_ROLES 32U   /* a set of roles is a bit mask */
-#define LIMIT_REPLIES 16U /* declared statuses of one operation */
+#define LIMIT_ROLES 32U       /* a set of roles is a bit mask */
+#define LIMIT_SCHEMES 8U      /* security schemes */
+#define LIMIT_REQUIREMENTS 8U /* alternatives of one `security` */
+#define LIMIT_DEMANDS 4U      /* credentials of one alternative of `security` */
+#define LIMIT_REPLIES 16U     /* declared statuses of one operation */
 
 /* ---- data ------------------------------------------------------------------------------------------------------ */
 #define LIMIT_FRAME_BYTES (4U * 1024 * 1024) /* one frame between worker and data; past it the peer is cut off */
@@ -117,11 +120,17 @@
 #define LIMIT_SESSION_IDLE_US (7 * 24 * 3600 * 1000000LL)
 #define LIMIT_SESSION_ABSOLUTE_US (30 * 24 * 3600 * 1000000LL)
 #define LIMIT_TOKEN_BYTES 8192U                 /* a JWT as text: 401 */
+#define LIMIT_TOKENS 8192U                      /* remembered by the data role; past it a token is verified each time */
+#define LIMIT_TOKENS_PER_WORKER 4096U           /* remembered by a worker; past it the first to expire is shown again */
+#define LIMIT_TOKEN_KEPT_US (600 * 1000000LL)   /* a token is verified anew after so long: its key may be withdrawn */
 #define LIMIT_TOKEN_SCRATCH_BYTES (256U * 1024) /* to read one: 401 */
 #define LIMIT_TOKEN_LEEWAY_US (60 * 1000000LL)  /* by which the clocks of issuer and server may differ */
 #define LIMIT_KID_BYTES 255U                    /* of a JWT's header: 401; of a key: it is left out */
 #define LIMIT_JWKS_BYTES (64U * 1024)           /* a JWK Set: refused at start, or the keys before it are kept */
 #define LIMIT_JWKS_KEYS 32U                     /* of one set: the same */
+#define LIMIT_JWKS_FRESH_US (900 * 1000000LL)   /* keys from a URL are fetched again after so long */
+#define LIMIT_JWKS_RETRY_US (60 * 1000000LL)    /* after a failure they are, at the latest */
+#define LIMIT_JWKS_AGAIN_US (30 * 1000000LL)    /* a token with an unknown key has them fetched, no oftener than this */
 #define LIMIT_JWKS_SCRATCH_BYTES (1024U * 1024) /* to read a set: the same */
 #define LIMIT_RSA_BITS 8192U                    /* a longer key costs too much: it is left out */
 

@@ -7,11 +7,9 @@
 #include "data/client.h"
 
 #include "core/arena.h"
-#include "core/limits.h"
 #include "core/log.h"
-#include "core/loop.h"
 #include "core/sandbox.h"
-#include "data/wire_pipe.h"
+#include "data/client_internal.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,36 +19,6 @@
 #define AGAIN_US \
     1000 /* a request that was started by the end of another one, without a socket, ends this much later \
                        */
-
-struct client_slot {
-    struct data_request *current; /* NULL: nothing under way. The memory is the call's: never touched after release */
-    uint32_t sequence;
-    uint32_t next_free, next_ending;
-    enum data_outcome
-        local; /* how the request ends when it is on the list of the ending ones; DATA_OK: it is not ending */
-    enum data_outcome rows; /* not DATA_OK: the rows could not be kept */
-    bool is_taken;
-    bool is_read;   /* `current` may be sent rows */
-    bool is_ending; /* on the list; stays true when released meanwhile */
-    bool is_known;  /* the data role may hold something for it: a release must be told */
-};
-
-struct data_client {
-    struct loop_source source; /* first: the loop hands us its address */
-    struct loop_task at_end;
-    struct loop_timer again;
-    struct loop_timer_list *again_list;
-    struct loop *loop;
-    struct wire_pipe pipe;
-    void (*on_attach)(void *context);
-    void *attach_context;
-    uint32_t credit; /* slots that the data role grants; kept over a re-attachment */
-    bool has_credit; /* of this connection */
-    bool is_ending_now;
-    uint32_t fresh; /* slots from here on have never been used */
-    uint32_t free_head, ending_head;
-    struct client_slot slots[LIMIT_CALLS_PER_WORKER];
-};
 
 static void client_at_end(struct loop_task *task);
 static void client_ready(struct loop_source *source, uint32_t events);
@@ -62,8 +30,7 @@ static void again_due(struct loop_timer *timer)
     loop_at_end(client->loop, &client->at_end);
 }
 
-/* The slot's request will be answered with `outcome` at the end of the turn. */
-static void end_locally(struct data_client *client, uint32_t number, enum data_outcome outcome)
+void client_end_locally(struct data_client *client, uint32_t number, enum data_outcome outcome)
 {
     struct client_slot *slot = &client->slots[number];
     slot->local = outcome;
@@ -114,10 +81,13 @@ static void detach(struct data_client *client)
     loop_remove(client->loop, &client->source);
     wire_pipe_close(&client->pipe);
     client->has_credit = false;
+    client->connection++;
+    if (client->tokens != NULL)
+        token_cache_clear(client->tokens);
     for (uint32_t i = 0; i < client->fresh; i++) {
         client->slots[i].is_known = false;
         if (client->slots[i].current != NULL && client->slots[i].local == DATA_OK)
-            end_locally(client, i, DATA_GONE);
+            client_end_locally(client, i, DATA_GONE);
     }
 }
 
@@ -159,7 +129,14 @@ void data_client_free(struct data_client *client)
         loop_remove(client->loop, &client->source);
     loop_timer_stop(&client->again);
     wire_pipe_release(&client->pipe);
+    token_cache_free(client->tokens);
     free(client);
+}
+
+bool data_client_remember_tokens(struct data_client *client)
+{
+    client->tokens = token_cache_new(LIMIT_TOKENS_PER_WORKER, /* grace_us= */ 0, /* may_evict= */ true);
+    return client->tokens != NULL;
 }
 
 bool data_client_attach(struct data_client *client, int fd)
@@ -268,9 +245,22 @@ static void take_token(struct wire_reader *reader, struct data_request *request)
         memcpy(request->token, token.ptr, token.len);
 }
 
+/* The token that this request has shown need not be shown again. */
+static void take_handle(struct data_client *client, struct wire_reader *reader, const struct data_request *request)
+{
+    int64_t expires_us = wire_get_i64(reader), now_us = loop_clock(client->loop)->mono_us;
+    struct token_handle handle = { wire_get_u32(reader), wire_get_u32(reader) };
+    if (reader->failed || client->tokens == NULL)
+        return;
+    struct token_entry *entry = token_cache_add(client->tokens, request->scheme, request->mark, now_us, expires_us);
+    entry->handle = handle;
+    entry->principal = request->principal;
+}
+
 /* Reads the parts of a DONE. False when malformed; `*ret_outcome` becomes DATA_BUSY when the call's memory cannot hold
  * them. */
-static bool take_done(struct data_request *request, limen_str payload, enum data_outcome *ret_outcome)
+static bool take_done(struct data_client *client, struct data_request *request, limen_str payload,
+                      enum data_outcome *ret_outcome)
 {
     struct wire_reader reader = { payload.ptr, payload.ptr + payload.len, false };
     uint8_t outcome = wire_get_u8(&reader), parts = wire_get_u8(&reader);
@@ -289,6 +279,8 @@ static bool take_done(struct data_request *request, limen_str payload, enum data
     }
     if (parts & WIRE_PART_RETURNED)
         returned = wire_get_str(&reader);
+    if (parts & WIRE_PART_HANDLE)
+        take_handle(client, &reader, request);
     if (reader.failed || reader.at != reader.end)
         return false;
     *ret_outcome = (enum data_outcome)outcome;
@@ -327,7 +319,7 @@ static bool take_frame(struct data_client *client, const struct wire_frame *fram
     if (frame->type == WIRE_ROWS)
         return take_rows(slot, request, frame->payload);
     enum data_outcome outcome;
-    if (!take_done(request, frame->payload, &outcome))
+    if (!take_done(client, request, frame->payload, &outcome))
         return false;
     finish_request(slot, outcome == DATA_OK ? slot->rows : outcome);
     return true;
@@ -370,6 +362,7 @@ bool data_slot_take(struct data_client *client, uint32_t *ret_slot)
     else
         return false;
     client->slots[number].is_taken = true;
+    client->slots[number].is_bound = false;
     *ret_slot = number;
     return true;
 }
@@ -411,196 +404,6 @@ void data_slot_release(struct data_client *client, uint32_t slot)
     if ((it->is_known || is_asked) && client->pipe.fd >= 0)
         send_bare(client, WIRE_RELEASE, slot);
     it->is_known = false;
-}
-
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
-/* Begins a frame with `payload_bytes` behind the timeout. False: the request ends at the end of the turn. */
-static bool request_begin(struct data_client *client, struct data_request *request, enum wire_type type,
-                          size_t payload_bytes, struct buf *ret_out)
-{
-    struct client_slot *slot = &client->slots[request->slot];
-    if (!slot->is_taken || slot->current != NULL)
-        BUG("a slot carries one request at a time");
-    slot->current = request;
-    slot->local = slot->rows = DATA_OK;
-    slot->is_read = type == WIRE_CALL || type == WIRE_STEP;
-    request->sequence = ++slot->sequence;
-    request->rows = NULL;
-    request->row_count = request->row_capacity = 0;
-    request->refused_by = 0;
-    request->status = 0;
-    request->reply = request->returned = (limen_str){ 0 };
-    memset(&request->principal, 0, sizeof(request->principal));
-
-    const size_t fixed = WIRE_HEADER_BYTES + sizeof(uint32_t);
-    enum data_outcome outcome = DATA_OK;
-    if (client->pipe.fd < 0 || request->slot >= client->credit)
-        outcome = DATA_GONE;
-    else if (payload_bytes > LIMIT_FRAME_BYTES - fixed)
-        outcome = DATA_ERROR;
-    else if (!wire_pipe_reserve(&client->pipe, fixed + payload_bytes, LIMIT_PIPE_BYTES, ret_out))
-        outcome = DATA_BUSY;
-    if (outcome != DATA_OK) {
-        end_locally(client, request->slot, outcome);
-        return false;
-    }
-    int64_t timeout_us = request->timeout_us;
-    timeout_us = timeout_us < 0 ? 0 : timeout_us > LIMIT_DATA_TIMEOUT_US ? LIMIT_DATA_TIMEOUT_US : timeout_us;
-    (void)wire_begin(ret_out, type, request->operation, request->slot, request->sequence);
-    wire_put_u32(ret_out, (uint32_t)timeout_us);
-    return true;
-}
-
-static void request_send(struct data_client *client, struct data_request *request, struct buf *out)
-{
-    wire_end(out, 0);
-    if (out->failed) {
-        end_locally(client, request->slot, DATA_ERROR);
-        return;
-    }
-    wire_pipe_commit(&client->pipe, out);
-    loop_at_end(client->loop, &client->at_end);
-}
-
-static size_t str_bytes(limen_str s)
-{
-    return sizeof(uint32_t) + s.len;
-}
-
-/* A request that says who the slot is, or will be. */
-static void show(struct data_client *client, struct data_request *request, enum wire_type type, limen_str first,
-                 const limen_str *second, const uint32_t *scheme)
-{
-    struct buf out;
-    size_t bytes = sizeof(uint32_t) + str_bytes(first) + (second != NULL ? str_bytes(*second) : 0);
-    if (!request_begin(client, request, type, bytes, &out))
-        return;
-    if (scheme != NULL)
-        wire_put_u32(&out, *scheme);
-    wire_put_str(&out, first);
-    if (second != NULL)
-        wire_put_str(&out, *second);
-    client->slots[request->slot].is_known = true;
-    client->pipe.has_secret = true;
-    request_send(client, request, &out);
-}
-
-void data_session(struct data_client *client, struct data_request *request, limen_str token_text)
-{
-    show(client, request, WIRE_SESSION, token_text, NULL, NULL);
-}
-
-void data_sign_up(struct data_client *client, struct data_request *request, limen_str email, limen_str password,
-                  uint32_t scheme)
-{
-    show(client, request, WIRE_SIGN_UP, email, &password, &scheme);
-}
-
-void data_sign_in(struct data_client *client, struct data_request *request, limen_str email, limen_str password)
-{
-    show(client, request, WIRE_SIGN_IN, email, &password, NULL);
-}
-
-void data_sign_out(struct data_client *client, struct data_request *request, limen_str token_text)
-{
-    show(client, request, WIRE_SIGN_OUT, token_text, NULL, NULL);
-}
-
-void data_read(struct data_client *client, struct data_request *request, uint16_t statement, const limen_value *params,
-               size_t count)
-{
-    struct buf out;
-    size_t bytes = wire_values_bytes(params, count);
-    if (bytes < LIMIT_FRAME_BYTES)
-        bytes += sizeof(statement);
-    if (!request_begin(client, request, WIRE_CALL, bytes, &out))
-        return;
-    wire_put_u16(&out, statement);
-    wire_put_values(&out, params, count);
-    request_send(client, request, &out);
-}
-
-/* ---- batches ----------------------------------------------------------------------------------------------------- */
-void data_batch_init(struct data_batch *batch, struct arena *arena)
-{
-    buf_init(&batch->items, arena, 0);
-    batch->count = 0;
-}
-
-void data_batch_add(struct data_batch *batch, uint16_t statement, const limen_value *params, size_t count)
-{
-    wire_put_u16(&batch->items, statement);
-    wire_put_values(&batch->items, params, count);
-    batch->count++;
-}
-
-/* The bytes of a queue on the wire; SIZE_MAX when it cannot be sent. */
-static size_t batch_bytes(const struct data_batch *batch)
-{
-    bool is_sound = !batch->items.failed && batch->count <= LIMIT_BATCH_STATEMENTS;
-    return is_sound ? sizeof(batch->count) + batch->items.len : SIZE_MAX / 2;
-}
-
-static void put_batch(struct buf *out, const struct data_batch *batch)
-{
-    wire_put_u32(out, batch->count);
-    if (batch->items.len > 0)
-        wire_put_bytes(out, batch->items.ptr, batch->items.len);
-}
-
-static void put_key(struct buf *out, const struct data_key *key)
-{
-    wire_put_str(out, key->key);
-    wire_put_bytes(out, key->fingerprint, sizeof(key->fingerprint));
-}
-
-void data_commit(struct data_client *client, struct data_request *request, const struct data_batch *batch,
-                 const struct data_key *key, int status, limen_str reply)
-{
-    struct buf out;
-    size_t bytes = sizeof(uint8_t) + batch_bytes(batch);
-    if (key != NULL)
-        bytes += str_bytes(key->key) + WIRE_FINGERPRINT_BYTES + sizeof(uint32_t) + str_bytes(reply);
-    if (!request_begin(client, request, WIRE_BATCH, bytes, &out))
-        return;
-    wire_put_u8(&out, key != NULL);
-    if (key != NULL) {
-        put_key(&out, key);
-        wire_put_u32(&out, (uint32_t)status);
-        wire_put_str(&out, reply);
-    }
-    put_batch(&out, batch);
-    request_send(client, request, &out);
-}
-
-void data_step(struct data_client *client, struct data_request *request, const struct data_batch *batch,
-               const struct data_key *key, uint16_t statement, const limen_value *params, size_t count)
-{
-    struct buf out;
-    size_t bytes = wire_values_bytes(params, count);
-    if (bytes < LIMIT_FRAME_BYTES)
-        bytes += sizeof(uint8_t) + batch_bytes(batch) + sizeof(statement);
-    if (bytes < LIMIT_FRAME_BYTES && key != NULL)
-        bytes += str_bytes(key->key) + WIRE_FINGERPRINT_BYTES;
-    if (!request_begin(client, request, WIRE_STEP, bytes, &out))
-        return;
-    wire_put_u8(&out, key != NULL);
-    if (key != NULL)
-        put_key(&out, key);
-    put_batch(&out, batch);
-    wire_put_u16(&out, statement);
-    wire_put_values(&out, params, count);
-    client->slots[request->slot].is_known = true;
-    request_send(client, request, &out);
-}
-
-void data_key_find(struct data_client *client, struct data_request *request, const struct data_key *key)
-{
-    struct buf out;
-    if (!request_begin(client, request, WIRE_KEY_FIND, str_bytes(key->key) + WIRE_FINGERPRINT_BYTES, &out))
-        return;
-    put_key(&out, key);
-    request_send(client, request, &out);
 }
 
 static const int numbers[] = { SYS_recvfrom };

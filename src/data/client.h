@@ -7,6 +7,7 @@
 #define DATA_CLIENT_H
 
 #include "data/principal.h"
+#include "data/token_cache.h"
 #include "data/wire.h"
 
 struct arena;
@@ -37,9 +38,19 @@ struct data_request {
     /* ---- the client's own ---- */
     uint32_t sequence;
     size_t row_capacity;
+    uint32_t scheme; /* of what is shown */
+    struct token_mark mark;
+};
+
+/* A token that this worker has shown, on one connection. */
+struct data_handle {
+    struct token_handle token;
+    uint32_t connection;
 };
 
 struct data_client *data_client_new(struct loop *loop);
+/* For a contract with bearer tokens: those that are shown are remembered while they are valid. False when memory is out. */
+bool data_client_remember_tokens(struct data_client *client) LIMEN_MUST_CHECK;
 void data_client_free(struct data_client *client);
 /* Takes a connected socket (and closes the one before). */
 bool data_client_attach(struct data_client *client, int fd) LIMEN_MUST_CHECK;
@@ -55,8 +66,18 @@ void data_cancel(struct data_client *client, uint32_t slot);
 /* Ends the call's part: cancels a request under way (on_reply will not be called) and tells the data role to forget. */
 void data_slot_release(struct data_client *client, uint32_t slot);
 
+/* A token of this scheme that was shown before, and whose it is. Asks nobody. */
+bool data_token_find(struct data_client *client, uint32_t scheme, limen_str token, struct principal *ret_principal,
+                     struct data_handle *ret_handle) LIMEN_MUST_CHECK;
+/* Binds the slot to it, as data_show would; nothing comes back. When the data role has been started anew since, what this slot
+ * asks ends with DATA_GONE. */
+void data_assume(struct data_client *client, uint32_t slot, struct data_handle handle, bool is_more);
+
 /* Each starts one request; on_reply comes later, from the loop, never from inside these. */
-void data_session(struct data_client *client, struct data_request *request, limen_str token_text);
+/* Shows a credential of the contract's scheme of that index. The slot acts for its principal from then on; with `is_more` it
+ * stands beside what the slot has shown already: the first one acts, and the roles add up. DATA_NONE: it is not valid. */
+void data_show(struct data_client *client, struct data_request *request, uint32_t scheme, limen_str credential,
+               bool is_more);
 void data_sign_up(struct data_client *client, struct data_request *request, limen_str email, limen_str password,
                   uint32_t scheme);
 void data_sign_in(struct data_client *client, struct data_request *request, limen_str email, limen_str password);

@@ -4,7 +4,7 @@
 
 #include "limen/base.h"
 
-#define PRINCIPAL_ID_BYTES 48U
+#define PRINCIPAL_ID_BYTES 255U /* a token's `sub` may be that long, with its prefix: 401 past it */
 #define PRINCIPAL_EMAIL_BYTES 254U
 #define TOKEN_BYTES 32U /* 256 random bits; in the cookie as 43 characters of base64url */
 #define TOKEN_TEXT_BYTES 43U

@@ -77,7 +77,7 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
     role->queries = config->store.queries;
     role->on_breach = config->on_breach;
     size_t diags_before = diags->count;
-    if (!resolve_scopes(role, arena, diags)) {
+    if (!resolve_scopes(role, arena, diags) || !role_tokens_open(role, config, diags)) {
         data_role_free(role);
         return NULL;
     }
@@ -140,6 +140,7 @@ void data_role_free(struct data_role *role)
         store_close(role->store);
     free_requests(role->live); /* those that were with the pool, and those that the store did not hand back */
     free_requests(role->spare);
+    role_tokens_close(role);
     free(role);
 }
 

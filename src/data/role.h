@@ -13,8 +13,18 @@ struct data_role;
 /* System calls of the workers' sockets and of the hash pool; its threads and the store have lists of their own. */
 extern const struct syscall_list data_role_syscalls;
 
+/* The keys of a bearer scheme: a text, or a target of the outbound role. */
+struct data_jwks {
+    limen_str source; /* for messages; empty: there are none */
+    limen_str json;
+    bool is_fetched;
+    uint32_t target;
+};
+
 struct data_role_config {
     struct store_config store;
+    struct fetch_client *fetches;                                  /* for jwks that are fetched; freed after the role */
+    struct data_jwks jwks[LIMIT_SCHEMES];                          /* by the scheme's index in the contract */
     uint32_t hash_threads;                                         /* argon2 at once */
     void (*on_first_account)(limen_str email, limen_str password); /* called once, at first start */
     void (*on_breach)(

@@ -10,7 +10,10 @@
 #include "core/limits.h"
 #include "core/loop.h"
 #include "data/credentials.h"
+#include "data/jwks.h"
+#include "data/jwt.h"
 #include "data/role.h"
+#include "data/token_cache.h"
 #include "data/wire_pipe.h"
 
 struct role_worker;
@@ -27,6 +30,7 @@ struct role_sign_up {
 struct role_slot {
     struct role_request *current; /* NULL: none under way */
     struct principal principal;   /* whose credential was shown here */
+    bool is_stale;                /* it was bound by a handle that has expired: nothing is done for it any more */
     bool has_sign_up;
     struct role_sign_up sign_up;
     uint64_t transaction; /* the interactive one that is open here; 0: none */
@@ -54,13 +58,20 @@ struct role_request {
     uint32_t slot, sequence;
     char *payload; /* the frame's, copied; slices of the task point into it */
     size_t payload_bytes;
-    limen_str password; /* SIGN_IN, SIGN_UP */
-    uint32_t scheme;    /* SIGN_UP */
-    bool is_unknown;    /* SIGN_IN: no such account; the dummy hash is verified all the same */
+    limen_str password;             /* SIGN_IN, SIGN_UP */
+    uint32_t scheme;                /* SHOW, SIGN_UP */
+    bool is_more;                   /* SHOW: beside what the slot has shown already */
+    limen_str credential;           /* SHOW: a token */
+    struct jwks_waiter keys_waiter; /* SHOW: of a token whose key is not known yet */
+    bool has_waited;
+    bool is_unknown; /* SIGN_IN: no such account; the dummy hash is verified all the same */
     /* ---- the answer ---- */
     enum data_outcome outcome;
     char token[TOKEN_TEXT_BYTES];
     bool has_token;
+    bool has_handle; /* of a token that was shown */
+    struct token_handle handle;
+    int64_t handle_expires_us;
     size_t held_bytes; /* counted in worker->held_bytes */
     size_t rows_at;    /* rows up to here have been written */
     struct role_request *next_in_ring, *prev_in_ring;
@@ -78,11 +89,18 @@ struct role_worker {
     uint32_t request_count;    /* that are not given back yet */
     size_t held_bytes;         /* of answers in the ring */
     struct role_request *ring; /* the next to write a chunk of */
+    uint32_t *shown; /* by place in the cache of tokens: the tenant that this worker has shown; NULL: none yet */
     struct role_slot *slots[LIMIT_CALLS_PER_WORKER]; /* made when first used */
 };
 
 #define ROLE_SCOPE_NONE 0U
 #define ROLE_SCOPE_SYSTEM UINT32_MAX
+
+/* Of a bearer scheme: what its tokens must say, and the keys of whoever signs them. */
+struct role_issuer {
+    struct jwt_rules rules;
+    struct jwks *keys;
+};
 
 struct data_role {
     struct loop *loop;
@@ -93,6 +111,8 @@ struct data_role {
     struct hash_pool *hashes;
     char dummy_hash[HASH_TEXT_BYTES]; /* of a password that nobody knows */
     void (*on_breach)(uint32_t worker);
+    struct role_issuer issuers[LIMIT_SCHEMES]; /* by the scheme's index */
+    struct token_cache *tokens;                /* NULL: the contract has no bearer scheme */
     bool is_closing;
     uint64_t last_transaction;
     struct role_worker *workers[LIMIT_WORKERS];
@@ -114,6 +134,20 @@ void role_request_drop(struct role_request *request);
 
 /* Undoes the slot's interactive transaction, if one is open. */
 void role_slot_abandon(struct data_role *role, struct role_slot *slot);
+/* The slot is its principal's from now on; with `is_more` the one who acts stays, and the roles add up. */
+void role_slot_bind(struct role_slot *slot, const struct principal *principal, bool is_more);
+void role_slot_forget(struct data_role *role, struct role_slot *slot);
+/* The same for what the request has shown; a credential gives the roles that its scheme knows and no others. */
+void role_bind(struct role_request *request);
+
+/* role_token.c: bearer tokens. */
+bool role_tokens_open(struct data_role *role, const struct data_role_config *config,
+                      struct diags *diags) LIMEN_MUST_CHECK;
+void role_tokens_close(struct data_role *role);
+/* Answers a SHOW of a token. */
+void role_token_show(struct role_request *request);
+/* Binds a slot by a handle. Returns NULL, or how the frame breaks the protocol. */
+const char *role_token_assume(struct role_worker *worker, struct role_slot *slot, limen_str payload) LIMEN_MUST_CHECK;
 
 /* role_parse.c: fills in the task. Returns NULL, or how the frame breaks the protocol; `*ret_outcome` is not DATA_OK
  * when the request is to be answered with it at once. */

@@ -3,9 +3,11 @@
  * This is the data role's boundary: statement, kind, parameters, scope and lengths are checked here and nowhere behind.
  * What only our own bug or a worker that was taken over can send is a breach and ends the connection; what a client
  * could bring about is an outcome of the request. */
+#include "data/api_key.h"
 #include "data/role_internal.h"
 
 #define BREACH_MALFORMED "malformed payload"
+#define BREACH_SCHEME "unknown security scheme"
 
 /* ---- who may run what -------------------------------------------------------------------------------------------- */
 /* True when every way to be admitted to the operation demands the role. */
@@ -13,9 +15,14 @@ static bool operation_demands(const struct operation *operation, uint32_t role_b
 {
     if (operation->is_public || operation->requirement_count == 0)
         return false;
-    for (uint32_t i = 0; i < operation->requirement_count; i++)
-        if ((operation->requirements[i].roles & role_bit) == 0)
+    for (uint32_t i = 0; i < operation->requirement_count; i++) {
+        const struct requirement *requirement = &operation->requirements[i];
+        uint32_t roles = 0;
+        for (uint32_t j = 0; j < requirement->demand_count; j++)
+            roles |= requirement->demands[j].roles;
+        if ((roles & role_bit) == 0)
             return false;
+    }
     return true;
 }
 
@@ -176,9 +183,40 @@ static const char *parse_step(struct role_request *request, const struct role_sl
 }
 
 /* ---- credentials ------------------------------------------------------------------------------------------------- */
-static const char *parse_token(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
+static const char *parse_show(struct role_request *request, struct wire_reader *reader, enum data_outcome *ret_outcome)
 {
-    request->task.kind = request->type == WIRE_SESSION ? STORE_SESSION_FIND : STORE_SESSION_END;
+    struct store_task *task = &request->task;
+    request->scheme = wire_get_u32(reader);
+    uint8_t is_more = wire_get_u8(reader);
+    limen_str credential = wire_get_str(reader);
+    if (reader->failed || is_more > 1)
+        return BREACH_MALFORMED;
+    if (request->scheme >= request->role->contract->scheme_count)
+        return BREACH_SCHEME;
+    request->is_more = is_more != 0;
+    bool is_sound = true;
+    switch (request->role->contract->schemes[request->scheme].kind) {
+    case SCHEME_SESSION:
+        task->kind = STORE_SESSION_FIND;
+        is_sound = token_read(credential, task->token_hash);
+        break;
+    case SCHEME_API_KEY:
+        task->kind = STORE_API_KEY_FIND;
+        is_sound = api_key_read(credential, &task->key_id, task->token_hash);
+        break;
+    case SCHEME_BEARER:
+        request->credential = credential;
+        break;
+    }
+    if (!is_sound)
+        *ret_outcome = DATA_NONE;
+    return NULL;
+}
+
+static const char *parse_sign_out(struct role_request *request, struct wire_reader *reader,
+                                  enum data_outcome *ret_outcome)
+{
+    request->task.kind = STORE_SESSION_END;
     if (!token_read(wire_get_str(reader), request->task.token_hash))
         *ret_outcome = DATA_NONE;
     return NULL;
@@ -190,8 +228,9 @@ static const char *parse_credential(struct role_request *request, struct wire_re
     bool is_sign_up = request->type == WIRE_SIGN_UP;
     if (is_sign_up) {
         request->scheme = wire_get_u32(reader);
-        if (request->scheme >= request->role->contract->scheme_count)
-            return "unknown security scheme";
+        if (request->scheme >= request->role->contract->scheme_count
+            || request->role->contract->schemes[request->scheme].kind != SCHEME_SESSION)
+            return BREACH_SCHEME;
     }
     request->task.kind = STORE_CREDENTIAL_FIND;
     request->task.email = wire_get_str(reader);
@@ -221,9 +260,10 @@ static const char *parse_payload(struct role_request *request, const struct role
         request->task.kind = STORE_KEY_FIND;
         read_key(request, reader, ret_outcome);
         return NULL;
-    case WIRE_SESSION:
+    case WIRE_SHOW:
+        return parse_show(request, reader, ret_outcome);
     case WIRE_SIGN_OUT:
-        return parse_token(request, reader, ret_outcome);
+        return parse_sign_out(request, reader, ret_outcome);
     case WIRE_SIGN_UP:
     case WIRE_SIGN_IN:
         return parse_credential(request, reader, ret_outcome);

@@ -82,7 +82,7 @@ void role_request_free(struct role_request *request)
     if (request->next_live != NULL)
         request->next_live->prev_live = request->prev_live;
 
-    bool is_secret = request->type == WIRE_SESSION || request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP
+    bool is_secret = request->type == WIRE_SHOW || request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP
         || request->type == WIRE_SIGN_OUT;
     if (is_secret && request->payload != NULL)
         explicit_bzero(request->payload, request->payload_bytes);
@@ -131,7 +131,9 @@ void role_request_start(struct role_request *request)
 {
     struct store_task *task = &request->task;
     bool is_empty = task->item_count == 0 && !task->has_key && task->sign_up == NULL && task->transaction == 0;
-    if (task->kind == STORE_BATCH && is_empty)
+    if (request->type == WIRE_SHOW && request->role->contract->schemes[request->scheme].kind == SCHEME_BEARER)
+        role_token_show(request);
+    else if (task->kind == STORE_BATCH && is_empty)
         role_request_answer(request, DATA_OK); /* nothing to commit */
     else
         submit(request, task->kind);
@@ -187,6 +189,14 @@ static enum data_outcome outcome_of(enum store_outcome outcome)
 static struct role_slot *slot_of(const struct role_request *request)
 {
     return request->worker->slots[request->slot];
+}
+
+void role_bind(struct role_request *request)
+{
+    struct principal *principal = &request->task.principal;
+    if (request->type == WIRE_SHOW)
+        principal->roles &= request->role->contract->schemes[request->scheme].roles;
+    role_slot_bind(slot_of(request), principal, request->is_more);
 }
 
 static void hash_submit(struct role_request *request, bool is_verify)
@@ -350,8 +360,9 @@ static void on_task_done(struct store_task *task)
         return;
     case STORE_SESSION_FIND:
     case STORE_SESSION_START:
+    case STORE_API_KEY_FIND:
         if (task->outcome == STORE_OK)
-            slot_of(request)->principal = task->principal;
+            role_bind(request);
         break;
     case STORE_READ:
     case STORE_KEY_FIND:

@@ -118,8 +118,8 @@ static uint8_t parts_of(const struct role_request *request)
     case DATA_OK:
         if (request->type == WIRE_BATCH || request->type == WIRE_STEP)
             return request->task.returned.len > 0 ? WIRE_PART_RETURNED : 0;
-        if (request->type == WIRE_SESSION)
-            return WIRE_PART_PRINCIPAL;
+        if (request->type == WIRE_SHOW)
+            return request->has_handle ? WIRE_PART_PRINCIPAL | WIRE_PART_HANDLE : WIRE_PART_PRINCIPAL;
         return request->has_token ? WIRE_PART_PRINCIPAL | WIRE_PART_TOKEN : 0;
     case DATA_REFUSED:
         return WIRE_PART_REFUSED;
@@ -133,7 +133,7 @@ static uint8_t parts_of(const struct role_request *request)
 static size_t done_bytes(const struct role_request *request, uint8_t parts)
 {
     size_t bytes = WIRE_HEADER_BYTES + 2 + 3 * sizeof(uint32_t) + PRINCIPAL_ID_BYTES + PRINCIPAL_EMAIL_BYTES
-        + sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t);
+        + sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t) + sizeof(int64_t) + 2 * sizeof(uint32_t);
     if (parts & WIRE_PART_REPLY)
         bytes += request->task.reply.len;
     if (parts & WIRE_PART_RETURNED)
@@ -159,6 +159,11 @@ static void put_parts(struct buf *out, const struct role_request *request, uint8
     }
     if (parts & WIRE_PART_RETURNED)
         wire_put_str(out, buf_str(&task->returned));
+    if (parts & WIRE_PART_HANDLE) {
+        wire_put_i64(out, request->handle_expires_us);
+        wire_put_u32(out, request->handle.place);
+        wire_put_u32(out, request->handle.tenant);
+    }
 }
 
 static bool send_done(struct role_worker *worker, struct role_request *request)

@@ -21,12 +21,20 @@ static struct role_slot *slot_at(struct role_worker *worker, uint32_t number)
     return worker->slots[number];
 }
 
-static void slot_forget(struct data_role *role, struct role_slot *slot)
+void role_slot_forget(struct data_role *role, struct role_slot *slot)
 {
     role_slot_abandon(role, slot);
     explicit_bzero(&slot->sign_up, sizeof(slot->sign_up));
-    slot->has_sign_up = false;
+    slot->has_sign_up = slot->is_stale = false;
     memset(&slot->principal, 0, sizeof(slot->principal));
+}
+
+void role_slot_bind(struct role_slot *slot, const struct principal *principal, bool is_more)
+{
+    if (is_more)
+        slot->principal.roles |= principal->roles;
+    else
+        slot->principal = *principal;
 }
 
 static const char *take_cancel(struct role_worker *worker, const struct wire_frame *frame)
@@ -40,10 +48,20 @@ static const char *take_cancel(struct role_worker *worker, const struct wire_fra
         role_request_drop(slot->current);
     slot->current = NULL;
     if (frame->type == WIRE_RELEASE)
-        slot_forget(worker->role, slot);
+        role_slot_forget(worker->role, slot);
     else
         role_slot_abandon(worker->role, slot);
     return NULL;
+}
+
+static const char *take_assume(struct role_worker *worker, const struct wire_frame *frame)
+{
+    struct role_slot *slot = slot_at(worker, frame->slot);
+    if (slot == NULL)
+        return no_memory;
+    if (slot->current != NULL)
+        return "a credential under a request";
+    return role_token_assume(worker, slot, frame->payload);
 }
 
 /* A STEP begins the slot's interactive transaction or continues it; a BATCH ends it, if there is one. */
@@ -63,9 +81,7 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
     struct role_request *request = slot == NULL ? NULL : role_request_new(worker, frame);
     if (request == NULL)
         return no_memory;
-    bool is_shown_anew = frame->type == WIRE_SESSION || frame->type == WIRE_SIGN_IN || frame->type == WIRE_SIGN_UP;
-    if (is_shown_anew)
-        slot_forget(worker->role, slot);
+    bool is_shown_anew = frame->type == WIRE_SHOW || frame->type == WIRE_SIGN_IN || frame->type == WIRE_SIGN_UP;
     request->task.principal = slot->principal;
     enum data_outcome outcome;
     const char *breach = role_parse(request, slot, &outcome);
@@ -73,6 +89,10 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
         role_request_free(request);
         return breach;
     }
+    if (is_shown_anew && !request->is_more)
+        role_slot_forget(worker->role, slot);
+    if (slot->is_stale && outcome == DATA_OK)
+        outcome = DATA_BUSY;
     if (request->task.sign_up != NULL) { /* it belongs to the batch now */
         explicit_bzero(&slot->sign_up, sizeof(slot->sign_up));
         slot->has_sign_up = false;
@@ -102,12 +122,14 @@ static const char *take_frame(struct role_worker *worker, const struct wire_fram
     case WIRE_CANCEL:
     case WIRE_RELEASE:
         return take_cancel(worker, frame);
+    case WIRE_ASSUME:
+        return take_assume(worker, frame);
     case WIRE_CALL:
     case WIRE_BATCH:
     case WIRE_STEP:
     case WIRE_KEY_FIND:
         return take_request(worker, frame);
-    case WIRE_SESSION:
+    case WIRE_SHOW:
     case WIRE_SIGN_UP:
     case WIRE_SIGN_IN:
     case WIRE_SIGN_OUT: {
@@ -171,6 +193,7 @@ static void worker_free(struct role_worker *worker)
 {
     for (uint32_t i = 0; i < LIMIT_CALLS_PER_WORKER; i++)
         free(worker->slots[i]);
+    free(worker->shown);
     free(worker);
 }
 
@@ -191,7 +214,7 @@ void role_worker_close(struct role_worker *worker)
     }
     for (uint32_t i = 0; i < LIMIT_CALLS_PER_WORKER; i++)
         if (worker->slots[i] != NULL)
-            slot_forget(role, worker->slots[i]);
+            role_slot_forget(role, worker->slots[i]);
     if (role->workers[worker->number] == worker)
         role->workers[worker->number] = NULL;
     worker->role = NULL;

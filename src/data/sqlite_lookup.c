@@ -18,6 +18,11 @@ bool lookup_open(struct lookup *lookup, const char *path, struct diags *diags)
                           " ON c.account_id = s.account_id WHERE s.token_hash = ?1",
                           &lookup->session)
         && db_prepare_own(
+            db,
+            "SELECT 'key_' || id, '', roles, secret_hash FROM limen_api_keys WHERE id = ?1 AND revoked_at "
+            "IS NULL",
+            &lookup->api_key)
+        && db_prepare_own(
             db, "SELECT account_id, email, roles, password_hash FROM limen_credentials WHERE email = lower(?1)",
             &lookup->credential)
         && db_prepare_own(db, "SELECT fingerprint, status, reply FROM limen_keys WHERE principal = ?1 AND key = ?2",
@@ -30,6 +35,7 @@ bool lookup_open(struct lookup *lookup, const char *path, struct diags *diags)
 void lookup_close(struct lookup *lookup)
 {
     sqlite3_finalize(lookup->session);
+    sqlite3_finalize(lookup->api_key);
     sqlite3_finalize(lookup->credential);
     sqlite3_finalize(lookup->key);
     db_close(&lookup->db);
@@ -74,6 +80,18 @@ static enum store_outcome find_session(struct store *store, struct store_task *t
     return STORE_OK;
 }
 
+static enum store_outcome find_api_key(struct store *store, struct store_task *task, sqlite3_stmt *stmt)
+{
+    db_bind_text(stmt, 1, task->key_id);
+    int code = db_step_own(&store->lookup.db, stmt);
+    if (code != SQLITE_ROW)
+        return failed(&store->lookup.db, code);
+    limen_str stored = str_make(sqlite3_column_blob(stmt, 3), (size_t)sqlite3_column_bytes(stmt, 3));
+    if (!str_equal_secret(stored, str_make((const char *)task->token_hash, sizeof task->token_hash)))
+        return STORE_NONE;
+    return read_principal(store, stmt, &task->principal) ? STORE_OK : STORE_ERROR;
+}
+
 static enum store_outcome find_credential(struct store *store, struct store_task *task, sqlite3_stmt *stmt)
 {
     db_bind_text(stmt, 1, task->email);
@@ -108,6 +126,8 @@ void lookup_run(struct store *store, struct store_task *task)
     sqlite3_stmt *stmt = lookup->key;
     if (task->kind == STORE_SESSION_FIND)
         task->outcome = find_session(store, task, stmt = lookup->session);
+    else if (task->kind == STORE_API_KEY_FIND)
+        task->outcome = find_api_key(store, task, stmt = lookup->api_key);
     else if (task->kind == STORE_CREDENTIAL_FIND)
         task->outcome = find_credential(store, task, stmt = lookup->credential);
     else

@@ -17,6 +17,8 @@ static const char LIMEN_TABLES[] =
     "INTEGER NOT NULL,"
     " seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS limen_sessions_seen ON limen_sessions (seen_at);"
+    "CREATE TABLE IF NOT EXISTS limen_api_keys (id TEXT PRIMARY KEY, secret_hash BLOB NOT NULL, name TEXT NOT NULL, "
+    "roles TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT;"
     "CREATE TABLE IF NOT EXISTS limen_keys (principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, "
     "status INTEGER NOT NULL,"
     " reply BLOB NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (principal, key)) STRICT, WITHOUT ROWID;"

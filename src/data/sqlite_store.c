@@ -176,6 +176,7 @@ void store_submit(struct store *store, struct store_task *task)
     task->next = NULL;
     switch (task->kind) {
     case STORE_SESSION_FIND:
+    case STORE_API_KEY_FIND:
     case STORE_CREDENTIAL_FIND:
     case STORE_KEY_FIND:
         lookup_run(store, task);

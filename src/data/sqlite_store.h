@@ -81,7 +81,7 @@ struct writer {
 /* The loop thread's own connection, for what is found by a key. */
 struct lookup {
     struct db db;
-    sqlite3_stmt *session, *credential, *key;
+    sqlite3_stmt *session, *api_key, *credential, *key;
 };
 
 struct store {
@@ -120,7 +120,7 @@ uint32_t roles_read(const struct contract *contract, limen_str text);
 /* sqlite_lookup.c */
 bool lookup_open(struct lookup *lookup, const char *path, struct diags *diags) LIMEN_MUST_CHECK;
 void lookup_close(struct lookup *lookup);
-/* Answers a SESSION_FIND, CREDENTIAL_FIND or KEY_FIND. */
+/* Answers a …_FIND. */
 void lookup_run(struct store *store, struct store_task *task);
 
 /* sqlite_read.c */

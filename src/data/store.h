@@ -35,6 +35,7 @@ enum store_task_kind {
     STORE_SESSION_FIND,  /* token hash -> principal; slides the idle expiry (noted at most once a minute) */
     STORE_SESSION_START, /* a new session for `principal` */
     STORE_SESSION_END,
+    STORE_API_KEY_FIND,    /* id and hash of the secret -> principal */
     STORE_CREDENTIAL_FIND, /* email -> principal and password hash */
     STORE_CREDENTIAL_REHASH
 };
@@ -57,7 +58,7 @@ struct store_task {
     /* ---- in ---- */
     enum store_task_kind kind;
     struct arena *arena;        /* of the task: results are put there by the store; belongs to the submitter */
-    struct principal principal; /* acts; filled in by SESSION_FIND and CREDENTIAL_FIND */
+    struct principal principal; /* acts; filled in by the …_FIND of credentials */
     limen_time now;             /* :now */
     int64_t deadline_us;        /* monotonic */
     bool is_cancelled;          /* set (relaxed atomic) by the loop; best effort */
@@ -82,6 +83,7 @@ struct store_task {
     limen_str reply;
 
     uint8_t token_hash[TOKEN_HASH_BYTES]; /* SESSION_… */
+    limen_str key_id;                     /* API_KEY_FIND; the hash of its secret is token_hash */
     limen_str email;                      /* CREDENTIAL_… */
 
     /* ---- out ---- */
@@ -130,6 +132,21 @@ bool store_first_account(struct store *store, limen_str id, limen_str email, lim
  * checks every statement (it prepares, its kind fits, names are typed, no owner table is written around its guard). */
 bool store_describe(struct query_set *queries, const struct limen_file *migrations, size_t migration_count,
                     struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+
+/* API keys, for the operator's command `keys`; a server that runs meanwhile knows of each change at once. */
+struct store_keys_config {
+    limen_str url;
+    const struct contract *contract; /* names of roles */
+};
+/* Makes a key and writes it to `ret_text`, of API_KEY_TEXT_BYTES; nothing that is stored tells it again. False after adding to diags. */
+bool store_key_add(const struct store_keys_config *config, limen_str name, uint32_t roles, char *ret_text,
+                   struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+/* From now on the key opens nothing. */
+bool store_key_revoke(const struct store_keys_config *config, limen_str id, struct arena *arena,
+                      struct diags *diags) LIMEN_MUST_CHECK;
+/* All keys, one line each: id, when it was made, whether it is revoked, roles, name. */
+bool store_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena,
+                    struct diags *diags) LIMEN_MUST_CHECK;
 
 /* `migrate`: what is applied and what is pending, one line each, into `out`; with `apply` it applies. False after adding to diags. */
 bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,

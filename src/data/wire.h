@@ -15,13 +15,14 @@ enum wire_type {
     WIRE_CALL = 1, /* a :one or :many */
     WIRE_BATCH,    /* a call's queue, with key and reply when keyed; ends what its slot's STEPs began */
     WIRE_KEY_FIND,
-    WIRE_SESSION, /* show a token: binds the slot to its principal */
+    WIRE_SHOW, /* show a credential: binds the slot to its principal */
     WIRE_SIGN_UP,
     WIRE_SIGN_IN,
     WIRE_SIGN_OUT,
     WIRE_CANCEL,  /* the slot's request is of no interest any more */
     WIRE_RELEASE, /* the slot's call has ended: forget its principal */
     WIRE_STEP,    /* a queue, and a :one or :many that sees it: an interactive transaction of the slot stays open */
+    WIRE_ASSUME,  /* the slot is bound by a handle that this worker was given; no answer */
     /* data -> worker */
     WIRE_CREDIT = 64, /* slots that the worker may use; first frame of a connection */
     WIRE_ROWS,        /* a chunk of rows */
@@ -51,10 +52,12 @@ enum data_outcome {
  *   BATCH               u8 has_key, [str key, fingerprint, u32 status, str reply], u32 count, then (u16 statement, values)
  *   STEP                u8 has_key, [str key, fingerprint], u32 count, then (u16 statement, values); u16 statement, values
  *   KEY_FIND            str key, fingerprint
- *   SESSION, SIGN_OUT   str token
+ *   SHOW                u32 scheme, u8 is_more, str credential; `is_more`: beside what the slot has shown already
+ *   SIGN_OUT            str token
  *   SIGN_UP             u32 scheme, str email, str password
  *   SIGN_IN             str email, str password
  *   CANCEL, RELEASE     nothing at all
+ *   ASSUME              no timeout; u8 is_more, u32 place, u32 tenant
  *   CREDIT              u32 slots
  *   ROWS                u32 rows, the rows
  *   DONE                u8 outcome, u8 parts, then the parts that it names, in the order of their bits: */
@@ -63,9 +66,10 @@ enum wire_part {
     WIRE_PART_TOKEN = 2,     /* str */
     WIRE_PART_REFUSED = 4,   /* u32 index in the batch */
     WIRE_PART_REPLY = 8,     /* u32 status, str */
-    WIRE_PART_RETURNED = 16  /* str: rows of the queue's :returning */
+    WIRE_PART_RETURNED = 16, /* str: rows of the queue's :returning */
+    WIRE_PART_HANDLE = 32    /* of a token: i64 expiry (monotonic), u32 place, u32 tenant */
 };
-#define WIRE_PARTS 31U
+#define WIRE_PARTS 63U
 #define WIRE_FINGERPRINT_BYTES 32U
 
 struct wire_frame {

@@ -4,6 +4,7 @@
 #include "contract/doc.h"
 #include "core/arena.h"
 #include "edge/edge.h"
+#include "server/jwks_source.h"
 #include "server/listen.h"
 #include "server/users.h"
 
@@ -90,6 +91,15 @@ static const struct setting settings[] = {
       .is_valid = edge_is_cidr,
       .wanted = "give an address or a range, such as 10.0.0.0/8 or fd00::/8",
       .help = "a proxy whose X-Forwarded-For is believed; may be given more than once" },
+    { .flag = "jwks",
+      .environment = "LIMEN_JWKS",
+      .kind = SETTING_LIST,
+      .offset = FIELD(jwks),
+      .value = "SCHEME=SOURCE",
+      .initial = "",
+      .is_valid = jwks_source_is_valid,
+      .wanted = "give it as SCHEME=FILE or SCHEME=https://…, the scheme being a bearer one of the contract",
+      .help = "the keys of a bearer scheme's issuer, in place of the contract's x-jwks; may be given more than once" },
     { .flag = "limit-scale",
       .environment = "LIMEN_LIMIT_SCALE",
       .kind = SETTING_NUMBER,
@@ -378,6 +388,18 @@ enum config_outcome config_read(int argc, char **argv, limen_str app_name, struc
     bool ok = read_environment(is_set, ret_config) && read_file(is_set, arena, ret_config)
         && fill_defaults(is_set, app_name, arena, ret_config);
     return ok ? CONFIG_OK : CONFIG_WRONG;
+}
+
+limen_str config_join(const struct config_list *list, struct arena *arena)
+{
+    struct buf text;
+    buf_init(&text, arena, 64);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (i > 0)
+            buf_add_char(&text, ',');
+        buf_add(&text, list->items[i]);
+    }
+    return buf_str(&text);
 }
 
 static void write_setting(const struct setting *setting, limen_str app_name, struct buf *out)

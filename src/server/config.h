@@ -20,6 +20,7 @@ struct config {
     int64_t workers;           /* 0: the cores that the process may use */
     limen_str database;
     struct config_list trusted_proxies;
+    struct config_list jwks; /* SCHEME=FILE|URL */
     int64_t limit_scale;
     limen_str migrate;    /* auto, wait, off */
     limen_str log_format; /* auto, json, text */
@@ -39,6 +40,8 @@ enum config_outcome { CONFIG_OK, CONFIG_HELP, CONFIG_WRONG };
  * error, each naming the flag, the cause and what would be right. Texts live in the arena. */
 enum config_outcome config_read(int argc, char **argv, limen_str app_name, struct arena *arena,
                                 struct config *ret_config) LIMEN_MUST_CHECK;
+/* A list in one text, with commas. */
+limen_str config_join(const struct config_list *list, struct arena *arena);
 /* The table, as --help shows it. */
 void config_write_help(limen_str app_name, struct buf *out);
 

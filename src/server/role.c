@@ -5,6 +5,7 @@
 #include "core/str.h"
 #include "core/user.h"
 #include "server/control.h"
+#include "server/jwks_source.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -127,7 +128,8 @@ static bool load_contract(struct role *role)
     struct diags errors, warnings;
     diags_init(&errors, &role->arena);
     diags_init(&warnings, &role->arena);
-    return contract_load(role->app, &role->arena, &role->contract, &errors, &warnings);
+    return contract_load(role->app, &role->arena, &role->contract, &errors, &warnings)
+        && jwks_sources_set(&role->contract, role_setting("LIMEN_JWKS", ""), &role->arena, &errors);
 }
 
 static bool map_board(struct role *role)

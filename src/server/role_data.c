@@ -6,6 +6,7 @@
 #include "data/fetch_client.h"
 #include "data/role.h"
 #include "server/control.h"
+#include "server/jwks_source.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -73,6 +74,23 @@ static bool close_sandbox(struct role *role)
                               &(struct sandbox){ .lists = lists, .list_count = 3, .paths = &folder, .path_count = 1 });
 }
 
+static void describe_store(struct role *role, struct query_set *queries, struct store_config *store,
+                           struct diags *errors)
+{
+    limen_str migrate = role_setting("LIMEN_MIGRATE", "auto");
+    *store = (struct store_config){
+        .url = role_setting("LIMEN_DATABASE", ""),
+        .contract = &role->contract,
+        .queries = queries,
+        .migrations = role->app->migrations,
+        .migration_count = role->app->migration_count,
+        .migrate = str_equal(migrate, LIMEN_STR("wait")) ? STORE_MIGRATE_WAIT
+            : str_equal(migrate, LIMEN_STR("off"))       ? STORE_MIGRATE_OFF
+                                                         : STORE_MIGRATE_AUTO,
+    };
+    store->file = store_move_in(store->url, (uint32_t)role_number_setting("LIMEN_USER", 0), &role->arena, errors);
+}
+
 int data_main(struct role *role)
 {
     struct data_process process = { .role = role, .fetches = fetch_client_new(role->loop) };
@@ -82,29 +100,19 @@ int data_main(struct role *role)
     role->on_control = on_control;
     role->on_drain = on_drain;
     diags_init(&errors, &role->arena);
-    limen_str migrate = role_setting("LIMEN_MIGRATE", "auto");
-    limen_str database = role_setting("LIMEN_DATABASE", "");
-    uint32_t user = (uint32_t)role_number_setting("LIMEN_USER", 0);
     struct data_role_config config = {
-        .store = {
-            .url = database,
-            .file = store_move_in(database, user, &role->arena, &errors),
-            .contract = &role->contract,
-            .queries = &queries,
-            .migrations = role->app->migrations,
-            .migration_count = role->app->migration_count,
-            .migrate = str_equal(migrate, LIMEN_STR("wait")) ? STORE_MIGRATE_WAIT
-                : str_equal(migrate, LIMEN_STR("off"))       ? STORE_MIGRATE_OFF
-                                                             : STORE_MIGRATE_AUTO,
-        },
+        .fetches = process.fetches,
         .hash_threads = LIMIT_HASHES_AT_ONCE,
         .on_first_account = on_first_account,
         .on_breach = on_breach,
     };
+    /* The files of keys are named from the folder that the server was started in, and read by whoever has started it. */
+    bool has_keys = jwks_sources_read(&role->contract, &role->arena, config.jwks, &errors);
+    describe_store(role, &queries, &config.store, &errors);
     bool has_colour = isatty(STDERR_FILENO) == 1; /* cannot be asked later */
     if (config.store.file != NULL && !close_sandbox(role))
         return 1;
-    if (process.fetches != NULL && config.store.file != NULL
+    if (process.fetches != NULL && has_keys && config.store.file != NULL
         && queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries,
                          &errors))
         process.data = data_role_new(role->loop, &config, &role->arena, &errors);

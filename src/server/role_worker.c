@@ -80,6 +80,15 @@ static bool trust_proxies(struct worker *worker)
     return true;
 }
 
+static bool may_need_tokens(const struct contract *contract)
+{
+    for (uint32_t i = 0; i < contract->scheme_count; i++) {
+        if (contract->schemes[i].kind == SCHEME_BEARER)
+            return true;
+    }
+    return false;
+}
+
 static bool make_boundary(struct worker *worker, struct shm_zone *limits)
 {
     struct role *role = worker->role;
@@ -99,6 +108,7 @@ static bool make_boundary(struct worker *worker, struct shm_zone *limits)
         worker->boundary.files = static_files_new(role->app->web, role->app->web_count);
     bool has_files = role->app->web_count == 0 || worker->boundary.files != NULL;
     return has_files && worker->boundary.router != NULL && worker->boundary.data != NULL
+        && (!may_need_tokens(&role->contract) || data_client_remember_tokens(worker->boundary.data))
         && boundary_bind(&worker->boundary, &role->arena, &errors);
 }
 

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/sandbox.h"
 #include "server/config.h"
+#include "server/jwks_source.h"
 #include "server/supervisor.h"
 #include "server/users.h"
 
@@ -63,12 +64,14 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
     diags_init(&errors, arena);
     diags_init(&warnings, arena);
     buf_init(&text, arena, 4096);
-    bool ok = contract_load(app, arena, &contract, &errors, &warnings);
+    bool ok = contract_load(app, arena, &contract, &errors, &warnings)
+        && jwks_sources_set(&contract, config_join(&config->jwks, arena), arena, &errors);
     diags_write(&warnings, &text, "warning", has_colour);
     diags_write(&errors, &text, "error", has_colour);
     print(&text, stderr);
     if (!ok) {
         fprintf(stderr, "start refused: the contract does not say all that the boundary must know\n");
+        contract_release(&contract);
         return 1;
     }
     log_init(format_of(config->log_format), LOG_LEVEL_INFO, "supervisor", 0);

@@ -74,18 +74,6 @@ static const char *number_variable(struct supervisor *supervisor, const char *na
     return arena_printf(supervisor->arena, "%s=%lld", name, (long long)value).ptr;
 }
 
-static limen_str join(struct supervisor *supervisor, const struct config_list *list)
-{
-    struct buf text;
-    buf_init(&text, supervisor->arena, 64);
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (i > 0)
-            buf_add_char(&text, ',');
-        buf_add(&text, list->items[i]);
-    }
-    return buf_str(&text);
-}
-
 /* What the role will find in its environment: its own settings and nothing else. Sanitizers keep their options. */
 static void add_variables(struct supervisor *supervisor, const struct process *process, struct spawn *spawn)
 {
@@ -102,14 +90,16 @@ static void add_variables(struct supervisor *supervisor, const struct process *p
         *at++ = variable(supervisor, "LIMEN_DATABASE", config->database);
         *at++ = variable(supervisor, "LIMEN_MIGRATE", config->migrate);
     }
+    if (process->kind == ROLE_DATA || process->kind == ROLE_OUTBOUND)
+        *at++ = variable(supervisor, "LIMEN_JWKS", config_join(&config->jwks, supervisor->arena));
     if (process->kind == ROLE_OUTBOUND) {
         *at++ = variable(supervisor, "LIMEN_CA_FILE", config->ca_file);
-        *at++ = variable(supervisor, "LIMEN_FETCH_PRIVATE", join(supervisor, &config->fetch_private));
+        *at++ = variable(supervisor, "LIMEN_FETCH_PRIVATE", config_join(&config->fetch_private, supervisor->arena));
     }
     if (process->kind == ROLE_WORKER) {
         *at++ = number_variable(supervisor, "LIMEN_LIMIT_SCALE", config->limit_scale);
         *at++ = number_variable(supervisor, "LIMEN_CHECK_REPLIES", config->checks_replies);
-        *at++ = variable(supervisor, "LIMEN_TRUSTED_PROXY", join(supervisor, &config->trusted_proxies));
+        *at++ = variable(supervisor, "LIMEN_TRUSTED_PROXY", config_join(&config->trusted_proxies, supervisor->arena));
     }
     for (const char *const *name = (const char *const[]){ "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL };
          *name != NULL; name++) {

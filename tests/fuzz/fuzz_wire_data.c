@@ -17,17 +17,27 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* ---- a contract and statements ----------------------------------------------------------------------------------- */
-static struct requirement need_admin[] = { { 0, 2 } };
+static struct requirement need_admin[] = { { .demands = { { 0, 2 } }, .demand_count = 1 } };
 static struct operation operations[] = {
     { .index = 0, .is_public = true },
     { .index = 1, .requirements = need_admin, .requirement_count = 1 },
 };
-static struct security_scheme scheme = { .sign_up_roles = 1 };
+static struct security_scheme schemes[] = {
+    { .roles = 3, .sign_up_roles = 1 },
+    { .kind = SCHEME_BEARER,
+      .roles = 1,
+      .issuer = LIMEN_STR_INIT("https://id.example"),
+      .audience = LIMEN_STR_INIT("shop"),
+      .algorithms = { LIMEN_STR_INIT("HS256") },
+      .algorithm_count = 1,
+      .roles_claim = LIMEN_STR_INIT("scope") },
+    { .kind = SCHEME_API_KEY, .roles = 2 },
+};
 static struct contract contract = {
     .operations = operations,
     .operation_count = 2,
-    .schemes = &scheme,
-    .scheme_count = 1,
+    .schemes = schemes,
+    .scheme_count = 3,
     .roles = { LIMEN_STR_INIT("customer"), LIMEN_STR_INIT("admin") },
     .role_count = 2,
 };
@@ -108,7 +118,12 @@ static void open_once(void)
         return;
     log_init(LOG_FORMAT_JSON, (enum log_level)(LOG_LEVEL_ERROR + 1), "fuzz", 0);
     struct diags diags;
-    struct data_role_config config = { .store = { .contract = &contract, .queries = &queries } };
+    struct data_role_config config = {
+        .store = { .contract = &contract, .queries = &queries },
+        .jwks = { [1] = { .source = LIMEN_STR("keys"),
+                          .json = LIMEN_STR(
+                              "{\"kty\":\"oct\",\"k\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}") } },
+    };
     arena_init(&arena, NULL, 1024U * 1024);
     diags_init(&diags, &arena);
     loop = loop_new();

@@ -47,7 +47,12 @@ static void on_reply(struct data_request *request)
         sink += (unsigned char)request->reply.ptr[i];
     for (size_t i = 0; i < request->returned.len; i++)
         sink += (unsigned char)request->returned.ptr[i];
-    if (request->principal.id_len > PRINCIPAL_ID_BYTES || request->principal.email_len > PRINCIPAL_EMAIL_BYTES)
+    if (request->principal.email_len > PRINCIPAL_EMAIL_BYTES)
+        abort();
+    struct principal principal;
+    struct data_handle handle;
+    if (data_token_find(client, request->scheme, LIMEN_STR("token"), &principal, &handle)
+        && principal.email_len > PRINCIPAL_EMAIL_BYTES)
         abort();
 }
 
@@ -62,7 +67,7 @@ static void start(struct data_request *request, size_t i, struct arena *arena)
     if (i < 4) {
         data_read(client, request, 1, &value, 1);
     } else if (i == 4) {
-        data_session(client, request, LIMEN_STR("token"));
+        data_show(client, request, 1, LIMEN_STR("token"), false);
     } else if (i == 5) {
         data_sign_in(client, request, LIMEN_STR("a@b.example"), LIMEN_STR("password"));
     } else {

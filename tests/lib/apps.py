@@ -1,5 +1,6 @@
 """Programs of a test's own, compiled as anybody would compile them."""
 
+import re
 import subprocess
 
 from server import ROOT, build_dir
@@ -26,11 +27,16 @@ def build_program(source, program, build=None):
 
 def _compile(sources, program, build, inside):
     alike = {"build": [], "build-coverage": ["--coverage"]}.get(build.name, ["-fsanitize=address,undefined"])
-    libraries = _run("pkg-config", "--libs", "libfyaml", "libpcre2-8", "libidn2", "sqlite3", "libcrypto", "libargon2",
-                     "libcurl").split()
+    libraries = _run("pkg-config", "--libs", *_requirements(build)).split()
     headers = [f"-I{ROOT}/include", f"-I{program.parent}", *([f"-I{ROOT}/src"] if inside else [])]
     _run("gcc", "-std=c17", "-Wall", "-Wextra", "-O1", "-g", *alike, *headers, *sources, build / "liblimen.a", *libraries,
          "-lm", "-pthread", "-o", program)  # fmt: skip
+
+
+def _requirements(build):
+    """What the library stands on, as its pkg-config file tells whoever links it."""
+    told = re.search(r"^Requires: (.*)$", (build / "meson-private" / "limen.pc").read_text(), re.MULTILINE)
+    return [package.split()[0] for package in told.group(1).split(",")]
 
 
 def _run(*command):

@@ -1,4 +1,4 @@
-/* Tests of boundary/auth.h: cookies, the cross-site rule, roles. */
+/* Tests of boundary/auth.h: cookies and other credentials, the cross-site rule. */
 #include "request.h"
 
 #include "boundary/auth.h"
@@ -74,24 +74,52 @@ static void test_cross_site_requests_are_known(void **state)
     }
 }
 
-static void test_roles_are_an_or_of_ands(void **state)
+static const struct security_scheme bearer = { .kind = SCHEME_BEARER },
+                                    key = { .kind = SCHEME_API_KEY, .field = LIMEN_STR_INIT("X-API-Key") },
+                                    session = { .kind = SCHEME_SESSION, .field = LIMEN_STR_INIT("__Host-session") };
+
+static void test_credentials_are_found_where_they_belong(void **state)
 {
     (void)state;
-    enum { CUSTOMER = 1, ADMIN = 2, CLERK = 4 };
-    struct requirement wanted[] = { { 0, CUSTOMER | CLERK }, { 0, ADMIN } };
-    const struct operation operation = { .requirements = wanted, .requirement_count = 2 };
-    assert_false(auth_is_allowed(&operation, 0));
-    assert_false(auth_is_allowed(&operation, CUSTOMER));
-    assert_false(auth_is_allowed(&operation, CLERK));
-    assert_true(auth_is_allowed(&operation, CUSTOMER | CLERK));
-    assert_true(auth_is_allowed(&operation, ADMIN));
-    assert_true(auth_is_allowed(&operation, ADMIN | CUSTOMER));
-
-    struct requirement anyone[] = { { 0, 0 } };
-    const struct operation open = { .requirements = anyone, .requirement_count = 1 };
-    assert_true(auth_is_allowed(&open, 0));
-    const struct operation shut = { .requirement_count = 0 };
-    assert_false(auth_is_allowed(&shut, CUSTOMER | ADMIN | CLERK));
+    static const struct {
+        const struct security_scheme *scheme;
+        const char *fields;
+        enum shown_outcome outcome;
+        const char *credential;
+    } cases[] = {
+        { &bearer, "Authorization: Bearer abc.def-_~+/==\r\n", SHOWN, "abc.def-_~+/==" },
+        { &bearer, "authorization: bEARER abc\r\n", SHOWN, "abc" },
+        { &bearer, "Authorization: Bearer   abc\r\n", SHOWN, "abc" },
+        { &bearer, "Authorization: Basic YTpi\r\n", SHOWN_NOT, "" },
+        { &bearer, "X-Authorization: Bearer abc\r\n", SHOWN_NOT, "" },
+        { &bearer, "Cookie: Authorization=abc\r\n", SHOWN_NOT, "" },
+        { &bearer, "Authorization: Bearer\r\n", SHOWN_BADLY, "" },
+        { &bearer, "Authorization: Bearer a b\r\n", SHOWN_BADLY, "" },
+        { &bearer, "Authorization: Bearer a,b\r\n", SHOWN_BADLY, "" },
+        { &bearer, "Authorization: Bearer ===\r\n", SHOWN_BADLY, "" },
+        { &bearer, "Authorization: Bearer a=b\r\n", SHOWN_BADLY, "" },
+        { &bearer, "Authorization: Bearer \"abc\"\r\n", SHOWN_BADLY, "" },
+        { &key, "X-API-Key: lmk_a\r\n", SHOWN, "lmk_a" },
+        { &key, "x-api-key: lmk_a\r\n", SHOWN, "lmk_a" },
+        { &key, "X-API-Key: a\r\nx-api-key: a\r\n", SHOWN_BADLY, "" },
+        { &key, "X-API-Key:\r\n", SHOWN_BADLY, "" },
+        { &key, "Authorization: Bearer lmk_a\r\n", SHOWN_NOT, "" },
+        { &session, "Cookie: a=b; __Host-session=t\r\n", SHOWN, "t" },
+        { &session, "Cookie: __Host-session=t; __Host-session=t\r\n", SHOWN_BADLY, "" },
+        { &session, "Cookie: session=t\r\n", SHOWN_NOT, "" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http_request request;
+        char text[512];
+        limen_str credential = { 0 };
+        parse_request(cases[i].fields, text, sizeof text, &request);
+        enum shown_outcome outcome = auth_credential(&request, cases[i].scheme, &credential);
+        if (outcome != cases[i].outcome)
+            print_error("%s\n", cases[i].fields);
+        assert_int_equal(outcome, cases[i].outcome);
+        if (outcome == SHOWN)
+            assert_true(str_equal(credential, str_of(cases[i].credential)));
+    }
 }
 
 int main(void)
@@ -99,7 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_cookie_is_found_by_its_whole_name_and_once),
         cmocka_unit_test(test_cross_site_requests_are_known),
-        cmocka_unit_test(test_roles_are_an_or_of_ands),
+        cmocka_unit_test(test_credentials_are_found_where_they_belong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,9 @@ static const char whole[] =
     "components:\n"
     "  securitySchemes:\n"
     "    session: { type: apiKey, in: cookie, name: __Host-session, x-roles: [customer, admin] }\n"
+    "    token: { type: http, scheme: bearer, bearerFormat: JWT, x-issuer: https://id.example, x-audience: shop, "
+    "x-algorithms: [ES256, Ed25519], x-jwks: keys.json, x-roles: [read, write] }\n"
+    "    key: { type: apiKey, in: header, name: X-API-Key, x-roles: [admin] }\n"
     "  schemas:\n"
     "    Thing:\n"
     "      type: object\n"
@@ -102,7 +105,7 @@ static void test_a_whole_contract_is_read(void **state)
     assert_true(operation->segments[1].is_parameter);
     assert_false(operation->is_public);
     assert_int_equal(operation->requirement_count, 1);
-    assert_int_equal(operation->requirements[0].roles, contract_role(&f.contract, LIMEN_STR("customer")));
+    assert_int_equal(operation->requirements[0].demands[0].roles, contract_role(&f.contract, LIMEN_STR("customer")));
     assert_int_equal(contract_role(&f.contract, LIMEN_STR("nobody")), 0);
     assert_int_equal(operation->limit_count, 1);
     assert_int_equal(operation->limits[0].quota, 10);
@@ -131,21 +134,45 @@ static const struct {
     /* who may call */
     { "      security: [{ session: [customer] }]\n", "", "'makeThing' does not say who may call it", "security: []" },
     { "[{ session: [customer] }]", "session", "`security` is not a list", "list" },
-    { "[{ session: [customer] }]", "[{ session: [owner] }]", "no scheme knows the role 'owner'", "x-roles" },
+    { "[{ session: [customer] }]", "[{ session: [owner] }]", "the scheme 'session' knows no role 'owner'", "x-roles" },
     { "[{ session: [customer] }]", "[{ session: customer }]", "roles are not a list", "[customer, admin]" },
-    { "[{ session: [customer] }]", "[{ token: [] }]", "there is no security scheme 'token'",
+    { "[{ session: [customer] }]", "[{ tokn: [] }]", "there is no security scheme 'tokn'",
       "components/securitySchemes" },
     { "[{ session: [customer] }]", "[{}]", "an optional credential", "security: []" },
-    { "[{ session: [customer] }]", "[{ session: [], other: [] }]", "several schemes", "one scheme" },
+    { "[{ session: [customer] }]", "[session]", "names no scheme", "session" },
+    { "[{ session: [customer] }]", "[{ session: [], other: [] }]", "no security scheme 'other'", "declare it" },
+    { "[{ session: [customer] }]", "[{ session: [customer], token: [write] }, { key: [admin] }]", NULL, NULL },
+    { "[{ session: [customer] }]", "[{ token: [customer] }]", "the scheme 'token' knows no role 'customer'",
+      "x-roles" },
     { "[{ session: [customer] }]", "[]", "a public operation has no keys", "credential" },
-    { "in: cookie,", "in: header,", "the scheme 'session' is not supported yet", "in: cookie" },
+    { "in: cookie,", "in: query,", "the scheme 'session' is not supported", "in: cookie" },
+    { "in: header, name: X-API-Key", "in: header, name: Authorization", "cannot stand in the field", "X-API-Key" },
+    { "in: header, name: X-API-Key", "in: header, name: 'X API'", "cannot stand in the field", "X-API-Key" },
+    { "name: q, in: query", "name: x-api-key, in: header", "'x-api-key' is no parameter", "remove" },
+    { "    key: {", "    more: { type: apiKey, in: header, name: X-Key }\n    key: {", "two schemes of API keys",
+      "keep one" },
+    /* bearer tokens say whose, for whom and how */
+    { "scheme: bearer", "scheme: basic", "the scheme 'token' is not supported", "scheme: bearer" },
+    { "bearerFormat: JWT", "bearerFormat: PASETO", "'PASETO' are not supported", "JWT" },
+    { " x-issuer: https://id.example,", "", "does not say whose tokens it accepts", "x-issuer" },
+    { "x-issuer: https://id.example", "x-issuer: ''", "does not say whose tokens it accepts", "x-issuer" },
+    { "x-issuer: https://id.example", "x-issuer: 7", "'x-issuer' is no text", "text" },
+    { " x-audience: shop,", "", "does not say for whom its tokens are", "x-audience" },
+    { " x-algorithms: [ES256, Ed25519],", "", "does not say how its tokens are signed", "x-algorithms" },
+    { "[ES256, Ed25519]", "[]", "x-algorithms is no list", "ES256" },
+    { "[ES256, Ed25519]", "[none]", "the algorithm 'none' is not accepted", "ES256" },
+    { "[ES256, Ed25519]", "[es256]", "the algorithm 'es256' is not accepted", "ES256" },
+    { "[ES256, Ed25519]", "[ES256, HS256]", "has secret keys", "HS256 alone" },
+    { "x-jwks: keys.json", "x-jwks: http://id.example/keys", "without TLS", "https" },
+    { "x-jwks: keys.json", "x-jwks: https://id.example/keys", NULL, NULL },
+    { "x-jwks: keys.json", "x-jwsk: keys.json", "'x-jwsk' is not known", "x-jwks" },
     { "__Host-session", "session", "does not start with __Host-", "__Host-session" },
     { "x-roles: [customer, admin]", "x-roles: customer", "x-roles is not a list", "[customer, admin]" },
     { "x-roles: [customer, admin]", "x-roles: ['a customer', admin]", "no name of a role", "one word" },
     { "x-roles: [customer, admin] }", "x-roles: [customer, admin], x-first-account: { id: a } }",
       "needs id, email and roles", "acc_admin" },
     { "    session: {", "    other: { type: apiKey, in: cookie, name: __Host-b }\n    session: {",
-      "a second security scheme is not supported yet", "keep the session" },
+      "there are two session schemes", "keep one" },
     /* how often */
     { "x-rate-limit: 60/minute per caller\npaths", "paths", NULL, NULL }, /* the operation's own is enough */
     { "10/minute per caller", "ten a minute", "'ten a minute' is no rate limit", "minute" },
@@ -380,7 +407,7 @@ static void test_the_place_is_the_line_of_the_fault(void **state)
     char text[8192];
     load(&f, changed(text, sizeof text, NAME, "{ type: string }"));
     assert_int_equal(f.errors.count, 1);
-    assert_int_equal(f.errors.items[0].line, 30);
+    assert_int_equal(f.errors.items[0].line, 32);
     assert_int_equal(f.errors.items[0].column, 9);
     unload(&f);
 }

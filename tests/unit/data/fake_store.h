@@ -204,6 +204,10 @@ static inline void fake_finish(struct store_task *task)
     case STORE_SESSION_FIND:
         fake_session_find(task);
         break;
+    case STORE_API_KEY_FIND: /* one key, whose secret is the token of 32 zeros */
+        task->outcome = str_equal(task->key_id, LIMEN_STR("abcdefghijklmnop")) ? STORE_OK : STORE_NONE;
+        task->principal = (struct principal){ .id_len = 5, .id = "key_a", .roles = UINT32_MAX };
+        break;
     case STORE_SESSION_START:
         fake_add_session(task->token_hash, task->principal);
         task->outcome = STORE_OK;

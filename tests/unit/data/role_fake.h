@@ -46,11 +46,12 @@ static inline int set_up(void **state)
     struct diags diags;
     diags_init(&diags, &arena);
     struct data_role_config config = { .store = { .contract = &contract, .queries = &queries },
+                                       .jwks = { [BY_TOKEN] = token_keys },
                                        .hash_threads = 1,
                                        .on_first_account = note_first };
     role = data_role_new(loop, &config, &arena, &diags);
     client = data_client_new(loop);
-    if (loop == NULL || role == NULL || client == NULL)
+    if (loop == NULL || role == NULL || client == NULL || !data_client_remember_tokens(client))
         return -1;
     data_client_on_attach(client, count_attach, NULL);
     connect_both();

@@ -14,30 +14,59 @@
 #include <sys/socket.h>
 
 /* ---- a contract -------------------------------------------------------------------------------------------------- */
-enum { OP_PUBLIC, OP_CUSTOMER, OP_ADMIN, OP_MIXED, OP_COUNT };
+enum { OP_PUBLIC, OP_CUSTOMER, OP_ADMIN, OP_MIXED, OP_BOTH, OP_COUNT };
 enum { BIT_CUSTOMER = 1, BIT_ADMIN = 2 };
+enum { BY_SESSION, BY_TOKEN, BY_KEY, SCHEMES };
 
-static struct requirement need_customer[] = { { 0, BIT_CUSTOMER } }, need_admin[] = { { 0, BIT_ADMIN } },
-                          need_either[] = { { 0, BIT_ADMIN }, { 0, BIT_CUSTOMER } };
+#define ONE_DEMAND(scheme, bits)                           \
+    {                                                      \
+        .demands = { { scheme, bits } }, .demand_count = 1 \
+    }
+static struct requirement need_customer[] = { ONE_DEMAND(BY_SESSION, BIT_CUSTOMER) },
+                          need_admin[] = { ONE_DEMAND(BY_SESSION, BIT_ADMIN) },
+                          need_either[] = { ONE_DEMAND(BY_SESSION, BIT_ADMIN), ONE_DEMAND(BY_SESSION, BIT_CUSTOMER) },
+                          need_both[] = { { .demands = { { BY_TOKEN, BIT_CUSTOMER }, { BY_KEY, BIT_ADMIN } },
+                                            .demand_count = 2 } };
 static struct operation operations[OP_COUNT] = {
     { .index = OP_PUBLIC, .is_public = true },
     { .index = OP_CUSTOMER, .requirements = need_customer, .requirement_count = 1 },
     { .index = OP_ADMIN, .requirements = need_admin, .requirement_count = 1 },
     { .index = OP_MIXED, .requirements = need_either, .requirement_count = 2 },
+    { .index = OP_BOTH, .requirements = need_both, .requirement_count = 1 },
 };
-static struct security_scheme scheme = {
+static struct security_scheme schemes[SCHEMES] = { [BY_SESSION] = {
     .name = LIMEN_STR_INIT("session"),
+    .roles = BIT_CUSTOMER | BIT_ADMIN,
     .sign_up_roles = BIT_CUSTOMER,
     .has_first_account = true,
     .first_id = LIMEN_STR_INIT("acc_first"),
     .first_email = LIMEN_STR_INIT("admin@shop.example"),
     .first_roles = BIT_ADMIN,
+}, [BY_TOKEN] = {
+    .name = LIMEN_STR_INIT("token"),
+    .kind = SCHEME_BEARER,
+    .roles = BIT_CUSTOMER,
+    .issuer = LIMEN_STR_INIT("https://id.example"),
+    .audience = LIMEN_STR_INIT("shop"),
+    .algorithms = { LIMEN_STR_INIT("HS256") },
+    .algorithm_count = 1,
+    .roles_claim = LIMEN_STR_INIT("scope"),
+    .prefix = LIMEN_STR_INIT("token:"),
+}, [BY_KEY] = {
+    .name = LIMEN_STR_INIT("key"),
+    .kind = SCHEME_API_KEY,
+    .roles = BIT_ADMIN,
+} };
+#define TOKEN_SECRET "0123456789abcdef0123456789abcdef"
+static struct data_jwks token_keys = {
+    .source = LIMEN_STR_INIT("keys.json"),
+    .json = LIMEN_STR_INIT("{\"kty\":\"oct\",\"k\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}"),
 };
 static struct contract contract = {
     .operations = operations,
     .operation_count = OP_COUNT,
-    .schemes = &scheme,
-    .scheme_count = 1,
+    .schemes = schemes,
+    .scheme_count = SCHEMES,
     .roles = { LIMEN_STR_INIT("customer"), LIMEN_STR_INIT("admin") },
     .role_count = 2,
 };

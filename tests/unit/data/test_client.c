@@ -246,10 +246,10 @@ static void test_slot_that_showed_nothing_is_released_without_a_word(void **stat
     turn(1);
     assert_int_equal(peer_receive().len, 0);
     struct ask *session = ask_new();
-    data_session(client, &session->request, LIMEN_STR("token"));
+    data_show(client, &session->request, 0, LIMEN_STR("token"), false);
     turn(1);
     limen_str bytes = peer_receive();
-    peer_expect(&bytes, WIRE_SESSION, session->request.slot);
+    peer_expect(&bytes, WIRE_SHOW, session->request.slot);
     peer_done(session->request.slot, session->request.sequence, DATA_NONE);
     turn(2);
     data_slot_release(client, session->request.slot);

@@ -148,7 +148,8 @@ static void test_unknown_scope_is_refused_at_start(void **state)
     statements[READ_ITEMS].scope = LIMEN_STR("nobody");
     struct diags diags;
     diags_init(&diags, &arena);
-    struct data_role_config config = { .store = { .contract = &contract, .queries = &queries } };
+    struct data_role_config config = { .store = { .contract = &contract, .queries = &queries },
+                                       .jwks = { [BY_TOKEN] = token_keys } };
     assert_null(data_role_new(loop, &config, &arena, &diags));
     assert_int_equal(diags.count, 1);
     statements[READ_ITEMS].scope = LIMEN_STR("");
@@ -174,7 +175,7 @@ static void test_sign_up_binds_the_slot_and_goes_with_the_batch(void **state)
     assert_false(fake.last_had_sign_up); /* once */
 
     struct ask *session = ask_on(take_slot(), OP_PUBLIC);
-    data_session(client, &session->request, str_make(ask->request.token, TOKEN_TEXT_BYTES));
+    data_show(client, &session->request, BY_SESSION, str_make(ask->request.token, TOKEN_TEXT_BYTES), false);
     assert_int_equal(answer_to(session), DATA_OK);
     assert_same(principal_id(&session->request.principal), principal_id(&ask->request.principal));
     assert_int_equal(answer_to(sign_up(take_slot(), LIMEN_STR("NEW@person.example"))), DATA_TAKEN);
@@ -233,13 +234,13 @@ static void test_sign_out_ends_the_session_for_everybody(void **state)
     assert_int_equal(answer_to(in), DATA_OK);
     limen_str token = str_make(in->request.token, TOKEN_TEXT_BYTES);
     struct ask *session = ask_on(take_slot(), OP_ADMIN);
-    data_session(client, &session->request, token);
+    data_show(client, &session->request, BY_SESSION, token, false);
     assert_int_equal(answer_to(session), DATA_OK);
     struct ask *out = ask_on(take_slot(), OP_ADMIN);
     data_sign_out(client, &out->request, token);
     assert_int_equal(answer_to(out), DATA_OK);
     session->replies = 0;
-    data_session(client, &session->request, token);
+    data_show(client, &session->request, BY_SESSION, token, false);
     assert_int_equal(answer_to(session), DATA_NONE);
     assert_int_equal(answer_to(read_statement(session->request.slot, OP_ADMIN, ADMIN_READ)), DATA_FORBIDDEN);
 }
@@ -249,7 +250,7 @@ static void test_token_of_the_wrong_form_never_reaches_the_store(void **state)
     (void)state;
     size_t before = fake.submitted;
     struct ask *ask = ask_on(take_slot(), OP_PUBLIC);
-    data_session(client, &ask->request, LIMEN_STR("AAAA"));
+    data_show(client, &ask->request, BY_SESSION, LIMEN_STR("AAAA"), false);
     assert_int_equal(answer_to(ask), DATA_NONE);
     assert_int_equal(fake.submitted, before);
 }
@@ -458,12 +459,13 @@ static void test_death_of_the_data_role_ends_every_request_and_attaching_starts_
 
     struct diags diags;
     diags_init(&diags, &arena);
-    struct data_role_config config = { .store = { .contract = &contract, .queries = &queries } };
+    struct data_role_config config = { .store = { .contract = &contract, .queries = &queries },
+                                       .jwks = { [BY_TOKEN] = token_keys } };
     role = data_role_new(loop, &config, &arena, &diags);
     assert_non_null(role);
     connect_both();
     assert_int_equal(attached, 2);
-    assert_int_equal(answer_to(read_statement(slot, OP_ADMIN, ADMIN_READ)), DATA_FORBIDDEN); /* forgotten */
+    assert_int_equal(answer_to(read_statement(slot, OP_ADMIN, ADMIN_READ)), DATA_GONE); /* whose was it? */
     assert_int_equal(answer_to(sign_in(slot, LIMEN_STR("admin@shop.example"), str_of(first_password))), DATA_OK);
     assert_int_equal(answer_to(read_statement(slot, OP_ADMIN, ADMIN_READ)), DATA_OK);
 }

@@ -137,7 +137,16 @@ static void test_breach_of_the_protocol_cuts_the_worker_off(void **state)
         { "a step cut short", WIRE_STEP, OP_PUBLIC, 0, batch_payload(1, INSERT, false, 0), true },
         { "a release with a payload", WIRE_RELEASE, OP_PUBLIC, 0, LIMEN_STR("x"), true },
         { "an unknown scheme", WIRE_SIGN_UP, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0"), true },
-        { "a token cut short", WIRE_SESSION, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\xff\0\0\0abc"), true },
+        { "a token cut short", WIRE_SHOW, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\0\0\0\0\0\xff\0\0\0abc"), true },
+        { "an account of a scheme that has none", WIRE_SIGN_UP, OP_PUBLIC, 0,
+          LIMEN_STR("\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0"), true },
+        { "a credential of an unknown scheme", WIRE_SHOW, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\3\0\0\0\0\0\0\0\0"), true },
+        { "a credential beside another, thrice", WIRE_SHOW, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\0\0\0\0\3\0\0\0\0"),
+          true },
+        { "a token of no form", WIRE_SHOW, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\1\0\0\0\0\0\0\0\0"), false },
+        { "a handle that nobody gave", WIRE_ASSUME, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0\0\1\0\0\0"), true },
+        { "a handle far out of range", WIRE_ASSUME, OP_PUBLIC, 0, LIMEN_STR("\0\xff\xff\xff\xff\1\0\0\0"), true },
+        { "a handle cut short", WIRE_ASSUME, OP_PUBLIC, 0, LIMEN_STR("\0\0\0\0"), true },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buf out;

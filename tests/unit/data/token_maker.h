@@ -16,81 +16,81 @@
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
 
-static inline limen_str base64url_of(struct arena *arena, limen_str bytes)
+static inline limen_str base64url_of(struct arena *memory, limen_str bytes)
 {
-    char *text = arena_alloc(arena, BASE64URL_CHARS(bytes.len) + 1);
+    char *text = arena_alloc(memory, BASE64URL_CHARS(bytes.len) + 1);
     assert_non_null(text);
     base64url_encode((const uint8_t *)bytes.ptr, bytes.len, text);
     return str_make(text, BASE64URL_CHARS(bytes.len));
 }
 
 /* "header.payload", both encoded. */
-static inline limen_str token_text(struct arena *arena, limen_str header, limen_str payload)
+static inline limen_str token_text(struct arena *memory, limen_str header, limen_str payload)
 {
-    return arena_printf(arena, "%.*s.%.*s", LIMEN_STR_ARG(base64url_of(arena, header)),
-                        LIMEN_STR_ARG(base64url_of(arena, payload)));
+    return arena_printf(memory, "%.*s.%.*s", LIMEN_STR_ARG(base64url_of(memory, header)),
+                        LIMEN_STR_ARG(base64url_of(memory, payload)));
 }
 
-static inline limen_str token_with(struct arena *arena, limen_str text, limen_str signature)
+static inline limen_str token_with(struct arena *memory, limen_str text, limen_str signature)
 {
-    return arena_printf(arena, "%.*s.%.*s", LIMEN_STR_ARG(text), LIMEN_STR_ARG(base64url_of(arena, signature)));
+    return arena_printf(memory, "%.*s.%.*s", LIMEN_STR_ARG(text), LIMEN_STR_ARG(base64url_of(memory, signature)));
 }
 
 /* A token of this header and payload under an HMAC of SHA-256. */
-static inline limen_str token_hs256(struct arena *arena, limen_str secret, limen_str header, limen_str payload)
+static inline limen_str token_hs256(struct arena *memory, limen_str secret, limen_str header, limen_str payload)
 {
     uint8_t mac[32];
-    limen_str text = token_text(arena, header, payload);
+    limen_str text = token_text(memory, header, payload);
     assert_non_null(HMAC(EVP_sha256(), secret.ptr, (int)secret.len, (const uint8_t *)text.ptr, text.len, mac, NULL));
-    return token_with(arena, text, str_make((const char *)mac, sizeof(mac)));
+    return token_with(memory, text, str_make((const char *)mac, sizeof(mac)));
 }
 
-static inline limen_str bignum_of(struct arena *arena, const EVP_PKEY *key, const char *name)
+static inline limen_str bignum_of(struct arena *memory, const EVP_PKEY *key, const char *name)
 {
     BIGNUM *number = NULL;
     assert_int_equal(EVP_PKEY_get_bn_param(key, name, &number), 1);
     size_t bytes = (size_t)BN_num_bytes(number);
     if (bytes < 32 && bytes > 3) /* a coordinate of P-256 is written in full */
         bytes = 32;
-    uint8_t *memory = arena_alloc(arena, bytes);
-    assert_int_equal(BN_bn2binpad(number, memory, (int)bytes), (int)bytes);
+    uint8_t *written = arena_alloc(memory, bytes);
+    assert_int_equal(BN_bn2binpad(number, written, (int)bytes), (int)bytes);
     BN_free(number);
-    return base64url_of(arena, str_make((const char *)memory, bytes));
+    return base64url_of(memory, str_make((const char *)written, bytes));
 }
 
 /* The public part as a JWK with these further members, such as "\"alg\":\"RS256\",". */
-static inline limen_str jwk_of(struct arena *arena, const EVP_PKEY *key, const char *members)
+static inline limen_str jwk_of(struct arena *memory, const EVP_PKEY *key, const char *members)
 {
     if (EVP_PKEY_is_a(key, "RSA"))
-        return arena_printf(arena, "{%s\"kty\":\"RSA\",\"n\":\"%.*s\",\"e\":\"%.*s\"}", members,
-                            LIMEN_STR_ARG(bignum_of(arena, key, OSSL_PKEY_PARAM_RSA_N)),
-                            LIMEN_STR_ARG(bignum_of(arena, key, OSSL_PKEY_PARAM_RSA_E)));
+        return arena_printf(memory, "{%s\"kty\":\"RSA\",\"n\":\"%.*s\",\"e\":\"%.*s\"}", members,
+                            LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_RSA_N)),
+                            LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_RSA_E)));
     if (EVP_PKEY_is_a(key, "EC"))
-        return arena_printf(arena, "{%s\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%.*s\",\"y\":\"%.*s\"}", members,
-                            LIMEN_STR_ARG(bignum_of(arena, key, OSSL_PKEY_PARAM_EC_PUB_X)),
-                            LIMEN_STR_ARG(bignum_of(arena, key, OSSL_PKEY_PARAM_EC_PUB_Y)));
+        return arena_printf(memory, "{%s\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%.*s\",\"y\":\"%.*s\"}", members,
+                            LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_EC_PUB_X)),
+                            LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_EC_PUB_Y)));
     uint8_t raw[32];
     size_t bytes = sizeof(raw);
     assert_int_equal(EVP_PKEY_get_raw_public_key(key, raw, &bytes), 1);
-    return arena_printf(arena, "{%s\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%.*s\"}", members,
-                        LIMEN_STR_ARG(base64url_of(arena, str_make((const char *)raw, bytes))));
+    return arena_printf(memory, "{%s\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%.*s\"}", members,
+                        LIMEN_STR_ARG(base64url_of(memory, str_make((const char *)raw, bytes))));
 }
 
 /* r and s one after another. */
-static inline limen_str raw_ecdsa(struct arena *arena, const uint8_t *der, size_t bytes)
+static inline limen_str raw_ecdsa(struct arena *memory, const uint8_t *der, size_t bytes)
 {
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)bytes);
-    uint8_t *raw = arena_alloc(arena, 64);
+    uint8_t *raw = arena_alloc(memory, 64);
     assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, 32), 32);
     assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + 32, 32), 32);
     ECDSA_SIG_free(pair);
     return str_make((const char *)raw, 64);
 }
 
-static inline limen_str token_signed(struct arena *arena, EVP_PKEY *key, bool is_pss, limen_str header,
+static inline limen_str token_signed(struct arena *memory, EVP_PKEY *key, bool is_pss, limen_str header,
                                      limen_str payload)
 {
-    limen_str text = token_text(arena, header, payload);
+    limen_str text = token_text(memory, header, payload);
     uint8_t signature[1024];
     size_t bytes = sizeof(signature);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -104,8 +104,8 @@ static inline limen_str token_signed(struct arena *arena, EVP_PKEY *key, bool is
     assert_int_equal(EVP_DigestSign(context, signature, &bytes, (const uint8_t *)text.ptr, text.len), 1);
     EVP_MD_CTX_free(context);
     if (EVP_PKEY_is_a(key, "EC"))
-        return token_with(arena, text, raw_ecdsa(arena, signature, bytes));
-    return token_with(arena, text, str_make((const char *)signature, bytes));
+        return token_with(memory, text, raw_ecdsa(memory, signature, bytes));
+    return token_with(memory, text, str_make((const char *)signature, bytes));
 }
 
 #endif

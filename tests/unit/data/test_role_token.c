@@ -1,0 +1,233 @@
+/* Tests of the data role with bearer tokens and API keys: who a slot is, and that nobody is it for nothing. */
+#include "role_fake.h"
+
+#include "token_maker.h"
+
+#include "core/clock.h"
+#include "core/limits.h"
+#include "data/api_key.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define API_KEY "lmk_abcdefghijklmnop_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+/* A token of the fixture's issuer that is good for a minute. */
+static limen_str token_of(const char *subject, const char *scope)
+{
+    limen_str claims = arena_printf(&call,
+                                    "{\"iss\":\"https://id.example\",\"aud\":\"shop\",\"exp\":%lld,\"sub\":\"%s\","
+                                    "\"scope\":\"%s\"}",
+                                    (long long)(clock_wall_us() / 1000000 + 60), subject, scope);
+    return token_hs256(&call, LIMEN_STR(TOKEN_SECRET), LIMEN_STR("{\"alg\":\"HS256\"}"), claims);
+}
+
+static struct ask *show(uint32_t slot, uint32_t scheme, limen_str credential, bool is_more)
+{
+    struct ask *ask = ask_on(slot, OP_PUBLIC);
+    data_show(client, &ask->request, scheme, credential, is_more);
+    return ask;
+}
+
+static void test_token_binds_the_slot_to_its_subject(void **state)
+{
+    (void)state;
+    uint32_t slot = take_slot();
+    struct ask *shown = show(slot, BY_TOKEN, token_of("u1", "customer admin owner"), false);
+    assert_int_equal(answer_to(shown), DATA_OK);
+    assert_text(principal_id(&shown->request.principal), "token:u1");
+    assert_int_equal(shown->request.principal.roles, BIT_CUSTOMER); /* `admin` is not this scheme's to give */
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_text(principal_id(&fake.actor), "token:u1");
+    assert_int_equal(answer_to(read_statement(slot, OP_ADMIN, ADMIN_READ)), DATA_FORBIDDEN);
+}
+
+static void test_token_that_is_not_valid_leaves_the_slot_to_nobody(void **state)
+{
+    (void)state;
+    uint32_t slot = take_slot();
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, token_of("u1", ""), false)), DATA_OK);
+    limen_str forged = token_hs256(&call, LIMEN_STR("another secret of thirty-two byt"),
+                                   LIMEN_STR("{\"alg\":\"HS256\"}"), LIMEN_STR("{}"));
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, forged, false)), DATA_NONE);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_int_equal(fake.actor.id_len, 0);
+    char subject[PRINCIPAL_ID_BYTES + 1] = { 0 };
+    memset(subject, 's', PRINCIPAL_ID_BYTES - 6); /* with the prefix it just fits */
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, token_of(subject, ""), false)), DATA_OK);
+    subject[PRINCIPAL_ID_BYTES - 6] = 's';
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, token_of(subject, ""), false)), DATA_NONE);
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, LIMEN_STR(""), false)), DATA_NONE);
+    assert_int_equal(answer_to(show(slot, BY_SESSION, token_of("u1", ""), false)), DATA_NONE);
+    assert_int_equal(answer_to(show(slot, BY_KEY, token_of("u1", ""), false)), DATA_NONE);
+}
+
+static void test_token_shown_once_binds_other_slots_without_a_question(void **state)
+{
+    (void)state;
+    struct principal principal;
+    struct data_handle handle;
+    limen_str token = token_of("u2", "customer");
+    assert_false(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, token, false)), DATA_OK);
+    assert_true(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_text(principal_id(&principal), "token:u2");
+    assert_int_equal(principal.roles, BIT_CUSTOMER);
+    assert_false(data_token_find(client, BY_KEY, token, &principal, &handle));
+
+    uint32_t slot = take_slot();
+    data_assume(client, slot, handle, /* is_more= */ false);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_text(principal_id(&fake.actor), "token:u2");
+    data_slot_release(client, slot);
+    assert_int_equal(take_slot(), slot);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_int_equal(fake.actor.id_len, 0);
+}
+
+static void test_handle_of_an_earlier_connection_is_no_handle(void **state)
+{
+    (void)state;
+    struct principal principal;
+    struct data_handle handle;
+    limen_str token = token_of("u3", "customer");
+    uint32_t slot = take_slot(), late = take_slot();
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, token, false)), DATA_OK);
+    assert_true(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    connect_both();
+    assert_false(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_GONE);
+    size_t before = fake.submitted;
+    data_assume(client, late, handle, /* is_more= */ false);
+    assert_int_equal(answer_to(read_statement(late, OP_PUBLIC, READ_ITEMS)), DATA_GONE);
+    assert_int_equal(fake.submitted, before);
+    assert_int_equal(answer_to(show(late, BY_TOKEN, token, false)), DATA_OK);
+    assert_int_equal(answer_to(read_statement(late, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_text(principal_id(&fake.actor), "token:u3");
+}
+
+static void test_api_key_is_read_strictly(void **state)
+{
+    (void)state;
+    uint32_t slot = take_slot();
+    struct ask *shown = show(slot, BY_KEY, LIMEN_STR(API_KEY), false);
+    assert_int_equal(answer_to(shown), DATA_OK);
+    assert_text(principal_id(&shown->request.principal), "key_a");
+    assert_int_equal(shown->request.principal.roles, BIT_ADMIN); /* of all that the store names, the scheme's */
+    size_t before = fake.submitted;
+    static const char *const malformed[] = {
+        "",
+        "lmk_",
+        "lmk_abcdefghijklmnop",
+        "lmk_abcdefghijklmnop_",
+        "LMK_abcdefghijklmnop_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "lmk_abcdefghijklmno1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "lmk_abcdefghijklmnop-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "lmk_abcdefghijklmnop_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB",
+        "lmk_abcdefghijklmnop_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    };
+    for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+        assert_int_equal(answer_to(show(slot, BY_KEY, str_of(malformed[i]), false)), DATA_NONE);
+    assert_int_equal(fake.submitted, before); /* none of them reached the store */
+    char made[API_KEY_TEXT_BYTES];
+    uint8_t hash[TOKEN_HASH_BYTES], again[TOKEN_HASH_BYTES];
+    limen_str id;
+    api_key_make(made, hash);
+    assert_true(api_key_read(str_make(made, sizeof(made)), &id, again));
+    assert_memory_equal(hash, again, sizeof(hash));
+    assert_int_equal(id.len, API_KEY_ID_BYTES);
+}
+
+/* The first credential acts, and both give roles. */
+static void test_two_credentials_stand_beside_each_other(void **state)
+{
+    (void)state;
+    uint32_t slot = take_slot();
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, token_of("u4", "customer"), false)), DATA_OK);
+    assert_int_equal(answer_to(read_statement(slot, OP_BOTH, ADMIN_READ)), DATA_FORBIDDEN);
+    assert_int_equal(answer_to(show(slot, BY_KEY, LIMEN_STR(API_KEY), true)), DATA_OK);
+    assert_int_equal(answer_to(read_statement(slot, OP_BOTH, ADMIN_READ)), DATA_OK);
+    assert_text(principal_id(&fake.actor), "token:u4");
+    assert_int_equal(answer_to(read_statement(slot, OP_CUSTOMER, ADMIN_READ)), DATA_FORBIDDEN); /* not so demanded */
+    assert_int_equal(answer_to(show(slot, BY_KEY, LIMEN_STR("lmk_"), true)), DATA_NONE);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_text(principal_id(&fake.actor), "token:u4"); /* a bad second one takes nothing away */
+    assert_int_equal(answer_to(show(slot, BY_KEY, LIMEN_STR(API_KEY), false)), DATA_OK);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_text(principal_id(&fake.actor), "key_a");
+}
+
+/* ---- a worker that was taken over ------------------------------------------------------------------------------------- */
+
+static limen_str assume_frame(struct token_handle handle)
+{
+    struct buf out;
+    buf_init(&out, &call, 0);
+    size_t begin = wire_begin(&out, WIRE_ASSUME, OP_PUBLIC, 0, 1);
+    wire_put_u8(&out, 0);
+    wire_put_u32(&out, handle.place);
+    wire_put_u32(&out, handle.tenant);
+    wire_end(&out, begin);
+    return buf_str(&out);
+}
+
+static void test_handle_of_another_worker_cuts_the_thief_off(void **state)
+{
+    (void)state;
+    struct principal principal;
+    struct data_handle handle;
+    limen_str token = token_of("u5", "customer");
+    assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, token, false)), DATA_OK);
+    assert_true(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_true(data_role_add_worker(role, 9, pair[0]));
+    limen_str theft = assume_frame(handle.token);
+    assert_int_equal(send(pair[1], theft.ptr, theft.len, MSG_NOSIGNAL), theft.len);
+    turn(4);
+    char replies[256];
+    ssize_t count;
+    do
+        count = recv(pair[1], replies, sizeof(replies), 0);
+    while (count > 0);
+    assert_true(count == 0 || errno == ECONNRESET);
+    close(pair[1]);
+}
+
+static void test_role_does_not_open_without_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        struct data_jwks jwks;
+        const char *message;
+    } cases[] = {
+        { { .source = LIMEN_STR_INIT("") }, "the scheme 'token' has no keys" },
+        { { .source = LIMEN_STR_INIT("k.json"), .json = LIMEN_STR_INIT("{") },
+          "no key of the scheme 'token' can be used: it is no JSON that we read" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct diags diags;
+        diags_init(&diags, &arena);
+        struct data_role_config config = { .store = { .contract = &contract, .queries = &queries },
+                                           .jwks = { [BY_TOKEN] = cases[i].jwks } };
+        assert_null(data_role_new(loop, &config, &arena, &diags));
+        assert_int_equal(diags.count, 1);
+        assert_true(str_equal(diags.items[0].message, str_of(cases[i].message)));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROLE_TEST(test_token_binds_the_slot_to_its_subject),
+        ROLE_TEST(test_token_that_is_not_valid_leaves_the_slot_to_nobody),
+        ROLE_TEST(test_token_shown_once_binds_other_slots_without_a_question),
+        ROLE_TEST(test_handle_of_an_earlier_connection_is_no_handle),
+        ROLE_TEST(test_api_key_is_read_strictly),
+        ROLE_TEST(test_two_credentials_stand_beside_each_other),
+        ROLE_TEST(test_handle_of_another_worker_cuts_the_thief_off),
+        ROLE_TEST(test_role_does_not_open_without_keys),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
