@@ -229,7 +229,7 @@ static bool read_contract(struct loader *loader)
     ok = read_schemes(loader);
     ok = compile_components(loader) && ok;
     ok = read_paths(loader) && ok;
-    return ok && check_pairs(loader) && write_json(loader);
+    return ok && check_pairs(loader) && read_budgets(loader) && write_json(loader);
 }
 
 bool contract_load(const struct limen_app *app, struct arena *arena, struct contract *ret_contract,

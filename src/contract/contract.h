@@ -5,6 +5,7 @@
 #ifndef CONTRACT_CONTRACT_H
 #define CONTRACT_CONTRACT_H
 
+#include "contract/budget.h"
 #include "contract/catalog.h"
 #include "contract/doc.h"
 #include "contract/method.h"
@@ -139,10 +140,12 @@ struct operation {
     limen_str body_media_type; /* application/json in this version */
     const struct schema *body;
     const struct doc_node *body_node; /* as written: may be a $ref */
-    size_t body_ceiling;              /* bytes; LIMIT_BODY_BYTES, or x-max-body */
+    size_t body_ceiling;              /* bytes: x-max-body, or what budget_body_ceiling says */
+    bool names_ceiling;               /* x-max-body is there */
 
     struct reply_spec *replies; /* by rising status */
     uint32_t reply_count;
+    struct budget budget;
 };
 
 struct contract {

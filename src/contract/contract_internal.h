@@ -56,4 +56,7 @@ bool check_bounds(struct loader *loader, const struct doc_node *schema);
 bool read_operation(struct loader *loader, const struct doc_node *path_item, const struct doc_node *node,
                     struct operation *operation);
 
+/* contract_budget.c: fills in the budget of each operation, and refuses one that no call could keep to. */
+bool read_budgets(struct loader *loader);
+
 #endif

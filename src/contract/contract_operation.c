@@ -206,7 +206,7 @@ static bool read_body(struct loader *loader, struct operation *operation)
 {
     static const char *const known[] = { "description", "content", "required", NULL };
     const struct doc_node *written = get(operation->node, "requestBody"), *size = get(operation->node, "x-max-body");
-    operation->body_ceiling = LIMIT_BODY_BYTES;
+    operation->names_ceiling = size != NULL;
     if (size != NULL && !read_bytes(loader, size, &operation->body_ceiling))
         return false;
     if (written == NULL)

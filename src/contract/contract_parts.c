@@ -93,20 +93,12 @@ bool read_duration(struct loader *loader, const struct doc_node *node, int64_t *
 
 bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_bytes)
 {
-    int64_t number = 0, factor = 0;
-    limen_str unit = { 0 };
-    bool ok = (node->kind == DOC_STRING || node->kind == DOC_INT) && split_number(node->text, &number, &unit)
-        && number >= 1;
-    if (unit.len == 0)
-        factor = 1;
-    else if (str_equal(unit, LIMEN_STR("KiB")))
-        factor = 1024;
-    else if (str_equal(unit, LIMEN_STR("MiB")))
-        factor = 1024 * 1024;
-    if (!ok || factor == 0 || number > (int64_t)LIMIT_BODY_BYTES_MOST / factor)
+    size_t bytes = 0;
+    bool ok = (node->kind == DOC_STRING || node->kind == DOC_INT) && str_to_bytes(node->text, &bytes);
+    if (!ok || bytes > LIMIT_BODY_BYTES_MOST)
         return refuse(loader, node, "write it as `64KiB` or `2MiB`, at most 4MiB", "'%.*s' is no size of a body",
                       LIMEN_STR_ARG(node->text));
-    *ret_bytes = (size_t)(number * factor);
+    *ret_bytes = bytes;
     return true;
 }
 

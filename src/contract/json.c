@@ -85,16 +85,30 @@ static size_t most_values(const uint8_t *at, const uint8_t *end)
     return count;
 }
 
-/* The first tape, or NULL after fail(). */
-static struct json_value *tape_new(struct parser *p)
+/* Nor more than this: a value has a byte and one that sets it apart from the next; only what is left open at the end has not. */
+static uint32_t values_within(size_t text_bytes, uint32_t most)
+{
+    const size_t room = (text_bytes + LIMIT_JSON_DEPTH) / 2 + 2;
+    return room < most ? (uint32_t)room : most;
+}
+
+size_t json_memory_bytes(size_t text_bytes, uint32_t most)
+{
+    const size_t values = values_within(text_bytes, most), most_decoded = text_bytes / 5; /* of `"\\n",` */
+    const size_t tape = values * sizeof(struct json_value);
+    const size_t names = values * 4 * sizeof(uint32_t); /* the hash sets of the largest object, at all their sizes */
+    const size_t strings = text_bytes + 15 * (values < most_decoded ? values : most_decoded);
+    return tape + names + strings;
+}
+
+/* The first tape, or NULL after fail(). `most` values are of interest. */
+static struct json_value *tape_new(struct parser *p, uint32_t most)
 {
     const size_t len = (size_t)(p->end - p->start);
-    if (len <= SHORT_TEXT) {
-        /* A value has a byte and one that sets it apart from the next; only what is left open at the end has not. */
-        p->ceiling = p->capacity = (uint32_t)(len + LIMIT_JSON_DEPTH) / 2 + 2;
-    } else {
-        const size_t most = most_values(p->start, p->end);
-        p->ceiling = most < LIMIT_JSON_VALUES ? (uint32_t)most : LIMIT_JSON_VALUES;
+    p->ceiling = p->capacity = values_within(len, most);
+    if (len > SHORT_TEXT) {
+        const size_t present = most_values(p->start, p->end);
+        p->ceiling = present < p->ceiling ? (uint32_t)present : p->ceiling;
         /* Commas inside of strings make the count too high: a fourth of the text is enough for most. */
         p->capacity = p->ceiling > len / 4 ? (uint32_t)(len / 4) : p->ceiling;
     }
@@ -105,16 +119,14 @@ static struct json_value *tape_new(struct parser *p)
 }
 
 /* A longer tape with the same entries, for a value at `at`; NULL after fail(). */
-static __attribute__((noinline)) struct json_value *tape_grow(struct parser *p, const struct json_value *tape,
+static __attribute__((noinline)) struct json_value *tape_grow(struct parser *p, struct json_value *tape,
                                                               const uint8_t *at)
 {
     struct json_value *larger = NULL;
     if (p->capacity >= p->ceiling)
         fail(p, JSON_TOO_MANY_VALUES, at, "the document has too many values");
-    else if ((larger = arena_alloc(p->arena, p->ceiling * sizeof(*larger))) == NULL)
+    else if ((larger = arena_grow(p->arena, tape, p->capacity * sizeof(*tape), p->ceiling * sizeof(*tape))) == NULL)
         fail(p, JSON_NO_MEMORY, at, "out of memory");
-    else
-        memcpy(larger, tape, p->capacity * sizeof(*larger));
     p->capacity = p->ceiling;
     return larger;
 }
@@ -439,8 +451,8 @@ static bool parse_document(struct parser *p, struct cursor c, struct json_doc *r
     return true;
 }
 
-enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc,
-                             struct json_error *ret_error)
+enum json_outcome json_parse_within(limen_str text, uint32_t most, struct arena *arena, struct json_doc *ret_doc,
+                                    struct json_error *ret_error)
 {
     const uint8_t *start = (const uint8_t *)(text.len > 0 ? text.ptr : "");
     struct parser p = { .start = start, .end = start + text.len, .arena = arena };
@@ -449,7 +461,7 @@ enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_do
         fail(&p, JSON_TOO_MANY_VALUES, start, "the text is too long");
     } else {
         struct cursor c = { .at = start, .start = start, .end = p.end };
-        c.tape = c.next = tape_new(&p);
+        c.tape = c.next = tape_new(&p, most);
         c.limit = c.tape + p.capacity;
         if (c.tape != NULL && parse_document(&p, c, &doc))
             p.outcome = JSON_OK;
@@ -459,6 +471,12 @@ enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_do
     else
         *ret_error = (struct json_error){ .at = (size_t)(p.wrong_at - p.start), .what = p.what };
     return p.outcome;
+}
+
+enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc,
+                             struct json_error *ret_error)
+{
+    return json_parse_within(text, LIMIT_JSON_VALUES, arena, ret_doc, ret_error);
 }
 
 uint32_t json_member(const struct json_doc *doc, uint32_t object, limen_str name)

@@ -53,6 +53,12 @@ struct json_error {
  * overflows a double (1e400) is JSON_NUMBER_RANGE. `ret_doc` is written only on JSON_OK, `ret_error` only otherwise. */
 enum json_outcome json_parse(limen_str text, struct arena *arena, struct json_doc *ret_doc,
                              struct json_error *ret_error) LIMEN_MUST_CHECK;
+/* The same where no more than `most_values` (values and names of members; at most LIMIT_JSON_VALUES) are of interest: a text that has
+ * more is JSON_TOO_MANY_VALUES, and the tape needs no room for them. */
+enum json_outcome json_parse_within(limen_str text, uint32_t most_values, struct arena *arena, struct json_doc *ret_doc,
+                                    struct json_error *ret_error) LIMEN_MUST_CHECK;
+/* What json_parse_within takes from the arena for the worst text of so many bytes. */
+size_t json_memory_bytes(size_t text_bytes, uint32_t most_values);
 
 static inline limen_str json_text(const struct json_value *value)
 {

@@ -1,13 +1,29 @@
-/* report.c - the boundary on one page: one line an operation. The cells are the same in every format. */
+/* report.c - the boundary on one page: one line an operation. The cells are the same in every format; in JSON the quantities are numbers. */
 #include "contract/contract_internal.h"
 
 #include "contract/json.h"
 
-enum { CELL_METHOD, CELL_PATH, CELL_OPERATION, CELL_WHO, CELL_LIMIT, CELL_IN, CELL_OUT, CELL_COUNT };
-static const char *const titles[CELL_COUNT] = { "METHOD", "PATH", "OPERATION", "WHO", "LIMIT", "IN", "OUT" };
+enum {
+    CELL_METHOD,
+    CELL_PATH,
+    CELL_OPERATION,
+    CELL_WHO,
+    CELL_LIMIT,
+    CELL_BYTES_IN,
+    CELL_MEMORY,
+    CELL_ROWS_OUT,
+    CELL_BYTES_OUT,
+    CELL_IN,
+    CELL_OUT,
+    CELL_COUNT
+};
+static const char *const titles[CELL_COUNT] = { "METHOD", "PATH",     "OPERATION", "WHO", "LIMIT", "BYTES IN",
+                                                "MEMORY", "ROWS OUT", "BYTES OUT", "IN",  "OUT" };
 
 struct line {
     limen_str cells[CELL_COUNT];
+    size_t schema_bytes;        /* of the body; 0 without one */
+    size_t numbers[CELL_COUNT]; /* of the cells that are quantities; BUDGET_UNBOUNDED: there is no bound */
 };
 
 /* ---- cells ------------------------------------------------------------------------------------------------------------ */
@@ -84,8 +100,7 @@ static void write_in(const struct operation *operation, struct buf *out)
         buf_printf(out, "%s%s%.*s", out->len > start ? ", " : "", marks[parameter->in], LIMEN_STR_ARG(parameter->name));
     }
     if (operation->has_body)
-        buf_printf(out, "%s%.*s (at most %zu KiB)", out->len > start ? ", " : "",
-                   LIMEN_STR_ARG(schema_name(operation->body_node)), operation->body_ceiling / 1024);
+        buf_printf(out, "%s%.*s", out->len > start ? ", " : "", LIMEN_STR_ARG(schema_name(operation->body_node)));
     if (operation->needs_key)
         buf_printf(out, "%sIdempotency-Key", out->len > start ? ", " : "");
     if (out->len == start)
@@ -102,22 +117,65 @@ static void write_out(const struct operation *operation, struct buf *out)
     }
 }
 
+static bool is_quantity(int cell)
+{
+    return cell >= CELL_BYTES_IN && cell <= CELL_BYTES_OUT;
+}
+
+static void write_quantity(size_t number, bool is_bytes, struct buf *out)
+{
+    if (number == BUDGET_UNBOUNDED)
+        BUF_ADD(out, "no bound");
+    else if (!is_bytes || number < 10240)
+        buf_printf(out, "%zu", number);
+    else if (number < 10 * 1024 * 1024)
+        buf_printf(out, "%zu KiB", (number + 1023) / 1024);
+    else
+        buf_printf(out, "%zu MiB", (number + 1024 * 1024 - 1) / (1024 * 1024));
+}
+
+/* What is read, and what a valid body can use of it where that is less. */
+static void write_bytes_in(const struct operation *operation, struct buf *out)
+{
+    write_quantity(operation->has_body ? operation->body_ceiling : 0, /* is_bytes= */ true, out);
+    if (!operation->has_body || operation->budget.schema_bytes == operation->body_ceiling)
+        return;
+    BUF_ADD(out, " (schema: ");
+    write_quantity(operation->budget.schema_bytes, /* is_bytes= */ true, out);
+    BUF_ADD(out, ")");
+}
+
+static void write_cell(const struct contract *contract, const struct operation *operation, const struct line *line,
+                       int cell, struct buf *out)
+{
+    if (cell == CELL_WHO)
+        write_who(contract, operation, out);
+    else if (cell == CELL_LIMIT)
+        write_limits(operation, out);
+    else if (cell == CELL_IN)
+        write_in(operation, out);
+    else if (cell == CELL_OUT)
+        write_out(operation, out);
+    else if (cell == CELL_BYTES_IN)
+        write_bytes_in(operation, out);
+    else
+        write_quantity(line->numbers[cell], /* is_bytes= */ cell != CELL_ROWS_OUT, out);
+}
+
 static struct line line_of(const struct contract *contract, const struct operation *operation, struct arena *arena)
 {
     struct line line = { .cells = { [CELL_METHOD] = method_name(operation->method),
                                     [CELL_PATH] = operation->path,
-                                    [CELL_OPERATION] = operation->id } };
+                                    [CELL_OPERATION] = operation->id },
+                         .schema_bytes = operation->budget.schema_bytes,
+                         .numbers = { [CELL_BYTES_IN] = operation->has_body ? operation->body_ceiling : 0,
+                                      [CELL_MEMORY] = operation->budget.memory_bytes,
+                                      [CELL_ROWS_OUT] = operation->budget.out_rows,
+                                      [CELL_BYTES_OUT] = operation->budget.out_bytes } };
     for (int cell = CELL_WHO; cell < CELL_COUNT; cell++) {
         struct buf text;
         buf_init(&text, arena, 64);
-        if (cell == CELL_WHO)
-            write_who(contract, operation, &text);
-        else if (cell == CELL_LIMIT)
-            write_limits(operation, &text);
-        else if (cell == CELL_IN)
-            write_in(operation, &text);
-        else
-            write_out(operation, &text);
+        write_cell(contract, operation, &line, cell, &text);
         line.cells[cell] = buf_str(&text);
     }
     return line;
@@ -154,16 +212,30 @@ static void write_table(const struct line *lines, size_t count, bool colour, str
     }
 }
 
+static void write_number(size_t number, struct buf *out)
+{
+    if (number == BUDGET_UNBOUNDED)
+        BUF_ADD(out, "null");
+    else
+        buf_printf(out, "%zu", number);
+}
+
 static void write_json(const struct line *lines, size_t count, struct buf *out)
 {
-    static const char *const names[CELL_COUNT] = { "method", "path", "operation", "who", "limit", "in", "out" };
+    static const char *const names[CELL_COUNT] = { "method",      "path",    "operation", "who", "limit", "bytesIn",
+                                                   "memoryBytes", "rowsOut", "bytesOut",  "in",  "out" };
     BUF_ADD(out, "[");
     for (size_t i = 0; i < count; i++) {
         buf_printf(out, "%s\n  {", i > 0 ? "," : "");
         for (int cell = 0; cell < CELL_COUNT; cell++) {
             buf_printf(out, "%s\"%s\": ", cell > 0 ? ", " : " ", names[cell]);
-            json_write_string(out, lines[i].cells[cell]);
+            if (is_quantity(cell))
+                write_number(lines[i].numbers[cell], out);
+            else
+                json_write_string(out, lines[i].cells[cell]);
         }
+        BUF_ADD(out, ", \"schemaBytesIn\": ");
+        write_number(lines[i].schema_bytes, out);
         BUF_ADD(out, " }");
     }
     BUF_ADD(out, "\n]\n");
