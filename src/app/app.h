@@ -14,6 +14,7 @@ struct app {
     struct loop *loop;
     struct arena_pool *arenas;
     struct fiber_pool *fibers;
+    struct memory *memory;      /* what calls reserve of */
     bool checks_replies;        /* every reply is held against its schema: tests */
     struct limen_call *waiting; /* calls that wait for the data role to come back */
     uint32_t calls;             /* under way */

@@ -186,6 +186,7 @@ static struct limen_call *call_new(struct app *app, struct exchange *exchange)
 {
     struct arena arena;
     arena_init(&arena, app->arenas, LIMIT_CALL_ARENA_BYTES);
+    arena_count(&arena, app->memory);
     struct limen_call *call = ARENA_NEW(&arena, struct limen_call);
     if (call == NULL)
         return NULL;

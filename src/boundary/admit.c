@@ -217,6 +217,15 @@ static bool is_not_cross_site(struct admission *admission)
         || admission_refuse_cross_site(admission);
 }
 
+/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+
+/* What the call may need at the worst is its own before its body is read, so a call that has begun does not end for want of it. */
+static bool memory_is_reserved(struct admission *admission)
+{
+    return arena_reserve(admission->arena, admission->operation->budget.memory_bytes)
+        || refuse_overload(admission, REFUSAL_MEMORY);
+}
+
 /* ---- what it sends ---------------------------------------------------------------------------------------------------- */
 
 static bool parameters_are_valid(struct admission *admission)
@@ -311,7 +320,8 @@ static bool json_is_valid(struct admission *admission)
     const struct operation *operation = admission->operation;
     struct json_doc doc;
     struct json_error error;
-    enum json_outcome outcome = json_parse(admission->body, admission->arena, &doc, &error);
+    enum json_outcome outcome = json_parse_within(admission->body, operation->budget.most_values, admission->arena,
+                                                  &doc, &error);
     if (outcome != JSON_OK)
         return refuse_json(admission, outcome, &error);
     if (!schema_validate(operation->body, &doc, 0, SCHEMA_REQUEST, &admission->faults))
@@ -368,6 +378,7 @@ enum admit_verdict admit(struct admission *admission)
         && is_not_cross_site(admission)                   /* 403 */
         && caller_is_admitted(admission)                  /* 401, 403 */
         && caller_is_within_limits(admission)             /* 429 */
+        && memory_is_reserved(admission)                  /* 503 */
         && parameters_are_valid(admission)                /* 422 */
         && body_is_valid(admission)                       /* 400, 413, 415, 422 */
         && key_is_well_formed(admission);                 /* 400 */

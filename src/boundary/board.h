@@ -21,6 +21,7 @@ enum refusal {
     REFUSAL_CREDENTIAL,
     REFUSAL_ROLE,
     REFUSAL_LIMIT,
+    REFUSAL_MEMORY, /* the worker's memory is promised to others */
     REFUSAL_PARAMETER,
     REFUSAL_MEDIA_TYPE,
     REFUSAL_BODY_SIZE,
@@ -42,8 +43,10 @@ struct board_row {
     _Alignas(64) _Atomic int64_t beat_us; /* monotonic, at the start of each loop turn; 0: not started */
     _Atomic uint32_t operation;           /* index + 1 of the operation whose handler runs now; 0: none */
     _Atomic uint32_t pid;
-    _Atomic uint64_t connections; /* open now */
-    _Atomic uint64_t is_ready;    /* it accepts, and its data role answers */
+    _Atomic uint64_t connections;                 /* open now */
+    _Atomic uint64_t is_ready;                    /* it accepts, and its data role answers */
+    _Atomic uint64_t memory_used, memory_ceiling; /* of calls: what they have reserved, and may; bytes */
+    _Atomic uint64_t buffers;                     /* of connections: bytes on their way in and out */
     _Atomic uint64_t refusals[REFUSAL_COUNT];
     _Atomic uint64_t replies[LIMIT_OPERATIONS + 1][BOARD_CLASSES]; /* [0]: what reached no operation */
     _Atomic uint64_t busy_us[LIMIT_OPERATIONS + 1];                /* time from head to reply, summed */

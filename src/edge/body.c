@@ -167,6 +167,7 @@ bool body_receive(struct connection *connection)
         return errno == EAGAIN || errno == EINTR;
     if (count == 0) /* in the middle of a body: nobody will read the answer */
         return false;
+    connection->moved += (size_t)count;
     if (to_arena)
         exchange->body_bytes += (size_t)count;
     else

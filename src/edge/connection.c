@@ -19,6 +19,18 @@ static void on_ready(struct loop_source *source, uint32_t events);
 static void on_due(struct loop_timer *timer);
 static void on_task(struct loop_task *task);
 
+static struct connection *connection_of(const struct loop_timer *timer)
+{
+    return (struct connection *)(uintptr_t)((const char *)timer - offsetof(struct connection, timer));
+}
+
+static void set_state(struct connection *connection, enum connection_state state)
+{
+    connection->edge->head_count -= connection->state == CONNECTION_HEAD;
+    connection->edge->head_count += state == CONNECTION_HEAD;
+    connection->state = (uint8_t)state;
+}
+
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
 void connection_open(struct edge *edge, int fd, const struct edge_address *peer)
@@ -75,7 +87,7 @@ void connection_close(struct connection *connection)
     struct edge *edge = connection->edge;
     if (connection->state == CONNECTION_CLOSED)
         return;
-    connection->state = CONNECTION_CLOSED;
+    set_state(connection, CONNECTION_CLOSED);
     loop_timer_stop(&connection->timer);
     loop_remove(edge->loop, &connection->source);
     close(connection->source.fd);
@@ -101,7 +113,9 @@ void connection_close(struct connection *connection)
 static void enter(struct connection *connection, enum connection_state state, uint32_t want,
                   struct loop_timer_list *timers)
 {
-    connection->state = (uint8_t)state;
+    set_state(connection, state);
+    connection->moved = 0;
+    connection->checks = 0;
     loop_want(connection->edge->loop, &connection->source, want);
     if (timers == NULL)
         loop_timer_stop(&connection->timer);
@@ -131,14 +145,14 @@ static void give_back_input(struct connection *connection)
     connection->in_start = connection->in_end = 0;
 }
 
-/* From what the connection holds follows what it waits for. A deadline that belongs to a part of a request goes on running
- * while the connection stays in the state; idleness and a stalled write begin anew. */
-static void settle(struct connection *connection, bool has_sent)
+/* From what the connection holds follows what it waits for. A deadline goes on running while the connection stays in the
+ * state; only idleness begins anew. */
+static void settle(struct connection *connection)
 {
     struct edge *edge = connection->edge;
     enum connection_state before = connection->state;
     if (connection->out_first != NULL) {
-        if (before != CONNECTION_WRITING || has_sent)
+        if (before != CONNECTION_WRITING)
             enter(connection, CONNECTION_WRITING, EPOLLOUT, edge->write_timers);
     } else if (connection->is_last) {
         finish(connection);
@@ -180,7 +194,7 @@ static void begin_exchange(struct connection *connection, struct exchange *excha
     if (connection->is_trusted)
         exchange_find_peer(exchange);
     connection->exchange = exchange;
-    connection->state = CONNECTION_SERVING; /* whatever follows begins a time of its own */
+    set_state(connection, CONNECTION_SERVING); /* whatever follows begins a time of its own */
     connection->in_start += (uint32_t)exchange->request.head_bytes;
     edge->hooks.on_request(edge->hooks.context, exchange);
 }
@@ -231,9 +245,9 @@ static void serve_one(struct connection *connection)
  * doesn't read, nothing more is served. */
 static void run(struct connection *connection)
 {
-    bool has_sent = false, again = true;
+    bool again = true;
     if (connection->state == CONNECTION_WRITING) {
-        if (!output_flush(connection, &has_sent)) {
+        if (!output_flush(connection)) {
             connection_close(connection);
             return;
         }
@@ -246,15 +260,14 @@ static void run(struct connection *connection)
                 break;
         }
         give_back_input(connection); /* before the output needs blocks of its own */
-        bool progress = false;
-        if (connection->is_broken || !output_flush(connection, &progress)) {
+        if (connection->is_broken || !output_flush(connection)) {
             connection_close(connection);
             return;
         }
-        has_sent = has_sent || progress;
         again = connection->out_first == NULL && can_serve(connection);
     }
-    settle(connection, has_sent);
+    settle(connection);
+    pace_make_room(connection->edge);
 }
 
 static void run_and_leave(struct connection *connection)
@@ -311,8 +324,10 @@ static bool discard(struct connection *connection)
     ssize_t count = recv(connection->source.fd, block->data, wanted, 0);
     bool is_waiting = count < 0 && (errno == EAGAIN || errno == EINTR);
     block_put(connection->edge, block);
-    if (count > 0)
+    if (count > 0) {
         connection->discard_left -= (uint64_t)count;
+        connection->moved += (uint64_t)count;
+    }
     bool is_spent = connection->state == CONNECTION_LINGER && connection->discard_left == 0;
     return is_waiting || (count > 0 && !is_spent);
 }
@@ -352,9 +367,32 @@ static void on_ready(struct loop_source *source, uint32_t events)
     run_and_leave(connection);
 }
 
+/* Is the client fast enough to be given another period? */
+static bool may_go_on(struct connection *connection)
+{
+    const struct edge_options *options = &connection->edge->options;
+    switch ((enum connection_state)connection->state) {
+    case CONNECTION_BODY:
+    case CONNECTION_DISCARD:
+        return pace_is_kept(connection, options->body_us / LIMIT_PACE_CHECKS)
+            && ++connection->checks < LIMIT_PACE_CHECKS;
+    case CONNECTION_WRITING:
+        return pace_is_kept(connection, options->write_us);
+    default:
+        return false;
+    }
+}
+
 static void on_due(struct loop_timer *timer)
 {
-    struct connection *connection = (struct connection *)(void *)((char *)timer - offsetof(struct connection, timer));
+    struct connection *connection = connection_of(timer);
+    struct edge *edge = connection->edge;
+    if (may_go_on(connection)) {
+        connection->moved = 0;
+        loop_timer_start(connection->state == CONNECTION_WRITING ? edge->write_timers : edge->body_timers, timer,
+                         on_due);
+        return;
+    }
     connection->is_running = true;
     if (connection->state == CONNECTION_HEAD)
         reply_refuse(connection, 408, "the head did not come in time");
@@ -363,4 +401,31 @@ static void on_due(struct loop_timer *timer)
     else
         connection_close(connection);
     run_and_leave(connection);
+}
+
+/* ---- the oldest of a kind ------------------------------------------------------------------------------------------- */
+
+static bool is_in(const struct loop_timer *timer, enum connection_state state)
+{
+    return timer->on_due == on_due && connection_of(timer)->state == state;
+}
+static bool is_idle(const struct loop_timer *timer)
+{
+    return is_in(timer, CONNECTION_IDLE);
+}
+static bool is_in_head(const struct loop_timer *timer)
+{
+    return is_in(timer, CONNECTION_HEAD);
+}
+static bool is_writing(const struct loop_timer *timer)
+{
+    return is_in(timer, CONNECTION_WRITING);
+}
+
+struct connection *connection_oldest(const struct edge *edge, enum connection_state state)
+{
+    const struct loop_timer *timer = state == CONNECTION_IDLE ? loop_timer_first(edge->idle_timers, is_idle)
+        : state == CONNECTION_HEAD                            ? loop_timer_first(edge->head_timers, is_in_head)
+                                                              : loop_timer_first(edge->write_timers, is_writing);
+    return timer == NULL ? NULL : connection_of(timer);
 }

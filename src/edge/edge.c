@@ -24,6 +24,8 @@ struct edge_options edge_default_options(void)
         .linger_us = LIMIT_TIMEOUT_LINGER_US,
         .max_connections = LIMIT_CONNECTIONS_PER_WORKER,
         .max_per_address = LIMIT_CONNECTIONS_PER_ADDRESS,
+        .least_rate = LIMIT_LEAST_RATE,
+        .max_buffer_bytes = SIZE_MAX,
     };
 }
 
@@ -31,7 +33,7 @@ static bool find_timers(struct edge *edge)
 {
     const struct edge_options *options = &edge->options;
     edge->head_timers = loop_timers(edge->loop, options->head_us);
-    edge->body_timers = loop_timers(edge->loop, options->body_us);
+    edge->body_timers = loop_timers(edge->loop, options->body_us / LIMIT_PACE_CHECKS);
     edge->idle_timers = loop_timers(edge->loop, options->idle_us);
     edge->write_timers = loop_timers(edge->loop, options->write_us);
     edge->linger_timers = loop_timers(edge->loop, options->linger_us);
@@ -111,9 +113,13 @@ static bool accept_one(struct listener *listener)
         struct edge_address peer;
         address_of(&from, &peer);
         connection_open(edge, fd, &peer);
+        if (edge->connection_count >= edge->options.max_connections)
+            (void)pace_close_idle(edge);
         edge_balance(edge);
         return !edge->is_paused;
     }
+    if (errno == EMFILE && pace_close_idle(edge))
+        return true;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         LOG_WARN("no descriptor for a new connection; new clients wait", log_int("errno", errno),
                  log_int("connections", (int64_t)edge->connection_count));
@@ -137,8 +143,11 @@ bool edge_listen(struct edge *edge, int fd)
 {
     if (edge->listener_count == LIMIT_LISTENERS)
         return false;
-    int on = 1; /* accepted sockets inherit it; a UNIX socket has no such option and needs none */
+    int on = 1; /* accepted sockets inherit the options; a UNIX socket has none of them */
+    int unsent =
+        LIMIT_UNSENT_BYTES; /* so that a client that does not read is seen soon, and keeps little in the kernel */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
     struct listener *listener = &edge->listeners[edge->listener_count];
     listener->edge = edge;
     listener->fd = fd;
@@ -166,6 +175,11 @@ void edge_drain(struct edge *edge)
 size_t edge_connection_count(const struct edge *edge)
 {
     return edge->connection_count;
+}
+
+size_t edge_buffer_bytes(const struct edge *edge)
+{
+    return edge->lent_blocks * sizeof(struct block);
 }
 
 /* Sockets that others made: nothing here makes one, or connects one. That takes more than to leave out connect: MSG_FASTOPEN connects,

@@ -66,6 +66,8 @@ struct http_reply {
 struct edge_options {
     int64_t head_us, body_us, idle_us, write_us, linger_us;
     uint32_t max_connections, max_per_address;
+    uint32_t least_rate;     /* bytes a second of a body, and of what a client reads */
+    size_t max_buffer_bytes; /* of requests and replies on their way; past it the slowest client is cut off */
 };
 struct edge_options edge_default_options(void);
 
@@ -81,6 +83,8 @@ bool edge_listen(struct edge *edge, int fd) LIMEN_MUST_CHECK;
 void edge_drain(struct edge *edge);
 /* Open connections, lingering ones too; 0 after a drain means that all is done. */
 size_t edge_connection_count(const struct edge *edge);
+/* Bytes that connections hold: heads and bodies on their way in, replies on their way out. */
+size_t edge_buffer_bytes(const struct edge *edge);
 /* A proxy whose X-Forwarded-For is believed (its right-most address that is no trusted proxy is the client). `cidr` is an address or
  * address/bits. False: malformed, or too many. */
 bool edge_trust_proxy(struct edge *edge, limen_str cidr) LIMEN_MUST_CHECK;

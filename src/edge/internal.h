@@ -47,8 +47,10 @@ struct connection {
     size_t scanned; /* for http1_parse_head */
     struct block *out_first, *out_last;
     size_t out_bytes;
+    uint64_t moved;        /* bytes of a body, or of replies, since the timer was started */
     uint64_t discard_left; /* of an unread body, or what a lingering client may still send */
     uint8_t state;         /* enum connection_state */
+    uint8_t checks;        /* of its pace that a body has passed */
     bool is_running;       /* one of our functions is on the stack: it settles and frees */
     bool wants_bytes;      /* the head in `in` is incomplete */
     bool is_last;          /* after what is in `out` the connection closes */
@@ -115,7 +117,8 @@ struct edge {
     size_t listener_count;
     bool is_draining, is_paused;
     struct connection *connections;
-    size_t connection_count;
+    size_t connection_count, head_count; /* head_count: in CONNECTION_HEAD */
+    size_t lent_blocks;
     struct peer_counts peers;
     struct address_range proxies[LIMIT_TRUSTED_PROXIES];
     size_t proxy_count;
@@ -155,8 +158,19 @@ void connection_open(struct edge *edge, int fd, const struct edge_address *peer)
 void connection_close(struct connection *connection);
 /* The exchange was replied to or waits for its body: go on, now or at the end of the turn. */
 void connection_wake(struct connection *connection);
+/* Of the connections in a state, which has a list of timers, the one that has been in it longest; or NULL. */
+struct connection *connection_oldest(const struct edge *edge, enum connection_state state);
 /* The number of connections has changed: pauses or resumes the listeners (edge.c). */
 void edge_balance(struct edge *edge);
+
+/* ---- who is too slow (pace.c) ---------------------------------------------------------------------------------------- */
+/* Since its timer was started `period_us` ago: has the client sent, or read, as much as it must? */
+bool pace_is_kept(const struct connection *connection, int64_t period_us);
+/* Closes the slowest clients until no more blocks are lent than may be. May close any connection but one that has neither a part of a
+ * head nor unsent replies. */
+void pace_make_room(struct edge *edge);
+/* Closes the connection that has been idle longest. False: all have something to do, but for the newest, which is given time. */
+bool pace_close_idle(struct edge *edge);
 
 /* ---- bodies (body.c) ------------------------------------------------------------------------------------------------ */
 /* Reads from the socket for the exchange that wants a body. False: the client is gone. */
@@ -174,7 +188,7 @@ void output_add(struct connection *connection, limen_str bytes);
 void output_add_static(struct connection *connection, limen_str bytes);
 void output_release(struct connection *connection);
 /* Sends what the socket takes. False: the connection is dead. */
-bool output_flush(struct connection *connection, bool *ret_progress) LIMEN_MUST_CHECK;
+bool output_flush(struct connection *connection) LIMEN_MUST_CHECK;
 
 /* How a reply is framed; the rest of it is struct http_reply. */
 struct reply_frame {

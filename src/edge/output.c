@@ -102,6 +102,7 @@ static size_t gather(const struct connection *connection, struct iovec *pieces)
 static void forget_sent(struct connection *connection, size_t sent)
 {
     connection->out_bytes -= sent;
+    connection->moved += sent;
     while (connection->out_first != NULL) {
         struct block *block = connection->out_first;
         size_t left = block->bytes + block->tail_bytes - block->sent;
@@ -116,9 +117,8 @@ static void forget_sent(struct connection *connection, size_t sent)
     connection->out_last = NULL;
 }
 
-bool output_flush(struct connection *connection, bool *ret_progress)
+bool output_flush(struct connection *connection)
 {
-    *ret_progress = false;
     while (connection->out_first != NULL) {
         struct iovec pieces[PIECES_AT_ONCE];
         size_t count = gather(connection, pieces), wanted = 0;
@@ -131,7 +131,6 @@ bool output_flush(struct connection *connection, bool *ret_progress)
             continue;
         if (sent < 0)
             return errno == EAGAIN;
-        *ret_progress = *ret_progress || sent > 0;
         forget_sent(connection, (size_t)sent);
         if ((size_t)sent < wanted) /* the socket is full */
             return true;

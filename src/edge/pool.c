@@ -13,6 +13,11 @@ static bool is_kept(size_t count, size_t ceiling)
     return !ARENA_IS_POISONED && count < ceiling;
 }
 
+/* What is lent for one request, with the first two blocks of its call's arena. */
+_Static_assert(sizeof(struct block) + sizeof(struct exchange) + (size_t)2 * LIMIT_ARENA_BLOCK_BYTES
+                   <= LIMIT_CALL_BASE_BYTES,
+               "LIMIT_CALL_BASE_BYTES is less than what a call takes");
+
 struct block *block_take(struct edge *edge)
 {
     struct block *block = edge->free_blocks;
@@ -24,6 +29,7 @@ struct block *block_take(struct edge *edge)
         if (block == NULL)
             return NULL;
     }
+    edge->lent_blocks++;
     block->next = NULL;
     block->tail = NULL;
     block->tail_bytes = block->bytes = block->sent = 0;
@@ -34,6 +40,7 @@ void block_put(struct edge *edge, struct block *block)
 {
     if (block == NULL)
         return;
+    edge->lent_blocks--;
     if (!is_kept(edge->free_block_count, LIMIT_EDGE_POOLED_BLOCKS)) {
         free(block);
         return;

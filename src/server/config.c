@@ -16,7 +16,7 @@
 
 #define CONFIG_FILE_BYTES (256U * 1024)
 
-enum setting_kind { SETTING_TEXT, SETTING_LIST, SETTING_NUMBER, SETTING_SWITCH };
+enum setting_kind { SETTING_TEXT, SETTING_LIST, SETTING_NUMBER, SETTING_BYTES, SETTING_SWITCH };
 
 struct setting {
     const char *flag, *environment;
@@ -24,7 +24,7 @@ struct setting {
     size_t offset;
     const char *value;   /* how --help names it; NULL for a switch */
     const char *initial; /* the default */
-    int64_t least, most; /* NUMBER */
+    int64_t least, most; /* NUMBER; BYTES: `least` */
     const char *choices; /* TEXT: "a|b|c", or NULL */
     const char *help;
     bool (*is_valid)(limen_str value); /* TEXT, LIST; NULL: anything */
@@ -118,6 +118,69 @@ static const struct setting settings[] = {
       .least = 1,
       .most = 600,
       .help = "after SIGTERM, how long calls under way may take" },
+    { .flag = "worker-memory",
+      .environment = "LIMEN_WORKER_MEMORY",
+      .kind = SETTING_BYTES,
+      .offset = FIELD(worker_memory),
+      .value = "SIZE",
+      .initial = "auto",
+      .least = LIMIT_WORKER_MEMORY_LEAST,
+      .help =
+          "what the calls of one worker may need, such as 512MiB; auto: half of the machine, shared by the workers" },
+    { .flag = "connections-per-address",
+      .environment = "LIMEN_CONNECTIONS_PER_ADDRESS",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(connections_per_address),
+      .value = "N",
+      .initial = "256",
+      .least = 1,
+      .most = LIMIT_CONNECTIONS_PER_WORKER,
+      .help = "of one client, in each worker; more are closed at once. Trusted proxies have no such limit" },
+    { .flag = "head-timeout",
+      .environment = "LIMEN_HEAD_TIMEOUT",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(head_timeout_s),
+      .value = "SECONDS",
+      .initial = "10",
+      .least = 1,
+      .most = 3600,
+      .help = "from the first byte of a request's head to its last" },
+    { .flag = "body-timeout",
+      .environment = "LIMEN_BODY_TIMEOUT",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(body_timeout_s),
+      .value = "SECONDS",
+      .initial = "30",
+      .least = 1,
+      .most = 3600,
+      .help = "for all of a body" },
+    { .flag = "idle-timeout",
+      .environment = "LIMEN_IDLE_TIMEOUT",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(idle_timeout_s),
+      .value = "SECONDS",
+      .initial = "60",
+      .least = 1,
+      .most = 3600,
+      .help = "between two requests of a connection" },
+    { .flag = "write-timeout",
+      .environment = "LIMEN_WRITE_TIMEOUT",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(write_timeout_s),
+      .value = "SECONDS",
+      .initial = "30",
+      .least = 1,
+      .most = 3600,
+      .help = "after which a client that reads its replies too slowly is cut off" },
+    { .flag = "least-rate",
+      .environment = "LIMEN_LEAST_RATE",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(least_rate),
+      .value = "BYTES",
+      .initial = "1024",
+      .least = 1,
+      .most = 1024 * 1024,
+      .help = "a second, that a client must send of a body and read of its replies" },
     { .flag = "log-format",
       .environment = "LIMEN_LOG_FORMAT",
       .kind = SETTING_TEXT,
@@ -207,6 +270,22 @@ static bool set_number(const struct setting *setting, const char *source, limen_
     return complain(setting, source, value, wanted);
 }
 
+static bool set_bytes(const struct setting *setting, const char *source, limen_str value, int64_t *target)
+{
+    char wanted[80];
+    size_t bytes;
+    *target = 0;
+    if (str_equal(value, LIMEN_STR("auto")))
+        return true;
+    if (str_to_bytes(value, &bytes) && bytes >= (size_t)setting->least) {
+        *target = (int64_t)bytes;
+        return true;
+    }
+    snprintf(wanted, sizeof(wanted), "give a size such as 512MiB, at least %lldMiB, or auto",
+             (long long)setting->least / (1024 * 1024));
+    return complain(setting, source, value, wanted);
+}
+
 static bool set_switch(const struct setting *setting, const char *source, limen_str value, bool *target)
 {
     *target = str_equal(value, LIMEN_STR("true")) || str_equal(value, LIMEN_STR("1"));
@@ -235,6 +314,8 @@ static bool set(const struct setting *setting, const char *source, limen_str val
     }
     case SETTING_NUMBER:
         return set_number(setting, source, value, target);
+    case SETTING_BYTES:
+        return set_bytes(setting, source, value, target);
     case SETTING_SWITCH:
         return set_switch(setting, source, value, target);
     }

@@ -1,4 +1,4 @@
-/* listen.c - binding addresses, counting cores. */
+/* listen.c - binding addresses. */
 #include "server/listen.h"
 
 #include "core/str.h"
@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,49 +73,4 @@ int listen_bind(limen_str address, bool *ret_is_loopback)
     if (fd >= 0)
         close(fd);
     return -1;
-}
-
-/* Reads "QUOTA PERIOD" in microseconds; "max" as the quota means no limit. */
-static uint32_t quota_cores(const char *path)
-{
-    char line[64] = "";
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return UINT32_MAX;
-    if (fgets(line, sizeof(line), file) == NULL)
-        line[0] = '\0';
-    fclose(file);
-    int64_t quota, period;
-    limen_str rest = str_trim(str_of(line));
-    limen_str first = str_cut(&rest, ' ');
-    if (!str_to_int64(first, &quota) || !str_to_int64(rest, &period) || quota <= 0 || period <= 0)
-        return UINT32_MAX;
-    return (uint32_t)((quota - 1) / period + 1);
-}
-
-/* The quota of the process's own cgroup (version 2), in whole cores; UINT32_MAX without one. */
-static uint32_t cgroup_cores(void)
-{
-    char line[512], path[640];
-    uint32_t cores = UINT32_MAX;
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        limen_str entry = str_trim(str_of(line));
-        if (!str_starts(entry, LIMEN_STR("0::")))
-            continue;
-        snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s/cpu.max", (int)entry.len - 3, entry.ptr + 3);
-        cores = quota_cores(path);
-    }
-    if (file != NULL)
-        fclose(file);
-    return cores;
-}
-
-uint32_t cores_available(void)
-{
-    cpu_set_t set;
-    uint32_t cores = sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
-    uint32_t quota = cgroup_cores();
-    cores = cores < quota ? cores : quota;
-    return cores == 0 ? 1 : cores;
 }

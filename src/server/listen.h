@@ -1,4 +1,4 @@
-/* listen.h - addresses to listen on, and the cores to use. */
+/* listen.h - addresses to listen on. */
 #ifndef SERVER_LISTEN_H
 #define SERVER_LISTEN_H
 
@@ -9,7 +9,5 @@
 int listen_bind(limen_str address, bool *ret_is_loopback) LIMEN_MUST_CHECK;
 /* Can it be listened on, as far as its form tells? "HOST:PORT", a port from 0 (any free one) to 65535. */
 bool listen_is_address(limen_str address) LIMEN_MUST_CHECK;
-/* Cores that this process may use: affinity and the cgroup's quota counted; at least 1. */
-uint32_t cores_available(void);
 
 #endif

@@ -86,6 +86,14 @@ static void write_processes(const struct board *board, struct buf *out)
     write_head(out, "limen_connections", "gauge", "Open client connections.");
     buf_printf(out, "limen_connections %llu\n",
                (unsigned long long)sum(board, offsetof(struct board_row, connections)));
+    write_head(out, "limen_memory_bytes", "gauge", "Memory of all workers that calls have reserved.");
+    buf_printf(out, "limen_memory_bytes %llu\n",
+               (unsigned long long)sum(board, offsetof(struct board_row, memory_used)));
+    write_head(out, "limen_memory_ceiling_bytes", "gauge", "How much they may reserve; past it new calls get 503.");
+    buf_printf(out, "limen_memory_ceiling_bytes %llu\n",
+               (unsigned long long)sum(board, offsetof(struct board_row, memory_ceiling)));
+    write_head(out, "limen_buffer_bytes", "gauge", "What connections hold of requests and replies on their way.");
+    buf_printf(out, "limen_buffer_bytes %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, buffers)));
     write_head(out, "limen_workers", "gauge", "Worker processes that answer.");
     buf_printf(out, "limen_workers %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, is_ready)));
     write_head(out, "limen_restarts_total", "counter", "Roles that died and were started again.");

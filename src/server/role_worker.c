@@ -3,9 +3,12 @@
 
 #include "app/app.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/str.h"
 #include "server/control.h"
+#include "server/machine.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #define WORKER_WAIT_US 500000 /* the heartbeat's pace when nothing happens */
@@ -17,6 +20,7 @@ struct worker {
     struct edge *edge;
     struct boundary boundary;
     struct app app;
+    struct memory memory;
     bool was_ready;
     uint32_t sockets_given; /* by the supervisor, to the data role */
     int64_t lost_at_us;     /* when a lost one was complained of */
@@ -41,6 +45,8 @@ static void on_turn(void *context)
     bool is_ready = data_client_is_attached(worker->boundary.data) && !worker->role->is_draining;
     atomic_store_explicit(&worker->board->beat_us, loop_clock(worker->role->loop)->mono_us, memory_order_relaxed);
     atomic_store_explicit(&worker->board->connections, edge_connection_count(worker->edge), memory_order_relaxed);
+    atomic_store_explicit(&worker->board->memory_used, worker->memory.used_bytes, memory_order_relaxed);
+    atomic_store_explicit(&worker->board->buffers, edge_buffer_bytes(worker->edge), memory_order_relaxed);
     atomic_store_explicit(&worker->board->is_ready, is_ready, memory_order_relaxed);
     if (is_ready && !worker->was_ready) {
         worker->was_ready = true;
@@ -112,13 +118,45 @@ static bool make_boundary(struct worker *worker, struct shm_zone *limits)
         && boundary_bind(&worker->boundary, &role->arena, &errors);
 }
 
+/* A large piece goes back to the kernel when it is freed: else what calls give back would stay with the process. */
+static struct memory_split divide_memory(struct worker *worker)
+{
+    struct memory_split split = memory_split(
+        (size_t)role_number_setting("LIMEN_WORKER_MEMORY", LIMIT_WORKER_MEMORY_DEFAULT));
+    worker->memory = (struct memory){ .ceiling_bytes = split.calls_bytes };
+    atomic_store_explicit(&worker->board->memory_ceiling, split.calls_bytes, memory_order_relaxed);
+    (void)mallopt(M_MMAP_THRESHOLD, LIMIT_MALLOC_MAPPED_BYTES);
+    return split;
+}
+
+static int64_t seconds_setting(const char *name, int64_t fallback_us)
+{
+    return role_number_setting(name, fallback_us / 1000000) * 1000000;
+}
+
+static struct edge_options edge_settings(struct memory_split split)
+{
+    struct edge_options options = edge_default_options();
+    options.head_us = seconds_setting("LIMEN_HEAD_TIMEOUT", options.head_us);
+    options.body_us = seconds_setting("LIMEN_BODY_TIMEOUT", options.body_us);
+    options.idle_us = seconds_setting("LIMEN_IDLE_TIMEOUT", options.idle_us);
+    options.write_us = seconds_setting("LIMEN_WRITE_TIMEOUT", options.write_us);
+    options.max_per_address = (uint32_t)role_number_setting("LIMEN_CONNECTIONS_PER_ADDRESS", options.max_per_address);
+    options.least_rate = (uint32_t)role_number_setting("LIMEN_LEAST_RATE", options.least_rate);
+    options.max_buffer_bytes = split.buffer_bytes;
+    return options;
+}
+
 static bool make_app(struct worker *worker)
 {
+    struct memory_split split = divide_memory(worker);
+    struct edge_options options = edge_settings(split);
     worker->app = (struct app){
         .boundary = &worker->boundary,
         .loop = worker->role->loop,
         .arenas = arena_pool_new(LIMIT_ARENA_POOLED_BLOCKS),
-        .fibers = fiber_pool_new(LIMIT_FIBER_STACK_BYTES, LIMIT_FIBERS_PER_WORKER),
+        .fibers = fiber_pool_new(LIMIT_FIBER_STACK_BYTES, split.fibers),
+        .memory = &worker->memory,
         .checks_replies = role_number_setting("LIMEN_CHECK_REPLIES", 0) == 1,
     };
     if (worker->app.arenas == NULL || worker->app.fibers == NULL)
@@ -129,7 +167,7 @@ static bool make_app(struct worker *worker)
         .on_refused = app_on_refused,
         .context = &worker->app,
     };
-    worker->edge = edge_new(worker->role->loop, &hooks);
+    worker->edge = edge_new_with(worker->role->loop, &hooks, &options);
     data_client_on_attach(worker->boundary.data, app_on_attach, &worker->app);
     return worker->edge != NULL && trust_proxies(worker);
 }

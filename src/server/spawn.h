@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#define SPAWN_VARIABLES 16U
+#define SPAWN_VARIABLES 32U
 
 struct spawn {
     enum role_kind kind;

@@ -12,6 +12,7 @@
 #include "core/shm.h"
 #include "server/control.h"
 #include "server/listen.h"
+#include "server/machine.h"
 #include "server/spawn.h"
 #include "server/users.h"
 
@@ -55,6 +56,7 @@ struct supervisor {
     struct board *board;
     int listeners[LIMIT_LISTENERS], operator_listener;
     uint32_t listener_count, worker_count;
+    int64_t worker_memory; /* bytes, of each */
     struct process data, operator, outbound, workers[LIMIT_WORKERS];
     bool is_open; /* listening: the data role has been ready once */
     bool is_announced;
@@ -100,6 +102,13 @@ static void add_variables(struct supervisor *supervisor, const struct process *p
         *at++ = number_variable(supervisor, "LIMEN_LIMIT_SCALE", config->limit_scale);
         *at++ = number_variable(supervisor, "LIMEN_CHECK_REPLIES", config->checks_replies);
         *at++ = variable(supervisor, "LIMEN_TRUSTED_PROXY", config_join(&config->trusted_proxies, supervisor->arena));
+        *at++ = number_variable(supervisor, "LIMEN_WORKER_MEMORY", supervisor->worker_memory);
+        *at++ = number_variable(supervisor, "LIMEN_CONNECTIONS_PER_ADDRESS", config->connections_per_address);
+        *at++ = number_variable(supervisor, "LIMEN_HEAD_TIMEOUT", config->head_timeout_s);
+        *at++ = number_variable(supervisor, "LIMEN_BODY_TIMEOUT", config->body_timeout_s);
+        *at++ = number_variable(supervisor, "LIMEN_IDLE_TIMEOUT", config->idle_timeout_s);
+        *at++ = number_variable(supervisor, "LIMEN_WRITE_TIMEOUT", config->write_timeout_s);
+        *at++ = number_variable(supervisor, "LIMEN_LEAST_RATE", config->least_rate);
     }
     for (const char *const *name = (const char *const[]){ "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL };
          *name != NULL; name++) {
@@ -576,12 +585,15 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->arena = arena;
     supervisor->exit_code = 1;
     supervisor->operator_listener = -1;
-    supervisor->worker_count = config->workers > 0 ? (uint32_t)config->workers : cores_available();
+    supervisor->worker_count = config->workers > 0 ? (uint32_t)config->workers : machine_cores();
     if (supervisor->worker_count > LIMIT_WORKERS)
         supervisor->worker_count = LIMIT_WORKERS;
+    supervisor->worker_memory = config->worker_memory > 0 ? config->worker_memory
+                                                          : (int64_t)memory_default(supervisor->worker_count);
     supervisor->loop = loop_new();
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);
+    machine_raise_descriptors();
     if (supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor) && watch_signals(supervisor)) {
         loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
         start(&supervisor->data);

@@ -252,21 +252,148 @@ static void test_full_worker_lets_clients_wait(void **state)
     struct harness h;
     struct answer answer = { 0 };
     struct edge_options options = edge_default_options();
-    options.max_connections = 2;
+    options.max_connections = 1;
     harness_open(&h, &options);
-    int fds[3];
-    for (int i = 0; i < 3; i++)
-        fds[i] = client_open(&h);
-    tell(fds[2], GET("/"));
+    int busy = client_open(&h);
+    turn_for(&h, 5); /* the only one, and it stays */
+    tell(busy, GET("/later"));
+    int fd = client_open(&h);
+    tell(fd, GET("/"));
     turn_for(&h, 20);
-    assert_int_equal(edge_connection_count(h.edge), 2);
-    assert_int_equal(h.requests, 0);
-    close(fds[0]);
-    read_answers(&h, fds[2], &answer, 1);
-    assert_int_equal(edge_connection_count(h.edge), 2);
+    assert_int_equal(edge_connection_count(h.edge), 1);
+    assert_int_equal(h.requests, 1);
+    reply_plain(h.waiting, 200, LIMEN_STR("late"));
+    close(busy);
+    read_answers(&h, fd, &answer, 1);
     answer_release(&answer);
-    close(fds[1]);
-    close(fds[2]);
+    close(fd);
+    harness_close(&h);
+}
+
+static void test_who_is_idle_longest_makes_room(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct answer answer = { 0 };
+    struct edge_options options = edge_default_options();
+    options.max_connections = 3;
+    harness_open(&h, &options);
+    int fds[4];
+    for (int i = 0; i < 4; i++) {
+        fds[i] = client_open(&h);
+        if (i == 0)
+            tell(fds[0], GET("/later")); /* has something to do */
+        turn_for(&h, 5);
+    }
+    assert_int_equal(edge_connection_count(h.edge), 2); /* a place is always free */
+    assert_int_equal(h.gone, 0);
+    read_to_end(&h, fds[1], &answer, 500);
+    assert_true(answer.closed);
+    reply_plain(h.waiting, 200, LIMEN_STR("late"));
+    answer_release(&answer);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    harness_close(&h);
+}
+
+/* ---- room --------------------------------------------------------------------------------------------------------------- */
+
+#define HEAD_IN_PART "GET / HTTP/1.1\r\nHost: a\r\nX"
+
+static void test_the_oldest_head_makes_room(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct answer answer = { 0 };
+    struct edge_options options = edge_default_options();
+    options.max_buffer_bytes = (size_t)70 * 1024; /* four blocks */
+    harness_open(&h, &options);
+    int fds[6];
+    for (int i = 0; i < 6; i++) {
+        fds[i] = client_open(&h);
+        tell(fds[i], HEAD_IN_PART);
+        turn_for(&h, 5);
+    }
+    assert_int_equal(edge_connection_count(h.edge), 4);
+    assert_in_range(edge_buffer_bytes(h.edge), 1, options.max_buffer_bytes);
+    tell(fds[2], ": b\r\n\r\n");
+    read_answers(&h, fds[2], &answer, 1);
+    answer_release(&answer);
+    for (int i = 0; i < 6; i++)
+        close(fds[i]);
+    harness_close(&h);
+}
+
+static void test_who_does_not_read_makes_room_for_heads(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct answer answer = { 0 };
+    struct edge_options options = edge_default_options();
+    options.max_buffer_bytes = BIG_BYTES / 2; /* of a copied reply the greater part waits here */
+    harness_open(&h, &options);
+    int head = client_open(&h);
+    tell(head, HEAD_IN_PART);
+    turn_for(&h, 5);
+    int fd = client_open(&h);
+    tell(fd, GET("/copied"));
+    turn_for(&h, 20);
+    assert_int_equal(edge_connection_count(h.edge), 1);
+    assert_in_range(edge_buffer_bytes(h.edge), 1, (size_t)20 * 1024);
+    tell(head, ": b\r\n\r\n");
+    read_answers(&h, head, &answer, 1);
+    answer_release(&answer);
+    close(head);
+    close(fd);
+    harness_close(&h);
+}
+
+/* ---- pace --------------------------------------------------------------------------------------------------------------- */
+
+static void test_a_body_that_trickles_is_refused_before_its_time(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct answer answer = { 0 };
+    struct edge_options options = edge_default_options();
+    options.body_us = 1200000;   /* looked at every 200 ms */
+    options.least_rate = 100000; /* 20 KB in each */
+    harness_open(&h, &options);
+    int fd = client_open(&h);
+    tell(fd, "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\nhello");
+    int64_t start = clock_mono_us();
+    read_to_end(&h, fd, &answer, 1000);
+    assert_has(&answer, "HTTP/1.1 408 Request Timeout\r\n");
+    assert_in_range(clock_mono_us() - start, 150000, 900000);
+    answer_release(&answer);
+    close(fd);
+    harness_close(&h);
+}
+
+static void test_a_body_that_keeps_the_pace_has_all_its_time(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct answer answer = { 0 };
+    struct edge_options options = edge_default_options();
+    options.body_us = 600000; /* looked at every 100 ms */
+    options.least_rate = 10;  /* a byte or two in each */
+    harness_open(&h, &options);
+    int fd = client_open(&h);
+    tell(fd, "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    turn_for(&h, 5);
+    assert_int_equal(h.requests, 1);
+    int64_t start = clock_mono_us();
+    while (clock_mono_us() - start < 400000) {
+        tell(fd, "ab");
+        turn_for(&h, 15);
+    }
+    assert_int_equal(edge_connection_count(h.edge), 1);
+    assert_int_equal(h.last_body, BODY_OK);
+    read_to_end(&h, fd, &answer, 2000); /* and no more than that */
+    assert_has(&answer, "HTTP/1.1 408 Request Timeout\r\n");
+    answer_release(&answer);
+    close(fd);
     harness_close(&h);
 }
 
@@ -358,6 +485,11 @@ int main(void)
         cmocka_unit_test(test_busy_exchange_is_left_alone),
         cmocka_unit_test(test_address_has_a_ceiling_of_connections),
         cmocka_unit_test(test_full_worker_lets_clients_wait),
+        cmocka_unit_test(test_who_is_idle_longest_makes_room),
+        cmocka_unit_test(test_the_oldest_head_makes_room),
+        cmocka_unit_test(test_who_does_not_read_makes_room_for_heads),
+        cmocka_unit_test(test_a_body_that_trickles_is_refused_before_its_time),
+        cmocka_unit_test(test_a_body_that_keeps_the_pace_has_all_its_time),
         cmocka_unit_test(test_no_descriptor_is_waited_for),
         cmocka_unit_test(test_drain_finishes_what_is_in_flight),
         cmocka_unit_test(test_freed_edge_tells_of_its_exchanges),
