@@ -24,6 +24,7 @@ struct fetch {
 struct fetch_client {
     struct loop_source source; /* first: the loop hands us its address */
     struct loop *loop;
+    void (*on_breach)(void);
     struct loop_timer_list *deadlines, *soon;
     int fd;
     uint32_t last_sequence;
@@ -80,6 +81,8 @@ static void take_answer(struct fetch_client *client, size_t received)
     if (!fetch_answer_is_sound(answer, received)) {
         LOG_ERROR("the outbound role breaks the protocol and is cut off", log_int("bytes", (int64_t)received));
         detach(client);
+        if (client->on_breach != NULL)
+            client->on_breach();
         return;
     }
     struct fetch *fetch = &client->fetches[answer->target];
@@ -105,12 +108,13 @@ static void on_ready(struct loop_source *source, uint32_t events)
         detach(client);
 }
 
-struct fetch_client *fetch_client_new(struct loop *loop)
+struct fetch_client *fetch_client_new(struct loop *loop, void (*on_breach)(void))
 {
     struct fetch_client *client = calloc(1, sizeof(*client));
     if (client == NULL)
         return NULL;
     client->loop = loop;
+    client->on_breach = on_breach;
     client->fd = -1;
     client->deadlines = loop_timers(loop, LIMIT_FETCH_WAIT_US);
     client->soon = loop_timers(loop, /* duration_us= */ 0);

@@ -19,7 +19,9 @@ struct fetch_result {
 };
 typedef void fetch_done(void *context, const struct fetch_result *result);
 
-struct fetch_client *fetch_client_new(struct loop *loop); /* NULL when memory is out */
+/* `on_breach` (may be NULL) is called when the outbound role broke the protocol and was cut off: strangers may have taken it over, and
+ * another one should take its place. NULL when memory is out. */
+struct fetch_client *fetch_client_new(struct loop *loop, void (*on_breach)(void));
 /* Drops what is under way: no on_done is called any more. Accepts NULL. */
 void fetch_client_free(struct fetch_client *client);
 /* Takes a connected SOCK_SEQPACKET socket and closes the one before, whose fetches end with FETCH_GONE. False, and `fd` is closed, when

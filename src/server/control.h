@@ -8,8 +8,9 @@ enum control_type {
     CONTROL_READY = 1, /* role -> supervisor: it works */
     CONTROL_REFUSED,   /* role -> supervisor: it cannot work as it was set up; what is wrong was printed */
     CONTROL_LOST, /* worker -> supervisor: its socket to the data role, the `number`-th that it was given, has ended */
-    CONTROL_BREACH, /* data -> supervisor: worker `number` broke the protocol */
-    CONTROL_DATA,   /* supervisor -> worker: a socket to the data role; supervisor -> data: one to worker `number` */
+    CONTROL_BREACH,       /* data -> supervisor: worker `number` broke the protocol */
+    CONTROL_FETCH_BREACH, /* data -> supervisor: the outbound role did */
+    CONTROL_DATA,  /* supervisor -> worker: a socket to the data role; supervisor -> data: one to worker `number` */
     CONTROL_FETCH, /* supervisor -> data: a socket to the outbound role; supervisor -> outbound: one to the data role */
 };
 

@@ -57,6 +57,11 @@ static void on_breach(uint32_t worker)
     control_send(ROLE_FD_CONTROL, (struct control_message){ CONTROL_BREACH, worker }, /* fd= */ -1);
 }
 
+static void on_fetch_breach(void)
+{
+    control_send(ROLE_FD_CONTROL, (struct control_message){ .type = CONTROL_FETCH_BREACH }, /* fd= */ -1);
+}
+
 static void print_refusal(const struct diags *errors, bool has_colour, struct arena *arena)
 {
     struct buf text;
@@ -93,7 +98,7 @@ static void describe_store(struct role *role, struct query_set *queries, struct 
 
 int data_main(struct role *role)
 {
-    struct data_process process = { .role = role, .fetches = fetch_client_new(role->loop) };
+    struct data_process process = { .role = role, .fetches = fetch_client_new(role->loop, on_fetch_breach) };
     struct query_set queries;
     struct diags errors;
     role->context = &process;

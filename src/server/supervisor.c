@@ -250,22 +250,24 @@ static void announce(struct supervisor *supervisor)
 
 static void end_drain(struct supervisor *supervisor, int exit_code);
 
-/* Nobody knows what such a worker is by now: a new one takes its place. */
-static void end_worker(struct supervisor *supervisor, uint32_t number)
+/* Nobody knows what such a role is by now: a new one takes its place. */
+static void end_breaker(const struct process *process)
 {
-    if (number >= supervisor->worker_count || supervisor->workers[number].pid == 0)
+    if (process->pid == 0)
         return;
-    LOG_ERROR("a worker broke the protocol of the data role and is killed", log_int("number", number),
-              log_int("pid", supervisor->workers[number].pid));
-    kill(supervisor->workers[number].pid, SIGKILL);
+    LOG_ERROR("a role broke the protocol of the data role and is killed", log_text("role", role_name(process->kind)),
+              log_int("number", process->number), log_int("pid", process->pid));
+    kill(process->pid, SIGKILL);
 }
 
 static void on_message(struct process *process, const struct control_message *message)
 {
     struct supervisor *supervisor = process->owner;
     uint32_t type = message->type;
-    if (type == CONTROL_BREACH && process->kind == ROLE_DATA)
-        end_worker(supervisor, message->number);
+    if (type == CONTROL_BREACH && process->kind == ROLE_DATA && message->number < supervisor->worker_count)
+        end_breaker(&supervisor->workers[message->number]);
+    if (type == CONTROL_FETCH_BREACH && process->kind == ROLE_DATA)
+        end_breaker(&supervisor->outbound);
     if (type == CONTROL_LOST && process->kind == ROLE_WORKER && message->number == process->sockets)
         introduce(supervisor, process);
     if (type == CONTROL_REFUSED && !process->was_ready) {

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int pair[2];
     log_init(LOG_FORMAT_JSON, (enum log_level)(LOG_LEVEL_ERROR + 1), "fuzz", 0);
     struct loop *loop = loop_new();
-    struct fetch_client *client = fetch_client_new(loop);
+    struct fetch_client *client = fetch_client_new(loop, /* on_breach= */ NULL);
     if (client == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0
         || !fetch_client_attach(client, pair[0]))
         abort();

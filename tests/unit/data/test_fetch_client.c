@@ -11,6 +11,7 @@
 static struct loop *loop;
 static struct fetch_client *client;
 static int peer; /* the outbound role's end; -1: none */
+static unsigned breaches;
 
 /* What came of one fetch. */
 struct seen {
@@ -33,6 +34,11 @@ static void on_done(void *context, const struct fetch_result *result)
         seen->body[i] = result->body.ptr[i];
     if (seen->asks_again)
         assert_true(fetch_client_get(client, 0, on_done, seen));
+}
+
+static void on_breach(void)
+{
+    breaches++;
 }
 
 /* ---- the outbound role ------------------------------------------------------------------------------------------- */
@@ -104,8 +110,9 @@ static int set_up(void **state)
 {
     (void)state;
     loop = loop_new();
-    client = fetch_client_new(loop);
+    client = fetch_client_new(loop, on_breach);
     peer = -1;
+    breaches = 0;
     return loop == NULL || client == NULL;
 }
 
@@ -181,6 +188,7 @@ static void test_a_fetch_ends_when_the_outbound_role_dies(void **state)
     disconnect_peer();
     turn_until(&seen, 1);
     assert_int_equal(seen.outcome, FETCH_GONE);
+    assert_int_equal(breaches, 0);
 
     connect_peer(); /* its successor */
     assert_false(peer_receives(&request));
@@ -284,6 +292,7 @@ static void test_a_message_that_breaks_the_protocol_cuts_the_outbound_role_off(v
         turn_until(&seen, 1);
         assert_int_equal(seen.outcome, FETCH_GONE);
         assert_int_equal(recv(peer, bytes, 1, 0), 0); /* it has hung up */
+        assert_int_equal(breaches, i + 1);
         disconnect_peer();
     }
 }

@@ -54,7 +54,7 @@ static bool run(struct driver *driver, int argc, char **argv, struct arena *aren
         };
     }
     struct outbound *outbound = outbound_new(driver->loop, &config, arena);
-    struct fetch_client *client = fetch_client_new(driver->loop);
+    struct fetch_client *client = fetch_client_new(driver->loop, /* on_breach= */ NULL);
     bool ok = outbound != NULL && client != NULL
         && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0
         && outbound_attach(outbound, pair[0]) && fetch_client_attach(client, pair[1]);
