@@ -151,7 +151,7 @@ static void write_item_shape(const struct gen_type *owner, const struct gen_fiel
 {
     limen_str item = value_type(field->item_kind, field->type);
     limen_str name = owner->c_name;
-    buf_printf(out, "static const struct limen_field %.*s_%.*s_item_field = {\n    .kind = %s", LIMEN_STR_ARG(name),
+    buf_printf(out, "static const struct limen_field %.*s_%.*s_array_field = {\n    .kind = %s", LIMEN_STR_ARG(name),
                LIMEN_STR_ARG(field->c_name), kind_name(field->item_kind));
     if (field->item_kind == LIMEN_OBJECT || field->item_kind == LIMEN_UNION)
         buf_printf(out, ", .shape = &%.*s_shape", LIMEN_STR_ARG(field->type->c_name));
@@ -159,8 +159,8 @@ static void write_item_shape(const struct gen_type *owner, const struct gen_fiel
         write_enum_members(field->type, out);
     BUF_ADD(out, ",\n};\n");
     buf_printf(out,
-               "static const struct limen_shape %.*s_%.*s_item = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s), "
-               ".count = 1, .fields = &%.*s_%.*s_item_field,\n};\n\n",
+               "static const struct limen_shape %.*s_%.*s_array_shape = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s), "
+               ".count = 1, .fields = &%.*s_%.*s_array_field,\n};\n\n",
                LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name), LIMEN_STR_ARG(item), LIMEN_STR_ARG(item),
                LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name));
 }
@@ -181,7 +181,7 @@ static void write_field_entry(const struct gen_type *owner, const struct gen_fie
     if (field->kind == LIMEN_OBJECT || field->kind == LIMEN_UNION)
         buf_printf(out, ", .shape = &%.*s_shape", LIMEN_STR_ARG(field->type->c_name));
     if (field->kind == LIMEN_ARRAY)
-        buf_printf(out, ", .shape = &%.*s_%.*s_item", LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
+        buf_printf(out, ", .shape = &%.*s_%.*s_array_shape", LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
     if (field->kind == LIMEN_ENUM)
         write_enum_members(field->type, out);
     BUF_ADD(out, " },\n");

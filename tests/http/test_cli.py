@@ -60,14 +60,25 @@ def test_members_with_one_name_in_c_are_refused(tmp_path, first, second, name):
     assert not (tmp_path / "api.h").exists()
 
 
+def compile_tree(folder, statement):
+    (folder / "tree.c").write_text('#include "api.h"\nlimen_reply plant(limen_call *call, const plant_in *in)\n'
+                                   f"{{ {statement} }}\n")  # fmt: skip
+    compiled = subprocess.run(["gcc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-c", f"-I{ROOT}/include", "-I.", "tree.c", "api.c",
+                               "queries.c"], cwd=folder, capture_output=True, text=True)  # fmt: skip
+    assert compiled.returncode == 0, compiled.stderr
+
+
 def test_keywords_of_c_are_names_all_the_same(tmp_path):
     run = gen(tmp_path, "default: { type: boolean }", "int: { type: boolean }", "while: { type: boolean }")
     assert run.returncode == 0, run.stderr
-    (tmp_path / "tree.c").write_text('#include "api.h"\nlimen_reply plant(limen_call *call, const plant_in *in)\n'
-                                     "{ return in->body.default_ ? plant_204(call) : plant_204(call); }\n")  # fmt: skip
-    compiled = subprocess.run(["gcc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-c", f"-I{ROOT}/include", "-I.", "tree.c", "api.c",
-                               "queries.c"], cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
-    assert compiled.returncode == 0, compiled.stderr
+    compile_tree(tmp_path, "return in->body.default_ ? plant_204(call) : plant_204(call);")
+
+
+def test_an_array_of_objects_without_a_name_of_their_own(tmp_path):
+    leaf = "{ type: object, additionalProperties: false, properties: { green: { type: boolean } } }"
+    run = gen(tmp_path, f"leaves: {{ type: array, maxItems: 3, items: {leaf} }}")
+    assert run.returncode == 0, run.stderr
+    compile_tree(tmp_path, "return in->body.leaves.items[0].green ? plant_204(call) : plant_204(call);")
 
 
 def test_the_report_in_each_form(tmp_path):

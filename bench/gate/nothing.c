@@ -1,0 +1,25 @@
+#include "api.h"
+
+limen_reply nothing(limen_call *call, const nothing_in *in)
+{
+    (void)in;
+    return nothing_204(call);
+}
+
+limen_reply item(limen_call *call, const item_in *in)
+{
+    (void)in;
+    return item_204(call);
+}
+
+limen_reply seldom(limen_call *call, const seldom_in *in)
+{
+    (void)in;
+    return seldom_204(call);
+}
+
+limen_reply order(limen_call *call, const order_in *in)
+{
+    (void)in;
+    return order_204(call);
+}
