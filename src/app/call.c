@@ -187,9 +187,10 @@ static struct limen_call *call_new(struct app *app, struct exchange *exchange)
     struct arena arena;
     arena_init(&arena, app->arenas, LIMIT_CALL_ARENA_BYTES);
     arena_count(&arena, app->memory);
-    struct limen_call *call = ARENA_NEW(&arena, struct limen_call);
+    struct limen_call *call = arena_alloc(&arena, sizeof(*call));
     if (call == NULL)
         return NULL;
+    memset(call, 0, offsetof(struct limen_call, queued));
     call->arena = arena;
     call->app = app;
     call->fiber = fiber_new(app->fibers, call_main, call);
@@ -198,16 +199,17 @@ static struct limen_call *call_new(struct app *app, struct exchange *exchange)
         return NULL;
     }
     app->calls++;
-    call->admission = (struct admission){
-        .boundary = app->boundary,
-        .exchange = exchange,
-        .arena = &call->arena,
-        .wait = call_wait,
-        .wake = call_wake,
-        .call = call,
-        .started_us = app->boundary->clock->mono_us,
-        .request = { .arena = &call->arena, .on_reply = on_data_reply, .context = call },
-    };
+    struct admission *admission = &call->admission; /* all else of it is zero */
+    admission->boundary = app->boundary;
+    admission->exchange = exchange;
+    admission->arena = &call->arena;
+    admission->wait = call_wait;
+    admission->wake = call_wake;
+    admission->call = call;
+    admission->started_us = app->boundary->clock->mono_us;
+    admission->request.arena = &call->arena;
+    admission->request.on_reply = on_data_reply;
+    admission->request.context = call;
     return call;
 }
 

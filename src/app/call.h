@@ -25,12 +25,10 @@ struct limen_call {
     bool has_caller;
 
     struct data_batch batch;
-    const limen_statement *queued[LIMIT_BATCH_STATEMENTS]; /* by place in the batch */
-    void *returning[LIMIT_BATCH_STATEMENTS];               /* where a :returning row goes, or NULL */
-    bool is_interactive;                                   /* a transaction is open: reads see what was queued */
-    bool is_committed;                                     /* by limen_commit */
-    bool is_done;                                          /* something is committed: no end of the call can undo it */
-    bool is_batch_sent;                                    /* from here on an end is "outcome unknown" */
+    bool is_interactive; /* a transaction is open: reads see what was queued */
+    bool is_committed;   /* by limen_commit */
+    bool is_done;        /* something is committed: no end of the call can undo it */
+    bool is_batch_sent;  /* from here on an end is "outcome unknown" */
 
     bool has_signed_up;
     char cookie_text[TOKEN_TEXT_BYTES]; /* of a new session */
@@ -43,6 +41,10 @@ struct limen_call {
     struct limen_call *next_waiting;
     struct loop_timer deadline;
     struct call_undo *undos;
+
+    /* Not zeroed when a call begins: by place in the batch, as far as batch.count. */
+    const limen_statement *queued[LIMIT_BATCH_STATEMENTS];
+    void *returning[LIMIT_BATCH_STATEMENTS]; /* where a :returning row goes, or NULL */
 };
 
 /* Suspends the fiber of the call `context` until it is woken; the data client takes it as its callback. */

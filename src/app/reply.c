@@ -115,7 +115,6 @@ static void answer(struct limen_call *call, int status, bool is_problem, limen_s
         .body = body,
         .headers = admission->headers,
         .header_count = admission->header_count,
-        .close = admission->must_close,
     };
     if (body.len > 0)
         reply.content_type = is_problem ? PROBLEM_MEDIA_TYPE : LIMEN_STR("application/json");

@@ -10,8 +10,6 @@
 #include "core/clock.h"
 #include "core/str.h"
 
-#include <stdio.h>
-
 /* ---- refusing --------------------------------------------------------------------------------------------------------- */
 
 bool admission_refuse(struct admission *admission, enum refusal refusal, int status, const char *detail)
@@ -71,8 +69,10 @@ static limen_str address_key(const struct edge_address *peer)
 static bool refuse_too_often(struct admission *admission, enum refusal refusal)
 {
     const struct limit_state *state = &admission->limit_state;
-    int len = snprintf(admission->retry_text, sizeof(admission->retry_text), "%u", state->retry_s);
-    admission_add_header(admission, LIMEN_STR("Retry-After"), str_make(admission->retry_text, (size_t)len));
+    struct buf seconds;
+    buf_init_fixed(&seconds, admission->retry_text, sizeof(admission->retry_text));
+    buf_add_int(&seconds, state->retry_s);
+    admission_add_header(admission, LIMEN_STR("Retry-After"), buf_str(&seconds));
     admission->problem.type = "https://iana.org/assignments/http-problem-types#quota-exceeded";
     admission->problem.policy = state->limit->name;
     return admission_refuse(admission, refusal, 429,
@@ -145,7 +145,7 @@ static void add_limit_fields(struct admission *admission)
     if (!admission->has_limit_state)
         return;
     admission_add_header(admission, LIMEN_STR("RateLimit-Policy"),
-                         limit_write_policy(&admission->limit_state, admission->policy_text));
+                         admission->boundary->policies[admission->limit_state.limit->policy]);
     admission_add_header(admission, LIMEN_STR("RateLimit"),
                          limit_write_state(&admission->limit_state, admission->state_text));
 }
@@ -251,7 +251,6 @@ static void on_body(void *context, struct exchange *exchange, enum body_outcome 
 
 static bool refuse_body(struct admission *admission)
 {
-    admission->must_close = true;
     switch (admission->body_outcome) {
     case BODY_TOO_LARGE:
         return admission_refuse(admission, REFUSAL_BODY_SIZE, 413, "the body is larger than this operation reads");
@@ -337,12 +336,8 @@ static bool body_is_valid(struct admission *admission)
     const struct operation *operation = admission->operation;
     bool has_body = request->framing == FRAMING_CHUNKED
         || (request->framing == FRAMING_LENGTH && request->content_length > 0);
-    if (!operation->has_body) {
-        if (!has_body)
-            return true;
-        admission->must_close = true;
-        return admission_refuse(admission, REFUSAL_BODY_SIZE, 413, "this operation takes no body");
-    }
+    if (!operation->has_body)
+        return !has_body || admission_refuse(admission, REFUSAL_BODY_SIZE, 413, "this operation takes no body");
     if (!has_body)
         return !operation->body_required
             || admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "this operation needs a body");

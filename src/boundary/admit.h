@@ -27,12 +27,14 @@ struct boundary {
     struct data_client *data;
     void *limits; /* the shared table */
     uint32_t limit_scale;
+    const limen_str *policies; /* what RateLimit-Policy says of each limit, by its number; made by boundary_bind */
     const struct clock *clock;
     struct board_row *board;
     const struct bound_operation *operations; /* by index */
 };
 
-/* Resolves every operation's input shape against its handler, so that a request compares no names. False after adding to `diags`: an
+/* Resolves every operation's input shape against its handler, so that a request compares no names, and writes what is said of each
+ * limit. `boundary` is otherwise complete. False after adding to `diags`: an
  * operation without a handler, a handler without an operation, a generated header older than the contract. */
 bool boundary_bind(struct boundary *boundary, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
 
@@ -78,7 +80,6 @@ struct admission {
     enum refusal refusal;
     struct problem problem;
     struct faults faults;
-    bool must_close; /* the connection's framing is not to be trusted any more */
 
     /* Fields of the reply, also of a good one. */
     struct http_header_out headers[ADMISSION_HEADERS];
@@ -91,7 +92,7 @@ struct admission {
     enum body_outcome body_outcome;
     limen_str body;
     bool is_waiting_for_body, body_is_there;
-    char policy_text[128], state_text[128], retry_text[16];
+    char state_text[LIMIT_FIELD_BYTES], retry_text[16];
 };
 
 enum admit_verdict admit(struct admission *admission) LIMEN_MUST_CHECK;

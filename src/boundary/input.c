@@ -78,11 +78,34 @@ static bool bind_operation(struct bound_operation *bound, const struct boundary 
     return true;
 }
 
+static bool write_policy(const struct boundary *boundary, const struct rate_limit *limit, struct arena *arena,
+                         limen_str *policies)
+{
+    char *memory = arena_alloc(arena, LIMIT_FIELD_BYTES);
+    if (memory == NULL)
+        return false;
+    policies[limit->policy] = limit_write_policy(limit, boundary->limit_scale, memory);
+    return true;
+}
+
+static bool write_policies(struct boundary *boundary, struct arena *arena)
+{
+    const struct contract *contract = boundary->contract;
+    limen_str *policies = ARENA_NEW_ARRAY(arena, limen_str, contract->policy_count);
+    bool ok = policies != NULL && write_policy(boundary, &contract->address_limit, arena, policies);
+    for (uint32_t i = 0; i < contract->operation_count; i++) {
+        for (uint32_t j = 0; ok && j < contract->operations[i].limit_count; j++)
+            ok = write_policy(boundary, &contract->operations[i].limits[j], arena, policies);
+    }
+    boundary->policies = policies;
+    return ok;
+}
+
 bool boundary_bind(struct boundary *boundary, struct arena *arena, struct diags *diags)
 {
     const struct contract *contract = boundary->contract;
     struct bound_operation *operations = ARENA_NEW_ARRAY(arena, struct bound_operation, contract->operation_count);
-    if (operations == NULL)
+    if (operations == NULL || !write_policies(boundary, arena))
         return false;
     bool ok = true;
     for (uint32_t i = 0; i < contract->operation_count; i++)

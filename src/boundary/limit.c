@@ -8,7 +8,6 @@
 #include "core/str.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 
 #define WAYS 8U
 #define BUCKETS (LIMIT_GCRA_ENTRIES / WAYS)
@@ -121,18 +120,22 @@ static void describe(struct limit_state *state, int64_t debt_us, int64_t interva
     state->reset_s = seconds_up(debt_us);
 }
 
+static uint32_t scaled_quota(const struct rate_limit *limit, uint32_t scale)
+{
+    const uint64_t quota = (uint64_t)limit->quota * scale;
+    return quota > UINT32_MAX ? UINT32_MAX : (uint32_t)quota;
+}
+
 bool limit_take(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
                 struct limit_state *ret_state)
 {
     struct limit_table *table = memory;
-    uint64_t quota = (uint64_t)limit->quota * scale;
-    if (quota > UINT32_MAX)
-        quota = UINT32_MAX;
+    const uint32_t quota = scaled_quota(limit, scale);
     int64_t interval_us = limit->window_us / (int64_t)quota;
     if (interval_us < 1)
         interval_us = 1;
     int64_t full_us = limit->window_us - interval_us;
-    *ret_state = (struct limit_state){ .limit = limit, .quota = (uint32_t)quota, .retry_s = 1, .reset_s = 1 };
+    *ret_state = (struct limit_state){ .limit = limit, .retry_s = 1, .reset_s = 1 };
     struct limit_entry *entry = take_entry(table, tag_of(table, limit, caller), full_us, now_us);
     if (entry == NULL)
         return false;
@@ -154,20 +157,30 @@ bool limit_take(void *memory, const struct rate_limit *limit, uint32_t scale, li
     }
 }
 
-#define FIELD_BYTES 128U
+#define NAME_SHOWN 64U /* bytes of a policy's name */
 
-limen_str limit_write_policy(const struct limit_state *state, char *memory)
+/* `"name";first=1;second=2` */
+static limen_str write_field(const struct rate_limit *limit, char *memory, limen_str first, uint32_t first_value,
+                             limen_str second, uint32_t second_value)
 {
-    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";q=%u;w=%u",
-                       (int)(state->limit->name.len < 64 ? state->limit->name.len : 64), state->limit->name.ptr,
-                       state->quota, seconds_up(state->limit->window_us));
-    return str_make(memory, (size_t)len);
+    struct buf field;
+    buf_init_fixed(&field, memory, LIMIT_FIELD_BYTES);
+    buf_add_char(&field, '"');
+    buf_add(&field, str_slice(limit->name, 0, NAME_SHOWN));
+    buf_add(&field, first);
+    buf_add_int(&field, first_value);
+    buf_add(&field, second);
+    buf_add_int(&field, second_value);
+    return buf_str(&field);
+}
+
+limen_str limit_write_policy(const struct rate_limit *limit, uint32_t scale, char *memory)
+{
+    return write_field(limit, memory, LIMEN_STR("\";q="), scaled_quota(limit, scale), LIMEN_STR(";w="),
+                       seconds_up(limit->window_us));
 }
 
 limen_str limit_write_state(const struct limit_state *state, char *memory)
 {
-    int len = snprintf(memory, FIELD_BYTES, "\"%.*s\";r=%u;t=%u",
-                       (int)(state->limit->name.len < 64 ? state->limit->name.len : 64), state->limit->name.ptr,
-                       state->remaining, state->reset_s);
-    return str_make(memory, (size_t)len);
+    return write_field(state->limit, memory, LIMEN_STR("\";r="), state->remaining, LIMEN_STR(";t="), state->reset_s);
 }

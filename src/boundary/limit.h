@@ -8,6 +8,8 @@
 #include "contract/contract.h"
 #include "core/hash.h"
 
+#define LIMIT_FIELD_BYTES 128U
+
 struct limit_table;
 
 /* Bytes of shared memory that a table needs. */
@@ -18,7 +20,6 @@ void limit_table_init(void *memory);
 /* The fields' view of one limit after a request was counted. */
 struct limit_state {
     const struct rate_limit *limit;
-    uint32_t quota;     /* scaled */
     uint32_t remaining; /* requests that would pass right now */
     uint32_t reset_s;   /* until the whole quota is there again */
     uint32_t retry_s;   /* when refused: until the next one would pass; at least 1 */
@@ -29,8 +30,9 @@ struct limit_state {
 bool limit_take(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
                 struct limit_state *ret_state) LIMEN_MUST_CHECK;
 
-/* The values of RateLimit-Policy and RateLimit (IETF draft-ietf-httpapi-ratelimit-headers), into `memory` of 128 bytes each. */
-limen_str limit_write_policy(const struct limit_state *state, char *memory);
+/* The values of RateLimit-Policy, which never changes, and of RateLimit (IETF draft-ietf-httpapi-ratelimit-headers), into `memory` of
+ * LIMIT_FIELD_BYTES each. */
+limen_str limit_write_policy(const struct rate_limit *limit, uint32_t scale, char *memory);
 limen_str limit_write_state(const struct limit_state *state, char *memory);
 
 #endif

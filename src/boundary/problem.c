@@ -1,44 +1,42 @@
 /* problem.c - writing problem+json. Details are our own words; what the client sent comes back as a JSON Pointer at most. */
 #include "boundary/problem.h"
 
-const char *problem_title(int status)
+#define LEAST 400 /* of the statuses that are problems */
+
+limen_str problem_title(int status)
 {
-    static const struct {
-        int status;
-        const char *title;
-    } titles[] = {
-        { 400, "Bad Request" },
-        { 401, "Unauthorized" },
-        { 403, "Forbidden" },
-        { 404, "Not Found" },
-        { 405, "Method Not Allowed" },
-        { 408, "Request Timeout" },
-        { 409, "Conflict" },
-        { 410, "Gone" },
-        { 412, "Precondition Failed" },
-        { 413, "Content Too Large" },
-        { 414, "URI Too Long" },
-        { 415, "Unsupported Media Type" },
-        { 417, "Expectation Failed" },
-        { 422, "Unprocessable Content" },
-        { 429, "Too Many Requests" },
-        { 431, "Request Header Fields Too Large" },
-        { 500, "Internal Server Error" },
-        { 501, "Not Implemented" },
-        { 503, "Service Unavailable" },
-        { 504, "Gateway Timeout" },
-        { 505, "HTTP Version Not Supported" },
+    static const limen_str titles[] = {
+        [400 - LEAST] = LIMEN_STR_INIT("Bad Request"),
+        [401 - LEAST] = LIMEN_STR_INIT("Unauthorized"),
+        [403 - LEAST] = LIMEN_STR_INIT("Forbidden"),
+        [404 - LEAST] = LIMEN_STR_INIT("Not Found"),
+        [405 - LEAST] = LIMEN_STR_INIT("Method Not Allowed"),
+        [408 - LEAST] = LIMEN_STR_INIT("Request Timeout"),
+        [409 - LEAST] = LIMEN_STR_INIT("Conflict"),
+        [410 - LEAST] = LIMEN_STR_INIT("Gone"),
+        [412 - LEAST] = LIMEN_STR_INIT("Precondition Failed"),
+        [413 - LEAST] = LIMEN_STR_INIT("Content Too Large"),
+        [414 - LEAST] = LIMEN_STR_INIT("URI Too Long"),
+        [415 - LEAST] = LIMEN_STR_INIT("Unsupported Media Type"),
+        [417 - LEAST] = LIMEN_STR_INIT("Expectation Failed"),
+        [422 - LEAST] = LIMEN_STR_INIT("Unprocessable Content"),
+        [429 - LEAST] = LIMEN_STR_INIT("Too Many Requests"),
+        [431 - LEAST] = LIMEN_STR_INIT("Request Header Fields Too Large"),
+        [500 - LEAST] = LIMEN_STR_INIT("Internal Server Error"),
+        [501 - LEAST] = LIMEN_STR_INIT("Not Implemented"),
+        [503 - LEAST] = LIMEN_STR_INIT("Service Unavailable"),
+        [504 - LEAST] = LIMEN_STR_INIT("Gateway Timeout"),
+        [505 - LEAST] = LIMEN_STR_INIT("HTTP Version Not Supported"),
     };
-    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-        if (titles[i].status == status)
-            return titles[i].title;
-    }
-    return "Error";
+    const bool is_known = status >= LEAST && (size_t)(status - LEAST) < sizeof titles / sizeof *titles
+        && titles[status - LEAST].len > 0;
+    return is_known ? titles[status - LEAST] : LIMEN_STR("Error");
 }
 
-static void write_member(struct buf *out, const char *name, limen_str value)
+/* `head` is all that stands before the value: comma, name and colon. */
+static void write_member(struct buf *out, limen_str head, limen_str value)
 {
-    buf_printf(out, "\"%s\":", name);
+    buf_add(out, head);
     json_write_string(out, value);
 }
 
@@ -49,12 +47,9 @@ static void write_faults(const struct faults *faults, struct buf *out)
         const struct fault *fault = &faults->items[i];
         if (i > 0)
             buf_add_char(out, ',');
-        buf_add_char(out, '{');
-        write_member(out, "pointer", fault->pointer);
-        buf_add_char(out, ',');
-        write_member(out, "rule", fault->rule);
-        buf_add_char(out, ',');
-        write_member(out, "detail", fault->detail);
+        write_member(out, LIMEN_STR("{\"pointer\":"), fault->pointer);
+        write_member(out, LIMEN_STR(",\"rule\":"), fault->rule);
+        write_member(out, LIMEN_STR(",\"detail\":"), fault->detail);
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
@@ -62,18 +57,14 @@ static void write_faults(const struct faults *faults, struct buf *out)
 
 void problem_write(const struct problem *problem, struct buf *out)
 {
-    buf_add_char(out, '{');
-    write_member(out, "type", str_of(problem->type == NULL ? "about:blank" : problem->type));
-    buf_add_char(out, ',');
-    write_member(out, "title", str_of(problem_title(problem->status)));
-    buf_printf(out, ",\"status\":%d", problem->status);
-    if (problem->detail.len > 0) {
-        buf_add_char(out, ',');
-        write_member(out, "detail", problem->detail);
-    }
+    write_member(out, LIMEN_STR("{\"type\":"), str_of(problem->type == NULL ? "about:blank" : problem->type));
+    write_member(out, LIMEN_STR(",\"title\":"), problem_title(problem->status));
+    BUF_ADD(out, ",\"status\":");
+    buf_add_int(out, problem->status);
+    if (problem->detail.len > 0)
+        write_member(out, LIMEN_STR(",\"detail\":"), problem->detail);
     if (problem->policy.len > 0) {
-        BUF_ADD(out, ",\"violated-policies\":[");
-        json_write_string(out, problem->policy);
+        write_member(out, LIMEN_STR(",\"violated-policies\":["), problem->policy);
         buf_add_char(out, ']');
     }
     if (problem->faults != NULL && problem->faults->count > 0)

@@ -16,7 +16,7 @@ struct problem {
 };
 
 /* The reason phrase, also a problem's title: "Unprocessable Content". */
-const char *problem_title(int status);
+limen_str problem_title(int status);
 void problem_write(const struct problem *problem, struct buf *out);
 
 #endif

@@ -4,37 +4,7 @@
 #include "contract/json_internal.h"
 
 #include "core/arena.h"
-
-#include <string.h>
-
-/* Length of the well-formed UTF-8 sequence (RFC 3629) of two bytes or more at `at`; 0 when it is none. */
-static size_t utf8_sequence(const uint8_t *at, const uint8_t *end)
-{
-    const ptrdiff_t left = end - at;
-    const uint8_t lead = at[0];
-    if (lead < 0xC2 || lead > 0xF4 || left < 2)
-        return 0;
-    uint8_t lowest = 0x80,
-            highest = 0xBF; /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
-    if (lead == 0xE0)
-        lowest = 0xA0;
-    else if (lead == 0xED)
-        highest = 0x9F;
-    else if (lead == 0xF0)
-        lowest = 0x90;
-    else if (lead == 0xF4)
-        highest = 0x8F;
-    if (at[1] < lowest || at[1] > highest)
-        return 0;
-    const ptrdiff_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (left < length)
-        return 0;
-    for (ptrdiff_t i = 2; i < length; i++) {
-        if ((at[i] & 0xC0) != 0x80)
-            return 0;
-    }
-    return (size_t)length;
-}
+#include "core/str.h"
 
 /* The four hexadecimal digits at `at`, or -1. */
 static int32_t hex4(const uint8_t *at, const uint8_t *end)
@@ -178,7 +148,7 @@ static enum json_outcome check_string(const uint8_t *at, const uint8_t *end, boo
             if (length == 0)
                 return JSON_MALFORMED;
         } else {
-            length = utf8_sequence(at, end);
+            length = str_utf8_step(str_make((const char *)at, (size_t)(end - at)));
             *ret_what = "a string is not UTF-8";
             if (length == 0)
                 return JSON_BAD_UTF8;

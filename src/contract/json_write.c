@@ -41,10 +41,25 @@ static void write_escape(struct buf *buf, uint8_t c)
     buf_add(buf, (limen_str){ text, sizeof(text) });
 }
 
+static void write_plain(struct buf *buf, limen_str s)
+{
+    char *room = buf_reserve(buf, s.len + 2); /* a string in memory: no overflow */
+    if (room == NULL)
+        return;
+    room[0] = '"';
+    memcpy(room + 1, s.ptr, s.len);
+    room[s.len + 1] = '"';
+    buf->len += s.len + 2;
+}
+
 void json_write_string(struct buf *buf, limen_str s)
 {
     const uint8_t *at = (const uint8_t *)s.ptr;
     const uint8_t *end = at == NULL ? NULL : at + s.len;
+    if (at != NULL && json_skip_plain(at, at, end) == end) { /* most are */
+        write_plain(buf, s);
+        return;
+    }
     buf_add_char(buf, '"');
     while (at != end) {
         const uint8_t *behind = json_skip_plain(at, at, end);

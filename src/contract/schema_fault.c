@@ -58,13 +58,12 @@ static void add_name(struct buf *out, limen_str name)
         while (len > 0 && ((uint8_t)name.ptr[len] & 0xC0) == 0x80)
             len--;
     }
-    for (size_t i = 0; i < len; i++) {
-        if (name.ptr[i] == '~')
-            BUF_ADD(out, "~0");
-        else if (name.ptr[i] == '/')
-            BUF_ADD(out, "~1");
-        else
-            buf_add_char(out, name.ptr[i]);
+    for (size_t from = 0, at = 0; from < len; from = ++at) {
+        while (at < len && name.ptr[at] != '~' && name.ptr[at] != '/')
+            at++;
+        buf_add(out, str_slice(name, from, at));
+        if (at < len)
+            buf_add(out, name.ptr[at] == '~' ? LIMEN_STR("~0") : LIMEN_STR("~1"));
     }
     if (len < name.len)
         BUF_ADD(out, "…");

@@ -205,10 +205,12 @@ static inline void marks_set(struct marks *marks, uint32_t index)
 bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks) LIMEN_MUST_CHECK;
 /* The same without faults and marks; good values of ordinary schemas are decided faster. `walk->faults` must be NULL. */
 bool walk_quickly(struct walk *walk, const struct schema *schema, uint32_t at) LIMEN_MUST_CHECK;
-/* For a member or an item: whichever of the two it is that may be asked. */
+/* For a member or an item: whichever of the two it is that may be asked. Good single values cost little either way. */
 static inline bool walk_child(struct walk *walk, const struct schema *schema, uint32_t at)
 {
-    return walk->faults == NULL ? walk_quickly(walk, schema, at) : walk_check(walk, schema, at, NULL);
+    if (walk->faults == NULL)
+        return walk_quickly(walk, schema, at);
+    return quick_accepts(&schema->quick, &walk->tape[at]) || walk_check(walk, schema, at, NULL);
 }
 /* The same without faults, and without marks when it is false. */
 bool walk_check_quietly(struct walk *walk, const struct schema *schema, uint32_t at,

@@ -204,7 +204,7 @@ bool str_is_utf8(limen_str s)
             s.len -= 8;
             continue;
         }
-        size_t step = str_utf8_step(s);
+        size_t step = (unsigned char)s.ptr[0] < 0x80 ? 1 : str_utf8_step(s);
         if (step == 0)
             return false;
         s.ptr += step;
@@ -271,15 +271,21 @@ bool buf_grow(struct buf *buf, size_t bytes)
     return true;
 }
 
+/* Two digits at a time, from behind. */
 void buf_add_int(struct buf *buf, int64_t value)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
     char digits[20];
     size_t at = sizeof digits;
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + magnitude % 10);
-        magnitude /= 10;
-    } while (magnitude != 0);
+    for (; magnitude >= 10; magnitude /= 100) {
+        at -= 2;
+        memcpy(digits + at, pairs + magnitude % 100 * 2, 2);
+    }
+    if (magnitude > 0 || at == sizeof digits)
+        digits[--at] = (char)('0' + magnitude);
     if (value < 0)
         digits[--at] = '-';
     buf_add(buf, str_make(digits + at, sizeof digits - at));

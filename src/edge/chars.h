@@ -2,8 +2,12 @@
 #ifndef EDGE_CHARS_H
 #define EDGE_CHARS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "limen/base.h"
+
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum {
     CHAR_TOKEN = 1, /* tchar: methods, field names */
@@ -20,6 +24,50 @@ extern const uint8_t http1_chars[256];
 static inline bool char_is(char c, unsigned kinds)
 {
     return (http1_chars[(unsigned char)c] & kinds) != 0;
+}
+
+/* True when all of `s` is of one of these kinds. */
+static inline bool chars_are(limen_str s, unsigned kind)
+{
+    unsigned all = kind;
+    size_t i = 0;
+    for (; i + 4 <= s.len; i += 4)
+        all &= http1_chars[(unsigned char)s.ptr[i]] & http1_chars[(unsigned char)s.ptr[i + 1]]
+            & http1_chars[(unsigned char)s.ptr[i + 2]] & http1_chars[(unsigned char)s.ptr[i + 3]];
+    for (; i < s.len; i++)
+        all &= http1_chars[(unsigned char)s.ptr[i]];
+    return all != 0;
+}
+
+/* Index of the first control byte (but HTAB) or DEL at or after `at`, or `len`. */
+static inline size_t chars_find_control(const char *bytes, size_t at, size_t len)
+{
+#ifdef __SSE2__
+    const __m128i last_control = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
+    for (; at + 16 <= len; at += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(bytes + at));
+        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, last_control), x);
+        __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), control), _mm_cmpeq_epi8(x, del));
+        int mask = _mm_movemask_epi8(bad);
+        if (mask != 0)
+            return at + (size_t)__builtin_ctz((unsigned)mask);
+    }
+#else
+    /* Eight bytes at once: a byte below 0x20 or equal to 0x7f sets its top bit. HTAB stops too and is looked at below. */
+    for (; at + 8 <= len; at += 8) {
+        const uint64_t ones = 0x0101010101010101ULL, tops = 0x8080808080808080ULL;
+        uint64_t x;
+        memcpy(&x, bytes + at, 8);
+        uint64_t del = x ^ (ones * 0x7f);
+        if (((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & tops) != 0)
+            for (size_t i = at; i < at + 8; i++)
+                if (!char_is(bytes[i], CHAR_TEXT))
+                    return i;
+    }
+#endif
+    while (at < len && char_is(bytes[at], CHAR_TEXT))
+        at++;
+    return at;
 }
 
 #endif

@@ -8,10 +8,6 @@
 #include "core/str.h"
 #include "edge/chars.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 _Static_assert(LIMIT_HEAD_BYTES <= UINT16_MAX, "ends of lines are kept in 16 bits");
 _Static_assert(LIMIT_HEADER_FIELDS < UINT8_MAX, "http_request.first holds index + 1 in 8 bits");
 
@@ -36,44 +32,13 @@ static bool refuse(struct refusal *ret_refusal, int status, const char *why)
 
 /* ---- first pass: lines ------------------------------------------------------------------------------------------ */
 
-/* Index of the first control byte (but HTAB) or DEL at or after `at`, or `len`. */
-static size_t find_control(const char *bytes, size_t at, size_t len)
-{
-#ifdef __SSE2__
-    const __m128i last_control = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
-    for (; at + 16 <= len; at += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(bytes + at));
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, last_control), x);
-        __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), control), _mm_cmpeq_epi8(x, del));
-        int mask = _mm_movemask_epi8(bad);
-        if (mask != 0)
-            return at + (size_t)__builtin_ctz((unsigned)mask);
-    }
-#else
-    /* Eight bytes at once: a byte below 0x20 or equal to 0x7f sets its top bit. HTAB stops too and is looked at below. */
-    for (; at + 8 <= len; at += 8) {
-        const uint64_t ones = 0x0101010101010101ULL, tops = 0x8080808080808080ULL;
-        uint64_t x;
-        memcpy(&x, bytes + at, 8);
-        uint64_t del = x ^ (ones * 0x7f);
-        if (((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & tops) != 0)
-            for (size_t i = at; i < at + 8; i++)
-                if (!char_is(bytes[i], CHAR_TEXT))
-                    return i;
-    }
-#endif
-    while (at < len && char_is(bytes[at], CHAR_TEXT))
-        at++;
-    return at;
-}
-
 /* Walks from the line that starts at `*line` to the end of the head. On HTTP1_MORE `*line` is the start of the line that is
  * not complete yet. */
 static enum http1_outcome scan_lines(limen_str bytes, size_t *line, struct head_lines *lines,
                                      struct refusal *ret_refusal)
 {
     for (;;) {
-        size_t stop = find_control(bytes.ptr, *line, bytes.len);
+        size_t stop = chars_find_control(bytes.ptr, *line, bytes.len);
         if (stop + 1 >= bytes.len && (stop == bytes.len || bytes.ptr[stop] == '\r'))
             return HTTP1_MORE;
         if (bytes.ptr[stop] != '\r' || bytes.ptr[stop + 1] != '\n') {

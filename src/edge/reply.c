@@ -108,12 +108,8 @@ static char *put_number(char *at, uint64_t value)
 
 static bool field_is_clean(const struct http_header_out *field)
 {
-    bool clean = field->name.len > 0;
-    for (size_t i = 0; i < field->name.len; i++)
-        clean = clean && char_is(field->name.ptr[i], CHAR_TOKEN);
-    for (size_t i = 0; i < field->value.len; i++)
-        clean = clean && char_is(field->value.ptr[i], CHAR_TEXT);
-    return clean;
+    return field->name.len > 0 && chars_are(field->name, CHAR_TOKEN)
+        && chars_find_control(field->value.ptr, 0, field->value.len) == field->value.len;
 }
 
 static char *put_field(char *at, const struct http_header_out *field)

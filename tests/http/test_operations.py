@@ -217,6 +217,23 @@ def test_bodies_that_are_not_wanted_or_too_large(shop, buyer):
     problem(buyer.post("/api/checkout", key=new_key()), 400)
 
 
+def test_a_refused_body_of_moderate_size_does_not_cost_the_connection(shop, buyer):
+    """The rest of a body is read over as long as that is less than a new connection would cost; its end must be known."""
+    for caller, method, path, size, is_kept in (
+        (Caller(shop), "GET", "/api/items", 2, True),
+        (Caller(shop), "GET", "/api/items", 60_000, True),
+        (Caller(shop), "GET", "/api/items", 300_000, False),
+        (Caller(shop), "POST", "/nowhere", 60_000, True),
+        (Caller(shop, buyer.cookie), "POST", "/api/checkout", (1 << 20) + 1, False),
+    ):
+        answer = caller.call(method, path, raw=b" " * size)
+        problem(answer, 404 if path == "/nowhere" else 413)
+        assert (answer.fields.get("connection") != "close") == is_kept, (path, size)
+        kept = caller.connection.sock
+        assert caller.get("/api/items/sku_bowl").status == 200
+        assert (caller.connection.sock is kept) == is_kept
+
+
 def test_answers_of_the_api_carry_the_secure_headers(anybody):
     for path in ("/api/items", "/api/nothing", "/api/me"):
         answer = anybody.get(path)

@@ -36,7 +36,7 @@ static void test_every_status_that_we_send_has_a_title(void **state)
     static const int statuses[] = { 400, 401, 403, 404, 405, 408, 409, 411, 412, 413, 414, 415, 416,
                                     417, 421, 422, 426, 428, 429, 431, 500, 501, 502, 503, 504, 505 };
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
-        assert_true(problem_title(statuses[i]) != NULL && problem_title(statuses[i])[0] != '\0');
+        assert_true(problem_title(statuses[i]).len > 0);
 }
 
 static void test_faults_are_listed_and_escaped(void **state)
