@@ -101,7 +101,7 @@ class Server:
     def limen(cls, name, binary, folder, scale):
         port = free_port()
         command = [binary, "run", "--workers", "1", "--listen", f"127.0.0.1:{port}", "--operator", "off",
-                   "--database", f"sqlite:{folder}/{name.replace(' ', '-')}.db", "--limit-scale", str(scale),
+                   "--database", f"sqlite:{folder}/{name.replace(' ', '-')}-var/state.db", "--limit-scale", str(scale),
                    "--connections-per-address", "20000"]  # fmt: skip
         return cls(name, command, folder, port)
 
