@@ -158,11 +158,12 @@ static void write_item_shape(const struct gen_type *owner, const struct gen_fiel
     if (field->item_kind == LIMEN_ENUM)
         write_enum_members(field->type, out);
     BUF_ADD(out, ",\n};\n");
-    buf_printf(out,
-               "static const struct limen_shape %.*s_%.*s_array_shape = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s), "
-               ".count = 1, .fields = &%.*s_%.*s_array_field,\n};\n\n",
-               LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name), LIMEN_STR_ARG(item), LIMEN_STR_ARG(item),
-               LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name));
+    buf_printf(
+        out,
+        "static const struct limen_shape %.*s_%.*s_array_shape = {\n    .name = \"%.*s\", .bytes = sizeof(%.*s), "
+        ".count = 1, .fields = &%.*s_%.*s_array_field,\n};\n\n",
+        LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name), LIMEN_STR_ARG(item), LIMEN_STR_ARG(item),
+        LIMEN_STR_ARG(name), LIMEN_STR_ARG(field->c_name));
 }
 
 static void write_field_entry(const struct gen_type *owner, const struct gen_field *field, struct buf *out)
