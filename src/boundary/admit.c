@@ -223,7 +223,7 @@ static bool is_not_cross_site(struct admission *admission)
 static bool memory_is_reserved(struct admission *admission)
 {
     return arena_reserve(admission->arena, admission->operation->budget.memory_bytes)
-        || refuse_overload(admission, REFUSAL_MEMORY);
+        || admission_refuse_overload(admission, REFUSAL_MEMORY);
 }
 
 /* ---- what it sends ---------------------------------------------------------------------------------------------------- */

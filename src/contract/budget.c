@@ -328,8 +328,10 @@ static struct schema_cost find_cost(struct measure *measure, const struct schema
         cost = both(cost, values_cost(measure, schema->values));
     if (logic == NULL)
         return cost;
-    if (logic->ref != NULL && logic->dynamic_anchor.len == 0) /* a dynamic one may lead elsewhere */
+    if (logic->ref != NULL)
         cost = both(cost, cost_of(measure, logic->ref));
+    if (logic->dynamic_ref != NULL)
+        cost = both(cost, cost_of(measure, logic->dynamic_ref));
     for (uint32_t i = 0; i < logic->all_count; i++)
         cost = both(cost, cost_of(measure, logic->all[i]));
     if (logic->any_count > 0)

@@ -24,12 +24,12 @@ static void compare_ceiling(struct loader *loader, const struct operation *opera
     if (valid == BUDGET_UNBOUNDED)
         return;
     if (ceiling < valid)
-        diags_add(loader->warnings, loader->doc, written != NULL ? written : operation->body_node,
+        diags_add(loader->warnings, written != NULL ? written : operation->body_node,
                   LIMEN_STR("lower the bounds of its schema, or raise `x-max-body`"),
                   "a body of '%.*s' is read up to %s, but a valid one may have %s: such requests are refused",
                   LIMEN_STR_ARG(operation->id), ceiling_text, valid_text);
     else if (operation->names_ceiling && ceiling / LIMIT_BODY_WASTE > budget_body_ceiling(valid))
-        diags_add(loader->warnings, loader->doc, written, LIMEN_STR("lower it, or remove it"),
+        diags_add(loader->warnings, written, LIMEN_STR("lower it, or remove it"),
                   "a body of '%.*s' is read up to %s, but no valid one has more than %s: each call reserves memory "
                   "for nothing",
                   LIMEN_STR_ARG(operation->id), ceiling_text, valid_text);

@@ -65,7 +65,7 @@ static bool memory_suffices(const struct contract *contract, const struct config
     for (uint32_t i = 0; i < contract->operation_count; i++) {
         const struct operation *operation = &contract->operations[i];
         if (operation->budget.memory_bytes > most)
-            diags_add(errors, &contract->doc, operation->node,
+            diags_add(errors, operation->node,
                       LIMEN_STR("raise --worker-memory, or lower what the operation reads and answers"),
                       "a call of '%.*s' may need %zu KiB, and a worker with so little --worker-memory has %zu KiB for "
                       "one call",

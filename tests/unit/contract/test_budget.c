@@ -7,6 +7,7 @@ struct fixture {
     struct arena arena;
     struct doc doc;
     struct diags diags;
+    struct catalog *catalog;
     struct schema_set *set;
 };
 
@@ -16,7 +17,9 @@ static const struct schema *compile(struct fixture *f, const char *schema)
     diags_init(&f->diags, &f->arena);
     limen_str text = arena_printf(&f->arena, "schema: %s\n", schema);
     assert_true(doc_parse(text, LIMEN_STR("s.yaml"), &f->arena, &f->doc, &f->diags));
-    f->set = schema_set_new(&f->doc, &f->arena);
+    f->catalog = catalog_new(&f->arena);
+    f->set = schema_set_new(f->catalog, &f->arena);
+    assert_true(catalog_add(f->catalog, &f->doc, LIMEN_STR("s.yaml"), &f->diags));
     const struct schema *compiled = schema_compile(f->set, doc_get(f->doc.root, LIMEN_STR("schema")), &f->diags);
     if (compiled == NULL)
         fail_msg("%s: %.*s", schema, LIMEN_STR_ARG(f->diags.items[0].message));
@@ -26,6 +29,7 @@ static const struct schema *compile(struct fixture *f, const char *schema)
 static void release(struct fixture *f)
 {
     schema_set_free(f->set);
+    catalog_free(f->catalog);
     arena_release(&f->arena);
 }
 
@@ -239,7 +243,8 @@ static bool load(struct loaded *l, const char *size, const char *body, const cha
                                   "components: { schemas: { Tree: { type: array, maxItems: 9, items: { $ref: "
                                   "'#/components/schemas/Tree' } } } }\n",
                                   size, body, reply);
-    return contract_load(text, LIMEN_STR("api.yaml"), &l->arena, &l->contract, &l->errors, &l->warnings);
+    const struct limen_app app = { .contract = { LIMEN_STR("api.yaml"), text } };
+    return contract_load(&app, &l->arena, &l->contract, &l->errors, &l->warnings);
 }
 
 static void unload(struct loaded *l)
