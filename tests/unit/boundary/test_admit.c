@@ -114,7 +114,7 @@ static void test_bodies_are_refused_for_what_is_wrong_with_them(void **state)
         { SEND_TO("POST", "Content-Type: application/jsonp\r\nContent-Length: 2\r\n", "{}"), 415,
           "Accept: application/json", NULL },
         { SEND_TO("POST", "Content-Encoding: gzip\r\n" JSON_BODY("2", "{}")), 415, "without a Content-Encoding", NULL },
-        { SEND_TO("POST", JSON_BODY("65", "")), 413, "larger than this operation reads", "Connection: close" },
+        { SEND_TO("POST", JSON_BODY("65", "")), 413, "larger than this operation reads", NULL },
         { SEND_TO("POST", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", "41\r\n"), 413,
           "larger than this operation reads", "Connection: close" },
         { SEND_TO("POST", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", "xyz\r\n"), 400,
@@ -125,7 +125,7 @@ static void test_bodies_are_refused_for_what_is_wrong_with_them(void **state)
         { SEND_TO("POST", JSON_BODY("8", "{\"name\":")), 400, "is not JSON", "at byte 8" },
         { SEND_TO("POST", JSON_BODY("2", "{}")), 422, "\"pointer\":\"\"", "\"required\"" },
         { SEND_TO("POST", JSON_BODY("12", "{\"nome\":\"a\"}")), 422, "\"errors\":[", "nome" },
-        { "GET /things HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", 413, "takes no body", "Connection: close" },
+        { "GET /things HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", 413, "takes no body", NULL },
         { "GET /things HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 413, "takes no body", NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

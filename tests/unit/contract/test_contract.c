@@ -420,7 +420,7 @@ static void test_a_reference_that_leads_nowhere_is_told_once(void **state)
     char text[8192];
     load(&f, changed(text, sizeof text, NAME, "{ $ref: 'other.yaml#/a' }"));
     assert_int_equal(f.errors.count, 1);
-    assert_int_equal(f.errors.items[0].line, 30);
+    assert_int_equal(f.errors.items[0].line, 32);
     unload(&f);
 }
 
@@ -535,7 +535,7 @@ static void test_the_report_says_who_and_what_in_words(void **state)
     assert_true(f.is_loaded);
     buf_init(&out, &f.arena, 1024);
     contract_report(&f.contract, REPORT_MARKDOWN, /* colour= */ false, &out);
-    assert_true(str_find(buf_str(&out), LIMEN_STR("customer and admin or admin"), 0) != SIZE_MAX);
+    assert_true(str_find(buf_str(&out), LIMEN_STR("session: customer and admin or session: admin"), 0) != SIZE_MAX);
     buf_init(&out, &f.arena, 1024);
     contract_report(&f.contract, REPORT_TABLE, /* colour= */ true, &out);
     assert_true(str_find(buf_str(&out), LIMEN_STR("\x1b[1m"), 0) != SIZE_MAX);

@@ -290,6 +290,7 @@ static void test_who_is_idle_longest_makes_room(void **state)
     read_to_end(&h, fds[1], &answer, 500);
     assert_true(answer.closed);
     reply_plain(h.waiting, 200, LIMEN_STR("late"));
+    turn_for(&h, 5);
     answer_release(&answer);
     for (int i = 0; i < 4; i++)
         close(fds[i]);
