@@ -205,13 +205,14 @@ def test_ten_thousand_idle_connections(make, descriptors):
     close_all(clients)
 
 
-def test_who_is_idle_longest_makes_room_when_descriptors_are_out(make):
-    server = make("--connections-per-address", 2000)
-    (worker,) = server.roles("worker")
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (200, 200))
-    with Honest(server) as honest:
+def test_who_is_idle_longest_makes_room_when_descriptors_are_out(binary, tmp_path):
+    cramped = tmp_path / "cramped"
+    cramped.write_text(f'#!/bin/sh\nulimit -n 400 && exec {binary} "$@"\n')
+    cramped.chmod(0o755)
+    flags = ["--connections-per-address", 2000]
+    with Server(tmp_path, workers=1, binary=cramped, flags=flags) as server, Honest(server) as honest:
         clients = []
-        for _ in range(400):
+        for _ in range(800):
             clients.append(connect(server))
         time.sleep(0.5)
         clients[-1].send(GET)
