@@ -129,8 +129,10 @@ static const char *show(struct line *line, limen_str token)
     struct buf out;
     buf_init_fixed(&out, memory, sizeof(memory));
     wire_put_u32(&out, 1000000);
+    wire_put_u32(&out, /* scheme= */ 0);
+    wire_put_u8(&out, /* is_more= */ 0);
     wire_put_str(&out, token);
-    return say(line, WIRE_SESSION, out.ptr, out.len);
+    return say(line, WIRE_SHOW, out.ptr, out.len);
 }
 
 /* What the data role alone may say: who somebody is. */
