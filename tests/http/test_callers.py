@@ -1,7 +1,6 @@
 """Who may call what: every operation by every kind of caller, with sessions, tokens and API keys, alone and together."""
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -14,7 +13,7 @@ from apps import build_app
 from caller import PASSWORD, Caller, admin, cookie_of, customer, new_email, new_key
 from https import Authority, HttpsServer, reply
 from server import ROOT, Server
-from tokens import encode, key_set, token
+from tokens import SigningKey, encode, key_set, public_set, token
 
 APP = ROOT / "tests" / "http" / "callers"
 # RFC 7515, appendix A.3.1: no token of these tests is signed with it.
@@ -345,35 +344,17 @@ def test_tokens_outlive_the_data_role(own_app):
 
 
 # ---- keys from a URL -----------------------------------------------------------------------------------------------------
-class Issuer:
-    """An RSA key, its JWK Set, and tokens under it."""
-
-    def __init__(self, folder):
-        self.key, self.kid = folder / "rsa.pem", "rsa-1"
-        run_openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.key)
-        modulus = run_openssl("rsa", "-in", self.key, "-noout", "-modulus").decode().strip().split("=")[1]
-        self.keys = json.dumps({"keys": [{"kty": "RSA", "kid": self.kid, "use": "sig", "alg": "RS256", "e": "AQAB",
-                                          "n": encode(bytes.fromhex(modulus))}]}).encode()  # fmt: skip
-
-    def token(self, subject, kid=None):
-        header = {"alg": "RS256", "typ": "at+jwt", "kid": kid or self.kid}
-        claims = {"iss": "https://partner.example", "aud": ["callers"], "sub": subject, "exp": int(time.time()) + 300, "permissions": ["read"]}
-        text = f"{encode(header)}.{encode(claims)}"
-        return f"{text}.{encode(run_openssl('dgst', '-sha256', '-sign', self.key, given=text.encode()))}"
-
-
-def run_openssl(*words, given=None):
-    done = subprocess.run(["openssl", *map(str, words)], input=given, capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def partners_token(key, subject, **header):
+    claims = {"iss": "https://partner.example", "aud": ["callers"], "sub": subject, "exp": int(time.time()) + 300, "permissions": ["read"]}
+    return key.token(claims, typ="at+jwt", **header)
 
 
 def test_keys_come_from_a_url_and_stay_when_it_does_not_answer(binary, tmp_path):
-    issuer, authority = Issuer(tmp_path), Authority(tmp_path)
+    key, authority = SigningKey(tmp_path, "rsa-1"), Authority(tmp_path)
     says = {"status": 500}
 
     def answer(handler):
-        reply(handler, says["status"], issuer.keys)
+        reply(handler, says["status"], public_set(key))
 
     def status(text):
         return Caller(server).get("/partner", fields=bearer(text)).status
@@ -382,22 +363,22 @@ def test_keys_come_from_a_url_and_stay_when_it_does_not_answer(binary, tmp_path)
         flags = ["--jwks", f"partner={host.url()}", "--ca-file", authority.certificate,
                  "--fetch-private", "localhost", "--limit-scale", "1000"]  # fmt: skip
         with Callers(tmp_path / "app", flags=flags, workers=1, binary=binary) as server:
-            assert status(issuer.token("ada")) == 503, "no keys yet: nobody can tell whether it is good"
+            assert status(partners_token(key, "ada")) == 503, "no keys yet: nobody can tell whether it is good"
             assert Caller(server).get("/token", fields=bearer(token("read"))).status == 200, "the other issuer's are here"
             says["status"] = 200
             deadline = time.monotonic() + 60
-            while status(issuer.token("ada")) != 200:
+            while status(partners_token(key, "ada")) != 200:
                 assert time.monotonic() < deadline, server.tail()
                 time.sleep(0.2)
-            assert Caller(server).get("/partner", fields=bearer(issuer.token("ada"))).json() == {"id": "p/ada", "roles": ["read"]}
+            assert Caller(server).get("/partner", fields=bearer(partners_token(key, "ada"))).json() == {"id": "p/ada", "roles": ["read"]}
             says["status"] = 500
-            assert status(issuer.token("bob")) == 200
+            assert status(partners_token(key, "bob")) == 200
             asked = len(host.requests)
             for _ in range(5):
-                assert status(issuer.token("eve", kid="unknown")) == 401
+                assert status(partners_token(key, "eve", kid="unknown")) == 401
             assert len(host.requests) <= asked + 1, "strangers write tokens, too"
             assert set(host.requests) == {"/keys"}
-            assert status(issuer.token("eve")) == 200
+            assert status(partners_token(key, "eve")) == 200
 
 
 # ---- what does not start -------------------------------------------------------------------------------------------------

@@ -10,16 +10,7 @@ import time
 
 import pytest
 from caller import Caller, customer, new_key
-from server import Server, build_dir
-
-
-def wait_for(what, seconds=10):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
+from server import Server, build_dir, wait_for
 
 
 def metric(server, name):

@@ -5,13 +5,9 @@ The one idea: a test says in one line what is wrong with the host, and everythin
 
 import http.server
 import ssl
-import subprocess
 import threading
 
-
-def _openssl(*words):
-    done = subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+from tokens import openssl
 
 
 class Authority:
@@ -21,7 +17,7 @@ class Authority:
         self.folder, self.count = folder / name, 0
         self.folder.mkdir()
         self.certificate, self.key = self.folder / "authority.pem", self.folder / "authority.key"
-        _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 2,
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 2,
                  "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate)  # fmt: skip
 
     def issue(self, names="DNS:localhost,IP:127.0.0.1", days=2):
@@ -29,9 +25,9 @@ class Authority:
         self.count += 1
         key, request, certificate, names_at = (self.folder / f"{self.count}.{end}" for end in ("key", "csr", "pem", "names"))
         names_at.write_text(f"subjectAltName={names}\n")
-        _openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=host",
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=host",
                  "-keyout", key, "-out", request)  # fmt: skip
-        _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-days", days,
+        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-days", days,
                  "-extfile", names_at, "-out", certificate)  # fmt: skip
         return certificate, key
 

@@ -35,6 +35,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def wait_for(what, seconds=10):
+    """True as soon as `what()` is; false when it was not in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.02)
+    return False
+
+
 class ServerError(RuntimeError):
     """The server did not do what a server does; the message carries the end of its log."""
 
