@@ -27,6 +27,8 @@ static const struct limen_file page[] = {
 /* The plain way: the path is a file's, behind a '/', or its folder's. */
 static const struct limen_file *file_of(limen_str path)
 {
+    if (!str_starts(path, LIMEN_STR("/")))
+        return NULL; /* "*" */
     for (size_t i = 0; i < FILES; i++) {
         limen_str name = page[i].path;
         limen_str rest = str_slice(path, 1, path.len);
