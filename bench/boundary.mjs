@@ -9,8 +9,9 @@ import jwt from '@fastify/jwt';
 import rateLimit from '@fastify/rate-limit';
 
 const [port, contractFile, secret] = process.argv.slice(2);
-const { ItemId, CheckoutRequest } = JSON.parse(readFileSync(contractFile, 'utf8')).components.schemas;
+const { ItemId, CheckoutLine, CheckoutRequest } = JSON.parse(readFileSync(contractFile, 'utf8')).components.schemas;
 const schema = structuredClone(CheckoutRequest);
+schema.properties.lines.items = structuredClone(CheckoutLine);
 schema.properties.lines.items.properties.itemId = ItemId;
 
 // As strict as the contract: nothing is coerced and nothing is taken away in silence.

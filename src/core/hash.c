@@ -56,25 +56,53 @@ static inline void sip_word(struct sip *sip, uint64_t word)
     sip->v0 ^= word;
 }
 
-uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t count)
+static inline struct sip sip_begin(const struct hash_key *key)
 {
-    struct sip sip = { key->k0 ^ UINT64_C(0x736f6d6570736575), key->k1 ^ UINT64_C(0x646f72616e646f6d),
-                       key->k0 ^ UINT64_C(0x6c7967656e657261), key->k1 ^ UINT64_C(0x7465646279746573) };
+    return (struct sip){ key->k0 ^ UINT64_C(0x736f6d6570736575), key->k1 ^ UINT64_C(0x646f72616e646f6d),
+                         key->k0 ^ UINT64_C(0x6c7967656e657261), key->k1 ^ UINT64_C(0x7465646279746573) };
+}
+
+static inline void sip_add(struct sip *sip, const void *bytes, size_t count)
+{
     const uint8_t *next = bytes;
     size_t left = count;
     for (; left >= 8; left -= 8, next += 8) {
         uint64_t word;
         memcpy(&word, next, sizeof word);
-        sip_word(&sip, le64toh(word));
+        sip_word(sip, le64toh(word));
     }
     uint64_t last = (uint64_t)count << 56; /* the length's low byte on top of the last bytes */
     for (size_t i = 0; i < left; i++)
         last |= (uint64_t)next[i] << (8 * i);
-    sip_word(&sip, last);
-    sip.v2 ^= 0xff;
+    sip_word(sip, last);
+}
+
+static inline uint64_t sip_end(struct sip *sip)
+{
     for (int i = 0; i < 4; i++)
-        sip_round(&sip);
-    return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
+        sip_round(sip);
+    return sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3;
+}
+
+uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t count)
+{
+    struct sip sip = sip_begin(key);
+    sip_add(&sip, bytes, count);
+    sip.v2 ^= 0xff;
+    return sip_end(&sip);
+}
+
+struct hash_wide hash_bytes_wide(const struct hash_key *key, const void *bytes, size_t count)
+{
+    struct sip sip = sip_begin(key);
+    struct hash_wide hash;
+    sip.v1 ^= 0xee;
+    sip_add(&sip, bytes, count);
+    sip.v2 ^= 0xee;
+    hash.first = sip_end(&sip);
+    sip.v1 ^= 0xdd;
+    hash.second = sip_end(&sip);
+    return hash;
 }
 
 /* ---- map -------------------------------------------------------------------------------------------------------- */

@@ -14,6 +14,11 @@ struct hash_key {
 void hash_key_random(struct hash_key *ret_key);
 /* SipHash-2-4 (Aumasson and Bernstein, 2012). */
 uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t count);
+/* Its form with 128 bits, for what must not be found by its hash alone unless it is the same. */
+struct hash_wide {
+    uint64_t first, second;
+};
+struct hash_wide hash_bytes_wide(const struct hash_key *key, const void *bytes, size_t count);
 
 /* A map from string to pointer, built at start and read afterwards; linear probing, at most 3/4 full. The keys are
  * slices that must outlive the map. */

@@ -7,7 +7,7 @@
 #define WINDOW 16U
 
 struct token_cache {
-    struct hash_key first_key, second_key;
+    struct hash_key key;
     uint32_t mask; /* places - 1 */
     int64_t grace_us;
     bool may_evict;
@@ -26,8 +26,7 @@ struct token_cache *token_cache_new(uint32_t places, int64_t grace_us, bool may_
         token_cache_free(cache);
         return NULL;
     }
-    hash_key_random(&cache->first_key);
-    hash_key_random(&cache->second_key);
+    hash_key_random(&cache->key);
     cache->mask = places - 1;
     cache->grace_us = grace_us;
     cache->may_evict = may_evict;
@@ -54,8 +53,8 @@ void token_cache_clear(struct token_cache *cache)
 
 struct token_mark token_cache_mark(const struct token_cache *cache, limen_str token)
 {
-    uint64_t first = hash_bytes(&cache->first_key, token.ptr, token.len);
-    return (struct token_mark){ first == 0 ? 1 : first, hash_bytes(&cache->second_key, token.ptr, token.len) };
+    const struct hash_wide hash = hash_bytes_wide(&cache->key, token.ptr, token.len);
+    return (struct token_mark){ hash.first == 0 ? 1 : hash.first, hash.second };
 }
 
 const struct token_entry *token_cache_find(const struct token_cache *cache, uint32_t scheme, struct token_mark mark,

@@ -77,10 +77,35 @@ static void test_map_replaces_an_equal_key_and_tells(void **state)
     map_release(&map);
 }
 
+/* Of the reference implementation, as OpenSSL's SIPHASH with size 16 says them too. */
+static void test_siphash_reference_vectors_of_128_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t count;
+        uint64_t first, second; /* the bytes of the vector, little-endian */
+    } vectors[] = {
+        { 0, UINT64_C(0xe6a825ba047f81a3), UINT64_C(0x930255c71472f66d) },
+        { 1, UINT64_C(0x44af996bd8c187da), UINT64_C(0x45fc229b11597634) },
+        { 8, UINT64_C(0x61f55862baa9623b), UINT64_C(0xb49714f364e2830f) },
+        { 15, UINT64_C(0x11a8b03399e99354), UINT64_C(0xd9c3cf970fec087e) },
+        { 63, UINT64_C(0x4a83502f77d15051), UINT64_C(0x7cbd3f979a063e50) },
+    };
+    const struct hash_key key = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
+    uint8_t message[64];
+    for (size_t i = 0; i < sizeof message; i++)
+        message[i] = (uint8_t)i;
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        const struct hash_wide hash = hash_bytes_wide(&key, message, vectors[i].count);
+        assert_true(hash.first == vectors[i].first && hash.second == vectors[i].second);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_siphash_reference_vectors),
+        cmocka_unit_test(test_siphash_reference_vectors_of_128_bits),
         cmocka_unit_test(test_keys_are_random),
         cmocka_unit_test(test_map_finds_what_was_put_and_nothing_else),
         cmocka_unit_test(test_map_replaces_an_equal_key_and_tells),
