@@ -1,12 +1,14 @@
-/* json.c - our side of bench/json: reads bodies and holds them against an operation's schema, as admission does.
+/* json.c - our side of bench/json: reads bodies and holds them against a schema of a contract, as admission does.
  *
  * Told what to do line by line, so that it can take turns with its peer (json.mjs has the same commands):
  *     bodies FILE     one body a line; they are read in turn
- *     contract        the contract as JSON, in one line
+ *     document        the document that the schema is in, as JSON in one line
  *     check           one digit for each body: 1 accepted, 0 refused
  *     time MS         nanoseconds a body, over so many milliseconds, all of CPU time */
-#include "contract/contract.h"
+#include "contract/catalog.h"
+#include "contract/schema.h"
 #include "core/arena.h"
+#include "core/limits.h"
 #include "core/str.h"
 
 #include <stdio.h>
@@ -17,8 +19,8 @@
 #define NS_PER_MS INT64_C(1000000)
 
 struct bench {
-    struct arena arena; /* of the contract */
-    struct contract contract;
+    struct arena arena; /* of the document and its schemas */
+    struct doc doc;
     const struct schema *schema;
     struct arena_pool *pool; /* of the calls */
     limen_str bodies[BODIES];
@@ -106,6 +108,14 @@ static void time_bodies(const struct bench *bench, int64_t duration_ns)
     printf("%.1f\n", (double)(end - start) / (double)bodies);
 }
 
+static void print_document(struct bench *bench)
+{
+    struct buf json;
+    buf_init(&json, &bench->arena, 0);
+    doc_write_json(bench->doc.root, &json);
+    printf("%.*s\n", LIMEN_STR_ARG(buf_str(&json)));
+}
+
 static void obey(struct bench *bench, char *line)
 {
     int64_t milliseconds;
@@ -115,8 +125,8 @@ static void obey(struct bench *bench, char *line)
         read_bodies(bench, argument.ptr);
     else if (str_equal(command, LIMEN_STR("check")))
         check_bodies(bench);
-    else if (str_equal(command, LIMEN_STR("contract")))
-        printf("%.*s\n", LIMEN_STR_ARG(bench->contract.json));
+    else if (str_equal(command, LIMEN_STR("document")))
+        print_document(bench);
     else if (str_equal(command, LIMEN_STR("time")) && str_to_int64(argument, &milliseconds))
         time_bodies(bench, milliseconds * NS_PER_MS);
     else
@@ -124,21 +134,23 @@ static void obey(struct bench *bench, char *line)
     fflush(stdout);
 }
 
-static void load_contract(struct bench *bench, const char *path, const char *operation_id)
+/* Not the whole contract: what a call may use at most, which contract_load looks after, is less than the largest body here. */
+static void compile(struct bench *bench, const char *path, const char *pointer)
 {
-    struct diags errors, warnings;
+    struct diags diags;
     size_t len;
     const char *text = read_file(path, &len);
     arena_init(&bench->arena, NULL, SIZE_MAX);
-    diags_init(&errors, &bench->arena);
-    diags_init(&warnings, &bench->arena);
-    const struct limen_app app = { .contract = { str_of(path), str_make(text, len) } };
-    if (!contract_load(&app, &bench->arena, &bench->contract, &errors, &warnings))
-        die("the contract has faults:", path);
-    const struct operation *operation = contract_find(&bench->contract, str_of(operation_id));
-    if (operation == NULL || operation->body == NULL)
-        die("no operation with a body:", operation_id);
-    bench->schema = operation->body;
+    diags_init(&diags, &bench->arena);
+    struct catalog *catalog = catalog_new(&bench->arena);
+    if (catalog == NULL || !doc_parse(str_make(text, len), str_of(path), &bench->arena, &bench->doc, &diags)
+        || !catalog_add(catalog, &bench->doc, str_of(path), &diags))
+        die("cannot read", path);
+    struct schema_set *set = schema_set_new(catalog, &bench->arena);
+    const struct doc_node *node = doc_at(bench->doc.root, str_of(pointer));
+    bench->schema = set != NULL && node != NULL ? schema_compile(set, node, &diags) : NULL;
+    if (bench->schema == NULL)
+        die("no schema at", pointer);
 }
 
 int main(int argc, char **argv)
@@ -146,8 +158,8 @@ int main(int argc, char **argv)
     char line[1024];
     struct bench bench = { .pool = arena_pool_new(LIMIT_ARENA_POOLED_BLOCKS) };
     if (argc != 3 || bench.pool == NULL)
-        die("usage: bench-json CONTRACT OPERATION", "");
-    load_contract(&bench, argv[1], argv[2]);
+        die("usage: bench-json DOCUMENT POINTER", "");
+    compile(&bench, argv[1], argv[2]);
     while (fgets(line, sizeof line, stdin) != NULL)
         obey(&bench, line);
     return 0;

@@ -7,22 +7,12 @@ import { createInterface } from 'node:readline';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
-const [contractFile, operationId] = process.argv.slice(2);
-const contract = JSON.parse(readFileSync(contractFile, 'utf8'));
-const isAccepted = compile(contract, operationId);
+const [documentFile, pointer] = process.argv.slice(2);
+const ajv = new Ajv.default({ strict: false }); // the contract is more than a schema
+addFormats.default(ajv);
+ajv.addSchema(JSON.parse(readFileSync(documentFile, 'utf8')), 'contract');
+const isAccepted = ajv.compile({ $ref: `contract#${pointer}` });
 let bodies = [];
-
-function compile(document, id) {
-  const ajv = new Ajv.default({ strict: false }); // the contract is more than a schema
-  addFormats.default(ajv);
-  ajv.addSchema(document, 'contract');
-  for (const [path, item] of Object.entries(document.paths)) {
-    const method = Object.keys(item).find((name) => item[name].operationId === id);
-    const escaped = encodeURIComponent(path.replaceAll('~', '~0').replaceAll('/', '~1'));
-    if (method) return ajv.compile({ $ref: `contract#/paths/${escaped}/${method}/requestBody/content/application~1json/schema` });
-  }
-  throw new Error(`no operation ${id}`);
-}
 
 function accepts(body) {
   let value;
