@@ -14,12 +14,11 @@
 #include "server/listen.h"
 #include "server/machine.h"
 #include "server/spawn.h"
-#include "server/users.h"
+#include "server/variables.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -56,7 +55,7 @@ struct supervisor {
     struct board *board;
     int listeners[LIMIT_LISTENERS], operator_listener;
     uint32_t listener_count, worker_count;
-    int64_t worker_memory; /* bytes, of each */
+    struct role_settings settings;
     struct process data, operator, outbound, workers[LIMIT_WORKERS];
     bool is_open; /* listening: the data role has been ready once */
     bool is_announced;
@@ -65,59 +64,6 @@ struct supervisor {
 };
 
 /* ---- starting a role -------------------------------------------------------------------------------------------------- */
-
-static const char *variable(struct supervisor *supervisor, const char *name, limen_str value)
-{
-    return arena_printf(supervisor->arena, "%s=%.*s", name, LIMEN_STR_ARG(value)).ptr;
-}
-
-static const char *number_variable(struct supervisor *supervisor, const char *name, int64_t value)
-{
-    return arena_printf(supervisor->arena, "%s=%lld", name, (long long)value).ptr;
-}
-
-/* What the role will find in its environment: its own settings and nothing else. Sanitizers keep their options. */
-static void add_variables(struct supervisor *supervisor, const struct process *process, struct spawn *spawn)
-{
-    const struct config *config = supervisor->config;
-    const char **at = spawn->variables;
-    *at++ = variable(supervisor, "LIMEN_LOG_FORMAT", config->log_format);
-    *at++ = variable(supervisor, "LIMEN_LOG_LEVEL", config->log_level);
-    *at++ = number_variable(supervisor, "LIMEN_WORKERS", supervisor->worker_count);
-    *at++ = number_variable(supervisor, "LIMEN_LISTENERS", spawn->listener_count);
-    *at++ = number_variable(supervisor, "LIMEN_NO_SANDBOX", config->no_sandbox);
-    *at++ = number_variable(supervisor, "LIMEN_STRICT_SANDBOX", config->strict_sandbox);
-    *at++ = number_variable(supervisor, "LIMEN_USER", users_of(config->uid_base, process->kind, process->number));
-    if (process->kind == ROLE_DATA) {
-        *at++ = variable(supervisor, "LIMEN_DATABASE", config->database);
-        *at++ = variable(supervisor, "LIMEN_MIGRATE", config->migrate);
-    }
-    if (process->kind == ROLE_DATA || process->kind == ROLE_OUTBOUND)
-        *at++ = variable(supervisor, "LIMEN_JWKS", config_join(&config->jwks, supervisor->arena));
-    if (process->kind == ROLE_OUTBOUND) {
-        *at++ = variable(supervisor, "LIMEN_CA_FILE", config->ca_file);
-        *at++ = variable(supervisor, "LIMEN_FETCH_PRIVATE", config_join(&config->fetch_private, supervisor->arena));
-    }
-    if (process->kind == ROLE_WORKER) {
-        *at++ = number_variable(supervisor, "LIMEN_LIMIT_SCALE", config->limit_scale);
-        *at++ = number_variable(supervisor, "LIMEN_CHECK_REPLIES", config->checks_replies);
-        *at++ = variable(supervisor, "LIMEN_TRUSTED_PROXY", config_join(&config->trusted_proxies, supervisor->arena));
-        *at++ = number_variable(supervisor, "LIMEN_WORKER_MEMORY", supervisor->worker_memory);
-        *at++ = number_variable(supervisor, "LIMEN_CONNECTIONS_PER_ADDRESS", config->connections_per_address);
-        *at++ = number_variable(supervisor, "LIMEN_HEAD_TIMEOUT", config->head_timeout_s);
-        *at++ = number_variable(supervisor, "LIMEN_BODY_TIMEOUT", config->body_timeout_s);
-        *at++ = number_variable(supervisor, "LIMEN_IDLE_TIMEOUT", config->idle_timeout_s);
-        *at++ = number_variable(supervisor, "LIMEN_WRITE_TIMEOUT", config->write_timeout_s);
-        *at++ = number_variable(supervisor, "LIMEN_LEAST_RATE", config->least_rate);
-    }
-    for (const char *const *name = (const char *const[]){ "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL };
-         *name != NULL; name++) {
-        const char *value = getenv(*name);
-        if (value != NULL)
-            *at++ = variable(supervisor, *name, str_of(value));
-    }
-    *at = NULL;
-}
 
 static void on_control(struct loop_source *source, uint32_t events);
 
@@ -145,17 +91,14 @@ static void start(struct process *process)
         spawn.listeners = &supervisor->operator_listener;
         spawn.listener_count = 1;
     }
-    struct arena *whole = supervisor->arena;
     struct arena scratch;
     arena_init(&scratch, NULL, SIZE_MAX);
-    supervisor->arena = &scratch;
-    add_variables(supervisor, process, &spawn);
+    variables_add(&supervisor->settings, &spawn, &scratch);
     process->is_ready = process->was_silent = false;
     process->sockets = 0;
     if (process->kind == ROLE_WORKER)
         atomic_store(&supervisor->board->rows[process->number].beat_us, 0);
     process->pid = spawn_role(&spawn);
-    supervisor->arena = whole;
     arena_release(&scratch);
     close(pair[1]);
     process->control = (struct loop_source){ 0 };
@@ -590,8 +533,12 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->worker_count = config->workers > 0 ? (uint32_t)config->workers : machine_cores();
     if (supervisor->worker_count > LIMIT_WORKERS)
         supervisor->worker_count = LIMIT_WORKERS;
-    supervisor->worker_memory = config->worker_memory > 0 ? config->worker_memory
-                                                          : (int64_t)memory_default(supervisor->worker_count);
+    supervisor->settings = (struct role_settings){
+        .config = config,
+        .worker_count = supervisor->worker_count,
+        .worker_memory = config->worker_memory > 0 ? config->worker_memory
+                                                   : (int64_t)memory_default(supervisor->worker_count),
+    };
     supervisor->loop = loop_new();
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);
