@@ -37,18 +37,6 @@ static bool is_cross_site(const struct admission *admission)
     return !method_is_safe(request->method) && auth_is_cross_site(request);
 }
 
-/* A token that this worker has shown before costs no trip: the slot, when there is one, is told. */
-static bool is_remembered(struct admission *admission, struct shown_credential *shown, bool is_more,
-                          struct principal *ret_principal)
-{
-    if (!data_token_find(admission->boundary->data, shown->scheme, shown->text, ret_principal, &shown->handle))
-        return false;
-    shown->has_handle = true;
-    if (admission->has_slot)
-        data_assume(admission->boundary->data, admission->request.slot, shown->handle, is_more);
-    return true;
-}
-
 /* Asks the data role whose credential it is. */
 static enum trial ask(struct admission *admission, const struct shown_credential *shown, bool is_more,
                       struct principal *ret_principal)
@@ -71,6 +59,25 @@ static enum trial ask(struct admission *admission, const struct shown_credential
     return TRIAL_OK;
 }
 
+/* A token that this worker has shown before costs no trip; the slot, when there is one, is told of a good one. */
+static enum trial recall_or_ask(struct admission *admission, struct shown_credential *shown, bool is_more,
+                                struct principal *ret_principal)
+{
+    struct data_client *data = admission->boundary->data;
+    switch (data_token_find(data, shown->scheme, shown->text, ret_principal, &shown->handle)) {
+    case TOKEN_GOOD:
+        shown->has_handle = true;
+        if (admission->has_slot)
+            data_assume(data, admission->request.slot, shown->handle, is_more);
+        return TRIAL_OK;
+    case TOKEN_NO_GOOD:
+        return TRIAL_INVALID;
+    case TOKEN_UNKNOWN:
+        break;
+    }
+    return ask(admission, shown, is_more, ret_principal);
+}
+
 static void add_principal(struct admission *admission, const struct principal *principal)
 {
     if (admission->shown_count == 0)
@@ -87,9 +94,7 @@ static enum trial try_demand(struct admission *admission, const struct demand *d
     struct principal principal;
     if ((finding->invalid >> demand->scheme & 1U) != 0)
         return TRIAL_INVALID;
-    enum trial trial = is_remembered(admission, &shown, is_more, &principal)
-        ? TRIAL_OK
-        : ask(admission, &shown, is_more, &principal);
+    enum trial trial = recall_or_ask(admission, &shown, is_more, &principal);
     if (trial == TRIAL_INVALID)
         finding->invalid |= 1U << demand->scheme;
     if (trial != TRIAL_OK)

@@ -123,6 +123,8 @@
 #define LIMIT_TOKENS 8192U                      /* remembered by the data role; past it a token is verified each time */
 #define LIMIT_TOKENS_PER_WORKER 4096U           /* remembered by a worker; past it the first to expire is shown again */
 #define LIMIT_TOKEN_KEPT_US (600 * 1000000LL)   /* a token is verified anew after so long: its key may be withdrawn */
+#define LIMIT_TOKENS_REFUSED 1024U              /* remembered by a worker; past it the oldest is shown again */
+#define LIMIT_TOKEN_REFUSED_US (10 * 1000000LL) /* and no longer than this: keys change */
 #define LIMIT_TOKEN_SCRATCH_BYTES (256U * 1024) /* to read one: 401 */
 #define LIMIT_TOKEN_LEEWAY_US (60 * 1000000LL)  /* by which the clocks of issuer and server may differ */
 #define LIMIT_KID_BYTES 255U                    /* of a JWT's header: 401; of a key: it is left out */

@@ -82,8 +82,10 @@ static void detach(struct data_client *client)
     wire_pipe_close(&client->pipe);
     client->has_credit = false;
     client->connection++;
-    if (client->tokens != NULL)
+    if (client->tokens != NULL) {
         token_cache_clear(client->tokens);
+        token_cache_clear(client->no_good);
+    }
     for (uint32_t i = 0; i < client->fresh; i++) {
         client->slots[i].is_known = false;
         if (client->slots[i].current != NULL && client->slots[i].local == DATA_OK)
@@ -130,13 +132,15 @@ void data_client_free(struct data_client *client)
     loop_timer_stop(&client->again);
     wire_pipe_release(&client->pipe);
     token_cache_free(client->tokens);
+    token_cache_free(client->no_good);
     free(client);
 }
 
 bool data_client_remember_tokens(struct data_client *client)
 {
     client->tokens = token_cache_new(LIMIT_TOKENS_PER_WORKER, /* grace_us= */ 0, /* may_evict= */ true);
-    return client->tokens != NULL;
+    client->no_good = token_cache_new(LIMIT_TOKENS_REFUSED, /* grace_us= */ 0, /* may_evict= */ true);
+    return client->tokens != NULL && client->no_good != NULL;
 }
 
 bool data_client_attach(struct data_client *client, int fd)
@@ -257,6 +261,15 @@ static void take_handle(struct data_client *client, struct wire_reader *reader, 
     entry->principal = request->principal;
 }
 
+/* Nor need one that is no good be asked about again before its time. */
+static void take_until(struct data_client *client, struct wire_reader *reader, const struct data_request *request)
+{
+    int64_t until_us = wire_get_i64(reader);
+    if (!reader->failed && client->tokens != NULL)
+        (void)token_cache_add(client->no_good, request->scheme, request->mark, loop_clock(client->loop)->mono_us,
+                              until_us);
+}
+
 /* Reads the parts of a DONE. False when malformed; `*ret_outcome` becomes DATA_BUSY when the call's memory cannot hold
  * them. */
 static bool take_done(struct data_client *client, struct data_request *request, limen_str payload,
@@ -281,6 +294,8 @@ static bool take_done(struct data_client *client, struct data_request *request, 
         returned = wire_get_str(&reader);
     if (parts & WIRE_PART_HANDLE)
         take_handle(client, &reader, request);
+    if (parts & WIRE_PART_UNTIL)
+        take_until(client, &reader, request);
     if (reader.failed || reader.at != reader.end)
         return false;
     *ret_outcome = (enum data_outcome)outcome;

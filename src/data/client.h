@@ -49,7 +49,8 @@ struct data_handle {
 };
 
 struct data_client *data_client_new(struct loop *loop);
-/* For a contract with bearer tokens: those that are shown are remembered while they are valid. False when memory is out. */
+/* For a contract with bearer tokens: those that are shown are remembered, good ones while they are valid, others for a moment. False when
+ * memory is out. */
 bool data_client_remember_tokens(struct data_client *client) LIMEN_MUST_CHECK;
 void data_client_free(struct data_client *client);
 /* Takes a connected socket (and closes the one before). */
@@ -66,10 +67,15 @@ void data_cancel(struct data_client *client, uint32_t slot);
 /* Ends the call's part: cancels a request under way (on_reply will not be called) and tells the data role to forget. */
 void data_slot_release(struct data_client *client, uint32_t slot);
 
-/* A token of this scheme that was shown before, and whose it is. Asks nobody. */
-bool data_token_find(struct data_client *client, uint32_t scheme, limen_str token, struct principal *ret_principal,
-                     struct data_handle *ret_handle) LIMEN_MUST_CHECK;
-/* Binds the slot to it, as data_show would; nothing comes back. When the data role has been started anew since, what this slot
+/* What this worker knows of a token of this scheme without asking. */
+enum token_memory {
+    TOKEN_GOOD,    /* shown before: `ret_principal`, `ret_handle` */
+    TOKEN_NO_GOOD, /* shown a moment ago, and refused */
+    TOKEN_UNKNOWN
+};
+enum token_memory data_token_find(struct data_client *client, uint32_t scheme, limen_str token,
+                                  struct principal *ret_principal, struct data_handle *ret_handle) LIMEN_MUST_CHECK;
+/* Binds the slot to a good one, as data_show would; nothing comes back. When the data role has been started anew since, what this slot
  * asks ends with DATA_GONE. */
 void data_assume(struct data_client *client, uint32_t slot, struct data_handle handle, bool is_more);
 

@@ -35,9 +35,10 @@ struct data_client {
     uint32_t credit; /* slots that the data role grants; kept over a re-attachment */
     bool has_credit; /* of this connection */
     bool is_ending_now;
-    uint32_t fresh;             /* slots from here on have never been used */
-    uint32_t connection;        /* counts the sockets */
-    struct token_cache *tokens; /* shown on this connection; NULL: the contract has none */
+    uint32_t fresh;              /* slots from here on have never been used */
+    uint32_t connection;         /* counts the sockets */
+    struct token_cache *tokens;  /* shown on this connection; NULL: the contract has none */
+    struct token_cache *no_good; /* the same, of those that were refused; apart, so that they push out no other */
     uint32_t free_head, ending_head;
     struct client_slot slots[LIMIT_CALLS_PER_WORKER];
 };

@@ -128,18 +128,19 @@ void data_sign_out(struct data_client *client, struct data_request *request, lim
 }
 
 /* ---- tokens that were shown before ------------------------------------------------------------------------------- */
-bool data_token_find(struct data_client *client, uint32_t scheme, limen_str token, struct principal *ret_principal,
-                     struct data_handle *ret_handle)
+enum token_memory data_token_find(struct data_client *client, uint32_t scheme, limen_str token,
+                                  struct principal *ret_principal, struct data_handle *ret_handle)
 {
     if (client->tokens == NULL || client->pipe.fd < 0)
-        return false;
+        return TOKEN_UNKNOWN;
+    int64_t now_us = loop_clock(client->loop)->mono_us;
     struct token_mark mark = token_cache_mark(client->tokens, token);
-    const struct token_entry *entry = token_cache_find(client->tokens, scheme, mark, loop_clock(client->loop)->mono_us);
+    const struct token_entry *entry = token_cache_find(client->tokens, scheme, mark, now_us);
     if (entry == NULL)
-        return false;
+        return token_cache_find(client->no_good, scheme, mark, now_us) != NULL ? TOKEN_NO_GOOD : TOKEN_UNKNOWN;
     *ret_principal = entry->principal;
     *ret_handle = (struct data_handle){ entry->handle, client->connection };
-    return true;
+    return TOKEN_GOOD;
 }
 
 void data_assume(struct data_client *client, uint32_t slot, struct data_handle handle, bool is_more)

@@ -153,3 +153,13 @@ bool jwks_wait(struct jwks *jwks, struct jwks_waiter *waiter)
     jwks->waiting = waiter;
     return true;
 }
+
+int64_t jwks_settled_until(const struct jwks *jwks)
+{
+    if (jwks->loop == NULL)
+        return INT64_MAX;
+    if (jwks->is_fetching)
+        return 0;
+    int64_t again_us = jwks->asked_us + LIMIT_JWKS_AGAIN_US;
+    return again_us < jwks->due_us ? again_us : jwks->due_us;
+}

@@ -30,5 +30,7 @@ const struct jwk_set *jwks_keys(const struct jwks *jwks);
 /* Waits for newer keys: a fetch that is under way, or one that is begun now, when the last is long enough ago. False when neither: what
  * is here is all there is. */
 bool jwks_wait(struct jwks *jwks, struct jwks_waiter *waiter) LIMEN_MUST_CHECK;
+/* Until when (monotonic) the keys stay what they are, whatever is asked. */
+int64_t jwks_settled_until(const struct jwks *jwks);
 
 #endif

@@ -64,15 +64,20 @@ static bool audience_is_right(const struct json_doc *doc, limen_str wanted)
     return false;
 }
 
-static bool time_is_right(const struct json_doc *doc, limen_time now, limen_time *ret_expires_at)
+/* NULL, or what is wrong with its times. */
+static const char *time_fault(const struct json_doc *doc, limen_time now, limen_time *ret_expires_at,
+                              bool *ret_is_early)
 {
     const struct json_value *expires = claim(doc, LIMEN_STR("exp")), *not_before = claim(doc, LIMEN_STR("nbf"));
     limen_time from = 0;
     if (expires == NULL || !read_date(expires, ret_expires_at))
-        return false;
+        return "it does not say when it expires";
     if (not_before != NULL && !read_date(not_before, &from))
-        return false;
-    return now < *ret_expires_at + LIMIT_TOKEN_LEEWAY_US && now >= from - LIMIT_TOKEN_LEEWAY_US;
+        return "its nbf is no date";
+    if (now >= *ret_expires_at + LIMIT_TOKEN_LEEWAY_US)
+        return "it has expired";
+    *ret_is_early = now < from - LIMIT_TOKEN_LEEWAY_US;
+    return *ret_is_early ? "it is not valid yet" : NULL;
 }
 
 static bool read_subject(const struct json_doc *doc, limen_str *ret_subject)
@@ -121,42 +126,54 @@ static bool read_roles(const struct json_doc *doc, limen_str name, struct jwt *j
 
 /* ---- the token -------------------------------------------------------------------------------------------------------- */
 
-static enum jwt_outcome outcome_of(enum jws_outcome outcome)
+static enum jwt_outcome unsigned_outcome(enum jws_outcome outcome, const char **ret_why)
 {
-    switch (outcome) {
-    case JWS_OK:
-        return JWT_OK;
-    case JWS_UNKNOWN_KEY:
-        return JWT_UNKNOWN_KEY;
-    case JWS_NO_MEMORY:
-        return JWT_NO_MEMORY;
-    case JWS_MALFORMED:
-    case JWS_REFUSED:
-    case JWS_BAD_SIGNATURE:
-        break;
-    }
-    return JWT_REFUSED;
+    static const char *const why[] = {
+        [JWS_MALFORMED] = "it is malformed",        [JWS_REFUSED] = "its algorithm, or an extension, is not accepted",
+        [JWS_UNKNOWN_KEY] = "its key is not known", [JWS_BAD_SIGNATURE] = "its signature is wrong",
+        [JWS_NO_MEMORY] = "memory is out",
+    };
+    *ret_why = why[outcome];
+    return outcome == JWS_UNKNOWN_KEY ? JWT_UNKNOWN_KEY : outcome == JWS_NO_MEMORY ? JWT_NO_MEMORY : JWT_REFUSED;
+}
+
+/* NULL, or what is wrong with the claims. */
+static const char *claims_fault(const struct jwt_rules *rules, limen_str type, const struct json_doc *doc,
+                                limen_time now, struct jwt *jwt, bool *ret_is_early)
+{
+    if (doc->tape[0].type != JSON_OBJECT)
+        return "its payload is no JSON object";
+    if (!type_is_right(type, rules->type))
+        return "its type is another's";
+    if (!is_text(claim(doc, LIMEN_STR("iss")), rules->issuer))
+        return "its issuer is another";
+    if (!audience_is_right(doc, rules->audience))
+        return "it is for another audience";
+    if (!read_subject(doc, &jwt->subject))
+        return "it has no subject";
+    if (!read_roles(doc, rules->roles_claim, jwt))
+        return "its roles cannot be read";
+    return time_fault(doc, now, &jwt->expires_at, ret_is_early);
 }
 
 enum jwt_outcome jwt_verify(limen_str token, const struct jwk_set *keys, const struct jwt_rules *rules, limen_time now,
-                            struct arena *arena, struct jwt *ret_jwt)
+                            struct arena *arena, struct jwt *ret_jwt, const char **ret_why)
 {
     struct jws jws;
     struct json_doc doc;
     struct json_error error;
     struct jwt jwt = { 0 };
+    bool is_early = false;
     enum jws_outcome outcome = jws_verify(token, keys, rules->algorithms, arena, &jws);
     if (outcome != JWS_OK)
-        return outcome_of(outcome);
+        return unsigned_outcome(outcome, ret_why);
     enum json_outcome parsed = json_parse(jws.payload, arena, &doc, &error);
     if (parsed == JSON_NO_MEMORY)
-        return JWT_NO_MEMORY;
-    bool is_right = parsed == JSON_OK && doc.tape[0].type == JSON_OBJECT && type_is_right(jws.type, rules->type)
-        && is_text(claim(&doc, LIMEN_STR("iss")), rules->issuer) && audience_is_right(&doc, rules->audience)
-        && time_is_right(&doc, now, &jwt.expires_at) && read_subject(&doc, &jwt.subject)
-        && read_roles(&doc, rules->roles_claim, &jwt);
-    if (!is_right)
-        return JWT_REFUSED;
+        return unsigned_outcome(JWS_NO_MEMORY, ret_why);
+    *ret_why = parsed != JSON_OK ? "its payload is no JSON that we read"
+                                 : claims_fault(rules, jws.type, &doc, now, &jwt, &is_early);
+    if (*ret_why != NULL)
+        return is_early ? JWT_EARLY : JWT_REFUSED;
     *ret_jwt = jwt;
     return JWT_OK;
 }

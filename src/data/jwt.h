@@ -19,6 +19,7 @@ enum jwt_outcome {
     JWT_OK,
     JWT_REFUSED,
     JWT_UNKNOWN_KEY, /* newer keys may help */
+    JWT_EARLY,       /* `nbf`: time will help */
     JWT_NO_MEMORY
 };
 
@@ -31,8 +32,9 @@ struct jwt {
     uint32_t role_count;
 };
 
-/* `now` is wall time. What `ret_jwt` refers to is in the arena; it is written only on JWT_OK. */
+/* `now` is wall time. What `ret_jwt` refers to is in the arena; it is written only on JWT_OK. `ret_why` says in plain words what else it
+ * is, for the log: no client is told. */
 enum jwt_outcome jwt_verify(limen_str token, const struct jwk_set *keys, const struct jwt_rules *rules, limen_time now,
-                            struct arena *arena, struct jwt *ret_jwt) LIMEN_MUST_CHECK;
+                            struct arena *arena, struct jwt *ret_jwt, const char **ret_why) LIMEN_MUST_CHECK;
 
 #endif

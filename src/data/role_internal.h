@@ -72,6 +72,7 @@ struct role_request {
     bool has_handle; /* of a token that was shown */
     struct token_handle handle;
     int64_t handle_expires_us;
+    int64_t until_us;  /* of a token that is no good: the worker need not ask again before; 0: it may */
     size_t held_bytes; /* counted in worker->held_bytes */
     size_t rows_at;    /* rows up to here have been written */
     struct role_request *next_in_ring, *prev_in_ring;

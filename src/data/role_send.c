@@ -123,6 +123,8 @@ static uint8_t parts_of(const struct role_request *request)
         return request->has_token ? WIRE_PART_PRINCIPAL | WIRE_PART_TOKEN : 0;
     case DATA_REFUSED:
         return WIRE_PART_REFUSED;
+    case DATA_NONE:
+        return request->until_us != 0 ? WIRE_PART_UNTIL : 0;
     case DATA_REPLAY:
         return WIRE_PART_REPLY;
     default:
@@ -133,7 +135,7 @@ static uint8_t parts_of(const struct role_request *request)
 static size_t done_bytes(const struct role_request *request, uint8_t parts)
 {
     size_t bytes = WIRE_HEADER_BYTES + 2 + 3 * sizeof(uint32_t) + PRINCIPAL_ID_BYTES + PRINCIPAL_EMAIL_BYTES
-        + sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t) + sizeof(int64_t) + 2 * sizeof(uint32_t);
+        + sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t) + 2 * sizeof(int64_t) + 2 * sizeof(uint32_t);
     if (parts & WIRE_PART_REPLY)
         bytes += request->task.reply.len;
     if (parts & WIRE_PART_RETURNED)
@@ -164,6 +166,8 @@ static void put_parts(struct buf *out, const struct role_request *request, uint8
         wire_put_u32(out, request->handle.place);
         wire_put_u32(out, request->handle.tenant);
     }
+    if (parts & WIRE_PART_UNTIL)
+        wire_put_i64(out, request->until_us);
 }
 
 static bool send_done(struct role_worker *worker, struct role_request *request)

@@ -101,31 +101,27 @@ static bool make_principal(const struct data_role *role, const struct security_s
     return true;
 }
 
-/* DATA_GONE: its key is not known, or none is yet. */
-static enum data_outcome verify(struct role_request *request, int64_t *ret_lifetime_us)
+static enum jwt_outcome verify(struct role_request *request, int64_t *ret_lifetime_us, const char **ret_why)
 {
     const struct data_role *role = request->role;
     const struct role_issuer *issuer = &role->issuers[request->scheme];
     const struct jwk_set *keys = jwks_keys(issuer->keys);
     limen_time now = request->task.now;
     struct jwt jwt;
+    *ret_why = "its key is not known"; /* no key is, yet */
     if (keys == NULL)
-        return DATA_GONE;
-    switch (jwt_verify(request->credential, keys, &issuer->rules, now, &request->arena, &jwt)) {
-    case JWT_OK:
-        break;
-    case JWT_NO_MEMORY:
-        return DATA_BUSY;
-    case JWT_UNKNOWN_KEY:
-        return DATA_GONE;
-    case JWT_REFUSED:
-        return DATA_NONE;
-    }
+        return JWT_UNKNOWN_KEY;
+    enum jwt_outcome outcome = jwt_verify(request->credential, keys, &issuer->rules, now, &request->arena, &jwt,
+                                          ret_why);
+    if (outcome != JWT_OK)
+        return outcome;
+    *ret_why = "its subject is too long";
+    if (!make_principal(role, &role->contract->schemes[request->scheme], &jwt, &request->task.principal))
+        return JWT_REFUSED;
     *ret_lifetime_us = jwt.expires_at + LIMIT_TOKEN_LEEWAY_US - now;
     if (*ret_lifetime_us > LIMIT_TOKEN_KEPT_US)
         *ret_lifetime_us = LIMIT_TOKEN_KEPT_US;
-    return make_principal(role, &role->contract->schemes[request->scheme], &jwt, &request->task.principal) ? DATA_OK
-                                                                                                           : DATA_NONE;
+    return JWT_OK;
 }
 
 /* The worker may act for this entry from now on. Without memory for the note it shows the token again each time. */
@@ -167,19 +163,38 @@ static bool waits_for_keys(struct role_request *request)
 }
 
 /* Verifies the token and remembers it. */
-static enum data_outcome take_in(struct role_request *request, struct token_mark mark,
-                                 const struct token_entry **ret_entry)
+static enum jwt_outcome take_in(struct role_request *request, struct token_mark mark,
+                                const struct token_entry **ret_entry, const char **ret_why)
 {
     int64_t now_us = loop_clock(request->role->loop)->mono_us, lifetime_us = 0;
-    enum data_outcome outcome = verify(request, &lifetime_us);
-    if (outcome != DATA_OK)
+    enum jwt_outcome outcome = verify(request, &lifetime_us, ret_why);
+    if (outcome != JWT_OK)
         return outcome;
     struct token_entry *entry = token_cache_add(request->role->tokens, request->scheme, mark, now_us,
                                                 now_us + lifetime_us);
     if (entry != NULL)
         entry->principal = request->task.principal;
     *ret_entry = entry;
-    return DATA_OK;
+    return JWT_OK;
+}
+
+/* The worker need not ask again for a moment; where time or newer keys may lift the refusal, not beyond that. */
+static void note_refusal(struct role_request *request, enum jwt_outcome outcome, const char *why)
+{
+    int64_t now_us = loop_clock(request->role->loop)->mono_us, until_us = now_us + LIMIT_TOKEN_REFUSED_US;
+    int64_t settled_us = jwks_settled_until(request->role->issuers[request->scheme].keys);
+    if (outcome == JWT_UNKNOWN_KEY && settled_us < until_us)
+        until_us = settled_us;
+    request->until_us = outcome != JWT_EARLY && until_us > now_us ? until_us : 0;
+    LOG_DEBUG("a token is refused", log_str("scheme", request->role->contract->schemes[request->scheme].name),
+              log_text("why", why));
+}
+
+/* Nobody can tell whether the token is good: memory is out, or no key has come yet. */
+static bool is_undecided(const struct role_request *request, enum jwt_outcome outcome)
+{
+    return outcome == JWT_NO_MEMORY
+        || (outcome == JWT_UNKNOWN_KEY && jwks_keys(request->role->issuers[request->scheme].keys) == NULL);
 }
 
 void role_token_show(struct role_request *request)
@@ -188,20 +203,25 @@ void role_token_show(struct role_request *request)
     struct token_mark mark = token_cache_mark(tokens, request->credential);
     const struct token_entry *entry = token_cache_find(tokens, request->scheme, mark,
                                                        loop_clock(request->role->loop)->mono_us);
-    enum data_outcome outcome = DATA_OK;
+    enum jwt_outcome outcome = JWT_OK;
+    const char *why = NULL;
     if (entry != NULL)
         request->task.principal = entry->principal;
     else
-        outcome = take_in(request, mark, &entry);
-    if (outcome == DATA_GONE && waits_for_keys(request))
+        outcome = take_in(request, mark, &entry, &why);
+    if (outcome == JWT_UNKNOWN_KEY && waits_for_keys(request))
         return;
-    if (outcome == DATA_GONE) /* without any key nobody can tell whether the token is good */
-        outcome = jwks_keys(request->role->issuers[request->scheme].keys) == NULL ? DATA_BUSY : DATA_NONE;
-    if (entry != NULL)
-        give_handle(request, entry);
-    if (outcome == DATA_OK)
+    if (outcome == JWT_OK) {
+        if (entry != NULL)
+            give_handle(request, entry);
         role_bind(request);
-    role_request_answer(request, outcome);
+        role_request_answer(request, DATA_OK);
+    } else if (is_undecided(request, outcome)) {
+        role_request_answer(request, DATA_BUSY);
+    } else {
+        note_refusal(request, outcome, why);
+        role_request_answer(request, DATA_NONE);
+    }
 }
 
 /* ---- handles ---------------------------------------------------------------------------------------------------------- */

@@ -67,9 +67,10 @@ enum wire_part {
     WIRE_PART_REFUSED = 4,   /* u32 index in the batch */
     WIRE_PART_REPLY = 8,     /* u32 status, str */
     WIRE_PART_RETURNED = 16, /* str: rows of the queue's :returning */
-    WIRE_PART_HANDLE = 32    /* of a token: i64 expiry (monotonic), u32 place, u32 tenant */
+    WIRE_PART_HANDLE = 32,   /* of a token: i64 expiry (monotonic), u32 place, u32 tenant */
+    WIRE_PART_UNTIL = 64     /* of a token that is no good: i64 (monotonic), before which it need not be shown again */
 };
-#define WIRE_PARTS 63U
+#define WIRE_PARTS 127U
 #define WIRE_FINGERPRINT_BYTES 32U
 
 struct wire_frame {

@@ -66,10 +66,11 @@ static void check_token(limen_str token, struct arena *arena)
     for (size_t i = 0; i < KEYS; i++) {
         struct jws jws;
         struct jwt jwt;
+        const char *why;
         enum jws_outcome outcome = jws_verify(token, key_set(i), JWS_ANY_ALGORITHM, arena, &jws);
         if (outcome == JWS_OK)
             check_accepted(token, &jws, key_set(i), arena);
-        enum jwt_outcome claims = jwt_verify(token, key_set(i), &rules, NOW_US, arena, &jwt);
+        enum jwt_outcome claims = jwt_verify(token, key_set(i), &rules, NOW_US, arena, &jwt, &why);
         must(outcome == JWS_OK || claims != JWT_OK);
         must(claims != JWT_OK || (jwt.subject.len > 0 && jwt.expires_at > 0 && jwt.role_count <= JWT_ROLES_MOST));
     }
@@ -82,6 +83,7 @@ static void check_claims(limen_str payload, struct arena *arena)
     uint8_t mac[32];
     struct buf token;
     struct jwt jwt;
+    const char *why;
     buf_init(&token, arena, 1024);
     BUF_ADD(&token, "eyJhbGciOiJIUzI1NiJ9."); /* {"alg":"HS256"} */
     char *room = buf_reserve(&token, BASE64URL_CHARS(payload.len) + 1);
@@ -96,7 +98,7 @@ static void check_claims(limen_str payload, struct arena *arena)
         return;
     base64url_encode(mac, sizeof(mac), room);
     token.len += BASE64URL_CHARS(sizeof(mac));
-    enum jwt_outcome outcome = jwt_verify(buf_str(&token), key_set(0), &rules, NOW_US, arena, &jwt);
+    enum jwt_outcome outcome = jwt_verify(buf_str(&token), key_set(0), &rules, NOW_US, arena, &jwt, &why);
     must(outcome != JWT_UNKNOWN_KEY);
     must(outcome != JWT_OK || (jwt.subject.len > 0 && jwt.role_count <= JWT_ROLES_MOST));
 }

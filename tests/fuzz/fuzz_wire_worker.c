@@ -51,7 +51,7 @@ static void on_reply(struct data_request *request)
         abort();
     struct principal principal;
     struct data_handle handle;
-    if (data_token_find(client, request->scheme, LIMEN_STR("token"), &principal, &handle)
+    if (data_token_find(client, request->scheme, LIMEN_STR("token"), &principal, &handle) == TOKEN_GOOD
         && principal.email_len > PRINCIPAL_EMAIL_BYTES)
         abort();
 }

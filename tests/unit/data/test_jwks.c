@@ -122,6 +122,22 @@ static void test_unknown_key_has_newer_ones_fetched_now_and_then(void **state)
     assert_int_equal(begun, 2);
 }
 
+static void test_keys_are_settled_until_they_may_be_fetched_again(void **state)
+{
+    (void)state;
+    assert_int_equal(jwks_settled_until(jwks), 0); /* on their way */
+    answer(FETCH_OK, "{\"keys\":[" KEY("a") "]}");
+    int64_t until_us = jwks_settled_until(jwks), now_us = loop_clock(loop)->mono_us;
+    assert_int_equal(until_us, now_us + LIMIT_JWKS_AGAIN_US);
+    pass(until_us - now_us - 1);
+    assert_false(jwks_wait(jwks, &waiters[0]));
+    pass(1);
+    assert_true(jwks_wait(jwks, &waiters[0]));
+    answer(FETCH_UNREACHABLE, "");
+    until_us = jwks_settled_until(jwks); /* tried again in a second or so */
+    assert_true(until_us > loop_clock(loop)->mono_us && until_us <= loop_clock(loop)->mono_us + 2 * SECOND);
+}
+
 static void test_old_keys_are_kept_when_nothing_good_comes(void **state)
 {
     (void)state;
@@ -199,6 +215,7 @@ static void test_keys_of_a_file_never_change(void **state)
     assert_non_null(fixed);
     assert_int_equal(jwk_set_count(jwks_keys(fixed)), 1);
     assert_false(jwks_wait(fixed, &waiters[0]));
+    assert_int_equal(jwks_settled_until(fixed), INT64_MAX);
     jwks_free(fixed);
 }
 
@@ -210,6 +227,7 @@ int main(void)
         JWKS_TEST(test_keys_are_fetched_at_once),
         JWKS_TEST(test_who_waits_hears_of_good_and_bad_fetches),
         JWKS_TEST(test_unknown_key_has_newer_ones_fetched_now_and_then),
+        JWKS_TEST(test_keys_are_settled_until_they_may_be_fetched_again),
         JWKS_TEST(test_old_keys_are_kept_when_nothing_good_comes),
         JWKS_TEST(test_keys_are_fetched_again_before_they_are_old),
         JWKS_TEST(test_failure_is_tried_again_soon_and_fresh_keys_are_not),

@@ -68,12 +68,12 @@ static void test_token_shown_once_binds_other_slots_without_a_question(void **st
     struct principal principal;
     struct data_handle handle;
     limen_str token = token_of("u2", "customer");
-    assert_false(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_int_equal(data_token_find(client, BY_TOKEN, token, &principal, &handle), TOKEN_UNKNOWN);
     assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, token, false)), DATA_OK);
-    assert_true(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_int_equal(data_token_find(client, BY_TOKEN, token, &principal, &handle), TOKEN_GOOD);
     assert_text(principal_id(&principal), "token:u2");
     assert_int_equal(principal.roles, BIT_CUSTOMER);
-    assert_false(data_token_find(client, BY_KEY, token, &principal, &handle));
+    assert_int_equal(data_token_find(client, BY_KEY, token, &principal, &handle), TOKEN_UNKNOWN);
 
     uint32_t slot = take_slot();
     data_assume(client, slot, handle, /* is_more= */ false);
@@ -93,9 +93,9 @@ static void test_handle_of_an_earlier_connection_is_no_handle(void **state)
     limen_str token = token_of("u3", "customer");
     uint32_t slot = take_slot(), late = take_slot();
     assert_int_equal(answer_to(show(slot, BY_TOKEN, token, false)), DATA_OK);
-    assert_true(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_int_equal(data_token_find(client, BY_TOKEN, token, &principal, &handle), TOKEN_GOOD);
     connect_both();
-    assert_false(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_int_equal(data_token_find(client, BY_TOKEN, token, &principal, &handle), TOKEN_UNKNOWN);
     assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_GONE);
     size_t before = fake.submitted;
     data_assume(client, late, handle, /* is_more= */ false);
@@ -105,6 +105,75 @@ static void test_handle_of_an_earlier_connection_is_no_handle(void **state)
     assert_int_equal(answer_to(read_statement(late, OP_PUBLIC, READ_ITEMS)), DATA_OK);
     assert_text(principal_id(&fake.actor), "token:u3");
 }
+
+/* ---- tokens that are no good ------------------------------------------------------------------------------------------ */
+
+static limen_str forged_token(const char *subject)
+{
+    limen_str claims = arena_printf(&call, "{\"sub\":\"%s\"}", subject);
+    return token_hs256(&call, LIMEN_STR("another secret of thirty-two byt"), LIMEN_STR("{\"alg\":\"HS256\"}"), claims);
+}
+
+static enum token_memory recall(limen_str token)
+{
+    struct principal principal;
+    struct data_handle handle;
+    return data_token_find(client, BY_TOKEN, token, &principal, &handle);
+}
+
+static void test_forged_token_is_refused_again_without_a_question(void **state)
+{
+    (void)state;
+    limen_str forged = forged_token("u1");
+    assert_int_equal(recall(forged), TOKEN_UNKNOWN);
+    assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, forged, false)), DATA_NONE);
+    assert_int_equal(recall(forged), TOKEN_NO_GOOD);
+    assert_int_equal(recall(forged_token("u2")), TOKEN_UNKNOWN);
+    struct clock *clock = (struct clock *)(uintptr_t)loop_clock(loop); /* until the loop turns again */
+    clock->mono_us += LIMIT_TOKEN_REFUSED_US;
+    assert_int_equal(recall(forged), TOKEN_UNKNOWN);
+    connect_both();
+    assert_int_equal(recall(forged), TOKEN_UNKNOWN); /* another data role may have other keys */
+}
+
+static void test_token_that_is_good_later_is_asked_about_each_time(void **state)
+{
+    (void)state;
+    int64_t now_s = clock_wall_us() / 1000000;
+    limen_str claims = arena_printf(&call,
+                                    "{\"iss\":\"https://id.example\",\"aud\":\"shop\",\"exp\":%lld,\"sub\":\"u1\","
+                                    "\"nbf\":%lld}",
+                                    (long long)(now_s + 600), (long long)(now_s + 300));
+    limen_str early = token_hs256(&call, LIMEN_STR(TOKEN_SECRET), LIMEN_STR("{\"alg\":\"HS256\"}"), claims);
+    assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, early, false)), DATA_NONE);
+    assert_int_equal(recall(early), TOKEN_UNKNOWN);
+}
+
+/* The keys of the fixture are a file's, so an unknown one stays unknown. */
+static void test_token_of_an_unknown_key_is_refused_again_without_a_question(void **state)
+{
+    (void)state;
+    limen_str token = token_hs256(&call, LIMEN_STR(TOKEN_SECRET), LIMEN_STR("{\"alg\":\"HS256\",\"kid\":\"k9\"}"),
+                                  LIMEN_STR("{}"));
+    assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, token, false)), DATA_NONE);
+    assert_int_equal(recall(token), TOKEN_NO_GOOD);
+}
+
+static void test_flood_of_forged_tokens_pushes_out_no_good_one(void **state)
+{
+    (void)state;
+    limen_str good = token_of("u6", "customer");
+    uint32_t slot = take_slot();
+    assert_int_equal(answer_to(show(slot, BY_TOKEN, good, false)), DATA_OK);
+    for (uint32_t i = 0; i < 2 * LIMIT_TOKENS_REFUSED; i++) {
+        char subject[16];
+        snprintf(subject, sizeof(subject), "f%u", i);
+        assert_int_equal(answer_to(show(slot, BY_TOKEN, forged_token(subject), false)), DATA_NONE);
+    }
+    assert_int_equal(recall(good), TOKEN_GOOD);
+}
+
+/* ---- API keys --------------------------------------------------------------------------------------------------------- */
 
 static void test_api_key_is_read_strictly(void **state)
 {
@@ -178,7 +247,7 @@ static void test_handle_of_another_worker_cuts_the_thief_off(void **state)
     struct data_handle handle;
     limen_str token = token_of("u5", "customer");
     assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, token, false)), DATA_OK);
-    assert_true(data_token_find(client, BY_TOKEN, token, &principal, &handle));
+    assert_int_equal(data_token_find(client, BY_TOKEN, token, &principal, &handle), TOKEN_GOOD);
 
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
@@ -224,6 +293,10 @@ int main(void)
         ROLE_TEST(test_token_that_is_not_valid_leaves_the_slot_to_nobody),
         ROLE_TEST(test_token_shown_once_binds_other_slots_without_a_question),
         ROLE_TEST(test_handle_of_an_earlier_connection_is_no_handle),
+        ROLE_TEST(test_forged_token_is_refused_again_without_a_question),
+        ROLE_TEST(test_token_that_is_good_later_is_asked_about_each_time),
+        ROLE_TEST(test_token_of_an_unknown_key_is_refused_again_without_a_question),
+        ROLE_TEST(test_flood_of_forged_tokens_pushes_out_no_good_one),
         ROLE_TEST(test_api_key_is_read_strictly),
         ROLE_TEST(test_two_credentials_stand_beside_each_other),
         ROLE_TEST(test_handle_of_another_worker_cuts_the_thief_off),
