@@ -124,19 +124,13 @@ static enum store_outcome rehash(struct writer *writer, const struct store_task 
 
 /* ---- the app's statements ------------------------------------------------------------------------------------------------- */
 
-/* Whether a miss or a refusal by the database is an answer that the app has named. */
-static bool has_else(const struct statement *statement)
-{
-    return statement->else_status != 0;
-}
-
 static enum store_outcome check_changes(struct writer *writer, const struct statement *statement, uint32_t rows)
 {
     if (statement->kind == STATEMENT_MUST)
         return sqlite3_changes64(writer->db.handle) == 1 ? STORE_OK : STORE_REFUSED;
     if (statement->kind != STATEMENT_RETURNING || rows == 1)
         return STORE_OK;
-    if (has_else(statement))
+    if (statement_has_else(statement))
         return STORE_REFUSED;
     store_log(statement, "a :returning gave no row, or several", "");
     return STORE_ERROR;
@@ -157,7 +151,7 @@ static enum store_outcome step_all(struct writer *writer, const struct statement
     }
     if (code == SQLITE_DONE)
         return check_changes(writer, statement, rows);
-    if ((code & 0xff) == SQLITE_CONSTRAINT && has_else(statement) && !writer->db.was_stopped)
+    if ((code & 0xff) == SQLITE_CONSTRAINT && statement_has_else(statement) && !writer->db.was_stopped)
         return STORE_REFUSED;
     return failed(writer, statement, code);
 }
@@ -165,7 +159,7 @@ static enum store_outcome step_all(struct writer *writer, const struct statement
 static enum store_outcome run_item(struct writer *writer, struct store_task *task, const struct store_item *item)
 {
     const struct statement *statement = item->statement;
-    if (!store_knows(writer->store, statement) || statement_is_read(statement))
+    if (!store_has_statement(writer->store->queries, statement) || statement_is_read(statement))
         return STORE_ERROR;
     const struct prepared *prepared = &writer->prepared[statement->number];
     enum store_outcome outcome = STORE_ERROR;
@@ -188,7 +182,7 @@ static struct attempt check_deferred(struct writer *writer, const struct store_t
     if (current == 0)
         return came_to(STORE_OK);
     for (uint32_t i = task->item_count; i > 0; i--) {
-        if (has_else(task->items[i - 1].statement))
+        if (statement_has_else(task->items[i - 1].statement))
             return (struct attempt){ .outcome = STORE_REFUSED, .refused_by = i - 1 };
     }
     store_log(task->item_count > 0 ? task->items[task->item_count - 1].statement : NULL,
@@ -220,7 +214,7 @@ static struct attempt run_batch(struct writer *writer, struct store_task *task)
 static struct attempt run_step(struct writer *writer, struct store_task *task)
 {
     const struct statement *statement = task->statement;
-    if (statement == NULL || !store_knows(writer->store, statement) || !statement_is_read(statement))
+    if (statement == NULL || !store_has_statement(writer->store->queries, statement) || !statement_is_read(statement))
         return came_to(STORE_ERROR);
     struct attempt attempt = task->has_key ? read_key(writer, task) : came_to(STORE_NONE);
     if (attempt.outcome == STORE_NONE)

@@ -3,7 +3,7 @@
 #define DATA_SQLITE_DB_H
 
 #include "data/migrate.h"
-#include "data/store.h"
+#include "data/store_internal.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -83,7 +83,6 @@ struct prepared {
     int param_at[LIMIT_STATEMENT_PARAMS];
 };
 
-bool statement_is_read(const struct statement *statement);
 /* Which connection runs it. */
 enum db_kind statement_db(const struct statement *statement);
 /* The text that SQLite gets: lists become json_each, and what an owned table is written through is named main.x. */

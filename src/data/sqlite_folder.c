@@ -208,7 +208,7 @@ static bool split(const char *path, struct arena *arena, struct folder *folder)
     return folder->path != NULL;
 }
 
-const char *store_move_in(limen_str url, uint32_t user, struct arena *arena, struct diags *diags)
+const char *sqlite_move_in(limen_str url, uint32_t user, struct arena *arena, struct diags *diags)
 {
     struct folder folder = { .url = url, .user = user, .fd = -1, .diags = diags };
     const char *path = sqlite_path(url, arena, diags);
@@ -241,5 +241,5 @@ static const struct syscall_rule rules[] = {
     SYSCALL_WHEN(SYS_fcntl, 1, F_SETLK), SYSCALL_WHEN(SYS_fcntl, 1, F_GETLK), SYSCALL_WHEN(SYS_fcntl, 1, F_GETFD),
     SYSCALL_WHEN(SYS_fcntl, 1, F_SETFD), SYSCALL_WHEN(SYS_fcntl, 1, F_GETFL),
 };
-const struct syscall_list store_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]), rules,
-                                             sizeof(rules) / sizeof(rules[0]) };
+const struct syscall_list sqlite_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]), rules,
+                                              sizeof(rules) / sizeof(rules[0]) };

@@ -16,9 +16,9 @@ static void hold(struct writer *writer, uint64_t transaction)
     pthread_mutex_unlock(&writer->lock);
 }
 
-void store_abandon(struct store *store, uint64_t transaction)
+void sqlite_abandon(struct store *base, uint64_t transaction)
 {
-    struct writer *writer = &store->writer;
+    struct writer *writer = &((struct sqlite_store *)base)->writer;
     pthread_mutex_lock(&writer->lock);
     bool must_wake = transaction != 0 && writer->held == transaction;
     if (must_wake)
@@ -32,7 +32,7 @@ static void hand_back(struct writer *writer, struct store_task *task)
 {
     struct task_list one = { 0 };
     task_list_push(&one, task);
-    store_hand_back(writer->store, &one);
+    sqlite_hand_back(writer->store, &one);
 }
 
 /* What has come to continue the transaction. What continues an earlier one has come too late. Called with the lock held. */

@@ -40,8 +40,8 @@ static bool change(struct keys *keys, limen_str url, const char *otherwise, stru
     return false;
 }
 
-bool store_key_add(const struct store_keys_config *config, limen_str name, uint32_t roles, char *ret_text,
-                   struct arena *arena, struct diags *diags)
+bool sqlite_key_add(const struct store_keys_config *config, limen_str name, uint32_t roles, char *ret_text,
+                    struct arena *arena, struct diags *diags)
 {
     struct keys keys = { 0 };
     struct buf role_names;
@@ -67,7 +67,7 @@ bool store_key_add(const struct store_keys_config *config, limen_str name, uint3
     return good;
 }
 
-bool store_key_revoke(const struct store_keys_config *config, limen_str id, struct arena *arena, struct diags *diags)
+bool sqlite_key_revoke(const struct store_keys_config *config, limen_str id, struct arena *arena, struct diags *diags)
 {
     struct keys keys = { 0 };
     bool good = keys_open(
@@ -81,7 +81,7 @@ bool store_key_revoke(const struct store_keys_config *config, limen_str id, stru
     return good;
 }
 
-bool store_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags)
+bool sqlite_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags)
 {
     struct keys keys = { 0 };
     bool good = keys_open(&keys, config,

@@ -6,8 +6,6 @@
 
 #include "core/arena.h"
 
-#define TOUCH_AFTER_US (60 * 1000000LL)
-
 bool lookup_open(struct lookup *lookup, const char *path, struct diags *diags)
 {
     struct db *db = &lookup->db;
@@ -42,7 +40,7 @@ void lookup_close(struct lookup *lookup)
 }
 
 /* Columns 0 to 2: id, email, roles. */
-static bool read_principal(const struct store *store, sqlite3_stmt *stmt, struct principal *ret_principal)
+static bool read_principal(const struct sqlite_store *store, sqlite3_stmt *stmt, struct principal *ret_principal)
 {
     limen_str id = db_text(stmt, 0), email = db_text(stmt, 1);
     if (id.len == 0 || id.len > PRINCIPAL_ID_BYTES || email.len > PRINCIPAL_EMAIL_BYTES)
@@ -64,7 +62,7 @@ static enum store_outcome failed(const struct db *db, int code)
     return (code & 0xff) == SQLITE_BUSY ? STORE_BUSY : STORE_ERROR;
 }
 
-static enum store_outcome find_session(struct store *store, struct store_task *task, sqlite3_stmt *stmt)
+static enum store_outcome find_session(struct sqlite_store *store, struct store_task *task, sqlite3_stmt *stmt)
 {
     db_bind_blob(stmt, 1, task->token_hash, sizeof task->token_hash);
     int code = db_step_own(&store->lookup.db, stmt);
@@ -75,12 +73,12 @@ static enum store_outcome find_session(struct store *store, struct store_task *t
         return STORE_NONE;
     if (!read_principal(store, stmt, &task->principal))
         return STORE_ERROR;
-    if (task->now - seen_at >= TOUCH_AFTER_US)
+    if (task->now - seen_at >= SESSION_TOUCH_AFTER_US)
         writer_touch(&store->writer, task->token_hash, task->now);
     return STORE_OK;
 }
 
-static enum store_outcome find_api_key(struct store *store, struct store_task *task, sqlite3_stmt *stmt)
+static enum store_outcome find_api_key(struct sqlite_store *store, struct store_task *task, sqlite3_stmt *stmt)
 {
     db_bind_text(stmt, 1, task->key_id);
     int code = db_step_own(&store->lookup.db, stmt);
@@ -92,7 +90,7 @@ static enum store_outcome find_api_key(struct store *store, struct store_task *t
     return read_principal(store, stmt, &task->principal) ? STORE_OK : STORE_ERROR;
 }
 
-static enum store_outcome find_credential(struct store *store, struct store_task *task, sqlite3_stmt *stmt)
+static enum store_outcome find_credential(struct sqlite_store *store, struct store_task *task, sqlite3_stmt *stmt)
 {
     db_bind_text(stmt, 1, task->email);
     int code = db_step_own(&store->lookup.db, stmt);
@@ -102,7 +100,7 @@ static enum store_outcome find_credential(struct store *store, struct store_task
     return task->password_hash.ptr != NULL && read_principal(store, stmt, &task->principal) ? STORE_OK : STORE_ERROR;
 }
 
-static enum store_outcome find_key(struct store *store, struct store_task *task, sqlite3_stmt *stmt)
+static enum store_outcome find_key(struct sqlite_store *store, struct store_task *task, sqlite3_stmt *stmt)
 {
     if (task->principal.id_len == 0)
         return STORE_ERROR;
@@ -120,7 +118,7 @@ static enum store_outcome find_key(struct store *store, struct store_task *task,
     return task->reply.ptr != NULL ? STORE_REPLAY : STORE_ERROR;
 }
 
-void lookup_run(struct store *store, struct store_task *task)
+void lookup_run(struct sqlite_store *store, struct store_task *task)
 {
     struct lookup *lookup = &store->lookup;
     sqlite3_stmt *stmt = lookup->key;

@@ -2,7 +2,7 @@
  *
  * What was applied is known by name and checksum; a file that has changed since is refused, because nobody can tell what the database
  * has of it. */
-#include "data/sqlite_db.h"
+#include "data/sqlite_store.h"
 
 #include "core/arena.h"
 #include "core/clock.h"
@@ -226,8 +226,8 @@ static bool apply_all(struct db *db, const struct migration_set *set, struct are
         && sqlite_sync_triggers(db, &guards, diags);
 }
 
-bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
-                   struct arena *arena, struct diags *diags)
+bool sqlite_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
+                    struct arena *arena, struct diags *diags)
 {
     struct migration_set set;
     struct db db = { 0 };

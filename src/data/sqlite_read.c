@@ -78,7 +78,7 @@ enum store_outcome read_rows(struct db *db, const struct prepared *prepared, str
 static enum store_outcome run_read(struct reader *reader, struct store_task *task)
 {
     const struct statement *statement = task->statement;
-    if (statement == NULL || !store_knows(reader->store, statement) || !statement_is_read(statement))
+    if (statement == NULL || !store_has_statement(reader->store->queries, statement) || !statement_is_read(statement))
         return STORE_ERROR;
     if (task_is_late(task))
         return STORE_TIMEOUT;
@@ -88,7 +88,7 @@ static enum store_outcome run_read(struct reader *reader, struct store_task *tas
 
 /* ---- the queue ---------------------------------------------------------------------------------------------------------- */
 
-bool readers_submit(struct store *store, struct store_task *task)
+bool readers_submit(struct sqlite_store *store, struct store_task *task)
 {
     struct read_queue *queue = &store->reads;
     pthread_mutex_lock(&queue->lock);
@@ -142,7 +142,7 @@ static void *reader_main(void *context)
         struct task_list done = { 0 };
         task->outcome = run_read(reader, task);
         task_list_push(&done, task);
-        store_hand_back(reader->store, &done);
+        sqlite_hand_back(reader->store, &done);
         pthread_mutex_lock(&queue->lock);
         if (is_slow)
             end_slow(queue);
@@ -153,7 +153,8 @@ static void *reader_main(void *context)
 
 /* ---- opening and closing -------------------------------------------------------------------------------------------------- */
 
-static bool open_db(struct db *db, enum db_kind kind, const struct store *store, const char *path, struct diags *diags)
+static bool open_db(struct db *db, enum db_kind kind, const struct sqlite_store *store, const char *path,
+                    struct diags *diags)
 {
     if (db_open(db, kind, path, /* is_read_only= */ true) && db_guard(db, &store->guards))
         return true;
@@ -161,7 +162,8 @@ static bool open_db(struct db *db, enum db_kind kind, const struct store *store,
     return false;
 }
 
-bool reader_open(struct reader *reader, struct store *store, const char *path, struct arena *arena, struct diags *diags)
+bool reader_open(struct reader *reader, struct sqlite_store *store, const char *path, struct arena *arena,
+                 struct diags *diags)
 {
     const struct query_set *queries = store->queries;
     reader->store = store;
@@ -197,7 +199,7 @@ bool reader_start(struct reader *reader)
     return reader->is_running;
 }
 
-void readers_close(struct store *store)
+void readers_close(struct sqlite_store *store)
 {
     pthread_mutex_lock(&store->reads.lock);
     store->reads.is_closing = true;

@@ -7,13 +7,6 @@
 #include "core/arena.h"
 #include "data/wire.h"
 
-#include <math.h>
-
-bool statement_is_read(const struct statement *statement)
-{
-    return statement->kind == STATEMENT_ONE || statement->kind == STATEMENT_MANY;
-}
-
 enum db_kind statement_db(const struct statement *statement)
 {
     if (!statement_is_read(statement))
@@ -165,43 +158,6 @@ bool statement_prepare(struct db *db, const struct query_set *queries, const str
 
 /* ---- parameters ------------------------------------------------------------------------------------------------------- */
 
-/* NUL is no character that both databases take in a text. */
-static bool is_text(limen_str text)
-{
-    return text.len <= LIMIT_FRAME_BYTES && str_is_utf8(text)
-        && (text.len == 0 || memchr(text.ptr, '\0', text.len) == NULL);
-}
-
-static bool value_fits(const limen_value *value, const struct statement_param *param)
-{
-    if (value->type != param->type || value->is_list != param->is_list)
-        return false;
-    if (value->is_null)
-        return param->is_nullable;
-    if (value->is_list) {
-        if (value->count > LIMIT_LIST_ITEMS)
-            return false;
-        for (size_t i = 0; param->type == LIMEN_TYPE_TEXT && i < value->count; i++) {
-            if (!is_text(value->as.texts[i]))
-                return false;
-        }
-        return true;
-    }
-    switch (param->type) {
-    case LIMEN_TYPE_TEXT:
-    case LIMEN_TYPE_JSON:
-        return is_text(value->as.text);
-    case LIMEN_TYPE_BYTES:
-        return value->as.text.len <= LIMIT_FRAME_BYTES;
-    case LIMEN_TYPE_BOOL:
-        return value->as.integer == 0 || value->as.integer == 1;
-    case LIMEN_TYPE_FLOAT:
-        return isfinite(value->as.number);
-    default:
-        return true;
-    }
-}
-
 static void write_json_text(sqlite3_str *out, limen_str text)
 {
     sqlite3_str_appendchar(out, 1, '"');
@@ -269,7 +225,8 @@ bool statement_bind(const struct db *db, const struct prepared *prepared, const 
     if (count != statement->param_count)
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        if (!value_fits(&params[i], &statement->params[i]) || !bind_value(db, stmt, prepared->param_at[i], &params[i]))
+        if (!store_value_fits(&params[i], &statement->params[i])
+            || !bind_value(db, stmt, prepared->param_at[i], &params[i]))
             return false;
     }
     if (prepared->now_at != 0 && sqlite3_bind_int64(stmt, prepared->now_at, now) != SQLITE_OK)

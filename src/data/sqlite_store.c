@@ -16,56 +16,7 @@
 
 #define MIGRATE_POLL_US 200000
 
-void task_list_push(struct task_list *list, struct store_task *task)
-{
-    task->next = NULL;
-    if (list->last == NULL)
-        list->first = task;
-    else
-        list->last->next = task;
-    list->last = task;
-    list->count++;
-}
-
-struct store_task *task_list_take(struct task_list *list)
-{
-    struct store_task *task = list->first;
-    if (task == NULL)
-        return NULL;
-    list->first = task->next;
-    if (list->first == NULL)
-        list->last = NULL;
-    list->count--;
-    task->next = NULL;
-    return task;
-}
-
-static void task_list_append(struct task_list *list, struct task_list *more)
-{
-    if (more->first == NULL)
-        return;
-    if (list->last == NULL)
-        list->first = more->first;
-    else
-        list->last->next = more->first;
-    list->last = more->last;
-    list->count += more->count;
-    *more = (struct task_list){ 0 };
-}
-
 /* ---- for readers and writer ------------------------------------------------------------------------------------------- */
-
-void store_log(const struct statement *statement, const char *message, const char *detail)
-{
-    LOG_ERROR(message, log_str("statement", statement == NULL ? LIMEN_STR("") : statement->name),
-              log_text("detail", detail));
-}
-
-bool task_is_late(const struct store_task *task)
-{
-    return __atomic_load_n(&task->is_cancelled, __ATOMIC_RELAXED)
-        || (task->deadline_us != 0 && clock_mono_us() >= task->deadline_us);
-}
 
 void store_enter(struct db *db, const struct store_task *task, const struct statement *statement)
 {
@@ -84,40 +35,9 @@ void store_leave(struct db *db)
     db->is_cancelled = NULL;
 }
 
-bool store_knows(const struct store *store, const struct statement *statement)
-{
-    return statement != NULL && statement->number < store->queries->count
-        && statement == &store->queries->statements[statement->number];
-}
-
-void roles_write(const struct contract *contract, uint32_t roles, struct buf *out)
-{
-    for (uint32_t i = 0; contract != NULL && i < contract->role_count; i++) {
-        if ((roles & 1U << i) == 0)
-            continue;
-        if (out->len > 0)
-            buf_add_char(out, ' ');
-        buf_add(out, contract->roles[i]);
-    }
-}
-
-/* Roles that the contract no longer knows give no right. */
-uint32_t roles_read(const struct contract *contract, limen_str text)
-{
-    uint32_t roles = 0;
-    while (text.len > 0) {
-        limen_str name = str_cut(&text, ' ');
-        for (uint32_t i = 0; contract != NULL && i < contract->role_count; i++) {
-            if (str_equal(contract->roles[i], name))
-                roles |= 1U << i;
-        }
-    }
-    return roles;
-}
-
 /* ---- the way back ------------------------------------------------------------------------------------------------------- */
 
-void store_hand_back(struct store *store, struct task_list *list)
+void sqlite_hand_back(struct sqlite_store *store, struct task_list *list)
 {
     if (list->first == NULL)
         return;
@@ -130,26 +50,20 @@ void store_hand_back(struct store *store, struct task_list *list)
         BUG("the eventfd of the store cannot be written");
 }
 
-static void finish(struct task_list *list)
-{
-    for (struct store_task *task; (task = task_list_take(list)) != NULL;)
-        task->on_done(task);
-}
-
-static void take_done(struct store *store)
+static void take_done(struct sqlite_store *store)
 {
     struct task_list list;
     pthread_mutex_lock(&store->done_lock);
     list = store->done;
     store->done = (struct task_list){ 0 };
     pthread_mutex_unlock(&store->done_lock);
-    finish(&list);
+    task_list_finish(&list);
 }
 
 static void on_wake(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct store *store = (struct store *)((char *)source - offsetof(struct store, wake));
+    struct sqlite_store *store = (struct sqlite_store *)((char *)source - offsetof(struct sqlite_store, wake));
     uint64_t count;
     if (read(store->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
         BUG("the eventfd of the store cannot be read");
@@ -158,20 +72,26 @@ static void on_wake(struct loop_source *source, uint32_t events)
 
 static void on_end_of_turn(struct loop_task *task)
 {
-    struct store *store = (struct store *)((char *)task - offsetof(struct store, at_end));
+    struct sqlite_store *store = (struct sqlite_store *)((char *)task - offsetof(struct sqlite_store, at_end));
     struct task_list list = store->found;
     store->found = (struct task_list){ 0 };
-    finish(&list);
+    task_list_finish(&list);
 }
 
-static void answer_now(struct store *store, struct store_task *task)
+static void answer_now(struct sqlite_store *store, struct store_task *task)
 {
     task_list_push(&store->found, task);
     loop_at_end(store->loop, &store->at_end);
 }
 
-void store_submit(struct store *store, struct store_task *task)
+static struct sqlite_store *store_of(struct store *base)
 {
+    return (struct sqlite_store *)base;
+}
+
+static void submit(struct store *base, struct store_task *task)
+{
+    struct sqlite_store *store = store_of(base);
     bool is_taken = true;
     task->next = NULL;
     switch (task->kind) {
@@ -244,7 +164,7 @@ static bool wait_for_migrations(struct db *db, const struct migration_set *set, 
     }
 }
 
-static bool migrate(struct store *store, const struct store_config *config, const struct migration_set *set,
+static bool migrate(struct sqlite_store *store, const struct store_config *config, const struct migration_set *set,
                     struct arena *arena, struct diags *diags)
 {
     struct db *db = &store->writer.db;
@@ -265,8 +185,8 @@ static bool migrate(struct store *store, const struct store_config *config, cons
                   "the database lacks the triggers of `-- decided-by:`");
 }
 
-static bool open_writer(struct store *store, const struct store_config *config, const char *path, struct arena *arena,
-                        struct diags *diags)
+static bool open_writer(struct sqlite_store *store, const struct store_config *config, const char *path,
+                        struct arena *arena, struct diags *diags)
 {
     struct migration_set set;
     struct db *db = &store->writer.db;
@@ -282,7 +202,8 @@ static bool open_writer(struct store *store, const struct store_config *config, 
     return writer_prepare(&store->writer, store, arena, diags);
 }
 
-static bool open_all(struct store *store, const struct store_config *config, struct arena *arena, struct diags *diags)
+static bool open_all(struct sqlite_store *store, const struct store_config *config, struct arena *arena,
+                     struct diags *diags)
 {
     const char *path = config->file != NULL ? config->file : sqlite_path(config->url, arena, diags);
     store->path = path;
@@ -309,35 +230,13 @@ static bool open_all(struct store *store, const struct store_config *config, str
         || refuse(diags, config->url, LIMEN_STR(""), "the writer's thread cannot be started");
 }
 
-struct store *store_open(const struct store_config *config, struct loop *loop, struct arena *arena, struct diags *diags)
+static void close_store(struct store *base)
 {
-    struct store *store = calloc(1, sizeof *store);
-    if (store == NULL)
-        return NULL;
-    store->loop = loop;
-    store->contract = config->contract;
-    store->queries = config->queries;
-    store->wake_fd = -1;
-    store->at_end.run = on_end_of_turn;
-    pthread_mutex_init(&store->done_lock, NULL);
-    pthread_mutex_init(&store->reads.lock, NULL);
-    pthread_cond_init(&store->reads.wake, NULL);
-    pthread_mutex_init(&store->writer.lock, NULL);
-    pthread_cond_init(&store->writer.wake, NULL);
-    if (open_all(store, config, arena, diags))
-        return store;
-    store_close(store);
-    return NULL;
-}
-
-void store_close(struct store *store)
-{
-    if (store == NULL)
-        return;
+    struct sqlite_store *store = store_of(base);
     readers_close(store);
     lookup_close(&store->lookup);
     writer_close(&store->writer); /* last: whoever closes last folds the log into the file, and readers may not */
-    finish(&store->found);
+    task_list_finish(&store->found);
     take_done(store);
     if (store->is_watched)
         loop_remove(store->loop, &store->wake);
@@ -351,10 +250,34 @@ void store_close(struct store *store)
     free(store);
 }
 
+static struct store *open_store(const struct store_config *config, struct loop *loop, struct arena *arena,
+                                struct diags *diags)
+{
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return NULL;
+    store->base.ops = &sqlite_ops;
+    store->loop = loop;
+    store->contract = config->contract;
+    store->queries = config->queries;
+    store->wake_fd = -1;
+    store->at_end.run = on_end_of_turn;
+    pthread_mutex_init(&store->done_lock, NULL);
+    pthread_mutex_init(&store->reads.lock, NULL);
+    pthread_cond_init(&store->reads.wake, NULL);
+    pthread_mutex_init(&store->writer.lock, NULL);
+    pthread_cond_init(&store->writer.wake, NULL);
+    if (open_all(store, config, arena, diags))
+        return &store->base;
+    close_store(&store->base);
+    return NULL;
+}
+
 /* ---- the first account ---------------------------------------------------------------------------------------------------- */
 
-bool store_first_account(struct store *store, limen_str id, limen_str email, limen_str password_hash, uint32_t roles)
+static bool first_account(struct store *base, limen_str id, limen_str email, limen_str password_hash, uint32_t roles)
 {
+    struct sqlite_store *store = store_of(base);
     struct db db = { 0 };
     char memory[2048];
     struct buf names;
@@ -378,3 +301,34 @@ bool store_first_account(struct store *store, limen_str id, limen_str email, lim
     db_close(&db);
     return is_made;
 }
+
+/* ---- what the world has of it ------------------------------------------------------------------------------------------------ */
+
+/* Everything is in the folder that the role has moved into. */
+static bool describe_sandbox(limen_str url, struct store_sandbox *ret_sandbox, struct arena *arena, struct diags *diags)
+{
+    (void)url;
+    (void)arena;
+    (void)diags;
+    *ret_sandbox = (struct store_sandbox){
+        .syscalls = &sqlite_syscalls,
+        .paths = { { .path = ".", .access = SANDBOX_WRITE } },
+        .path_count = 1,
+    };
+    return true;
+}
+
+const struct store_ops sqlite_ops = {
+    .backend = LIMEN_STR_INIT("sqlite"),
+    .move_in = sqlite_move_in,
+    .describe_sandbox = describe_sandbox,
+    .open = open_store,
+    .close = close_store,
+    .submit = submit,
+    .abandon = sqlite_abandon,
+    .first_account = first_account,
+    .key_add = sqlite_key_add,
+    .key_revoke = sqlite_key_revoke,
+    .key_list = sqlite_key_list,
+    .migrate = sqlite_migrate,
+};

@@ -10,13 +10,6 @@
 
 #include <pthread.h>
 
-struct task_list {
-    struct store_task *first, *last;
-    uint32_t count;
-};
-void task_list_push(struct task_list *list, struct store_task *task);
-struct store_task *task_list_take(struct task_list *list); /* NULL when it is empty */
-
 /* A session that was seen: written some time later. */
 struct touch {
     uint8_t token_hash[TOKEN_HASH_BYTES];
@@ -24,7 +17,7 @@ struct touch {
 };
 
 struct reader {
-    struct store *store;
+    struct sqlite_store *store;
     struct db scoped, unscoped;
     struct prepared *prepared; /* by the statement's number; of the reads only */
     pthread_t thread;
@@ -60,7 +53,7 @@ enum own_statement {
 };
 
 struct writer {
-    struct store *store;
+    struct sqlite_store *store;
     struct db db;
     struct prepared *prepared; /* by the statement's number; of the reads as well, for interactive transactions */
     sqlite3_stmt *own[OWN_COUNT];
@@ -84,7 +77,8 @@ struct lookup {
     sqlite3_stmt *session, *api_key, *credential, *key;
 };
 
-struct store {
+struct sqlite_store {
+    struct store base; /* first: it is what the world has of us */
     struct loop *loop;
     const struct contract *contract;
     const struct query_set *queries;
@@ -105,38 +99,31 @@ struct store {
 };
 
 /* Hands a list of finished tasks to the loop; any thread. The list is empty afterwards. */
-void store_hand_back(struct store *store, struct task_list *list);
-/* The words of a refusal that is not the business's: names the statement, never a value. */
-void store_log(const struct statement *statement, const char *message, const char *detail);
+void sqlite_hand_back(struct sqlite_store *store, struct task_list *list);
 /* Puts the statement's caller, scope and deadline on the connection, and takes them off. */
 void store_enter(struct db *db, const struct store_task *task, const struct statement *statement);
 void store_leave(struct db *db);
-bool task_is_late(const struct store_task *task);
-/* A batch's statement belongs to this store's set. */
-bool store_knows(const struct store *store, const struct statement *statement);
-void roles_write(const struct contract *contract, uint32_t roles, struct buf *out);
-uint32_t roles_read(const struct contract *contract, limen_str text);
 
 /* sqlite_lookup.c */
 bool lookup_open(struct lookup *lookup, const char *path, struct diags *diags) LIMEN_MUST_CHECK;
 void lookup_close(struct lookup *lookup);
 /* Answers a …_FIND. */
-void lookup_run(struct store *store, struct store_task *task);
+void lookup_run(struct sqlite_store *store, struct store_task *task);
 
 /* sqlite_read.c */
-bool reader_open(struct reader *reader, struct store *store, const char *path, struct arena *arena,
+bool reader_open(struct reader *reader, struct sqlite_store *store, const char *path, struct arena *arena,
                  struct diags *diags) LIMEN_MUST_CHECK;
 bool reader_start(struct reader *reader) LIMEN_MUST_CHECK;
 /* False when the queue is full. */
-bool readers_submit(struct store *store, struct store_task *task) LIMEN_MUST_CHECK;
+bool readers_submit(struct sqlite_store *store, struct store_task *task) LIMEN_MUST_CHECK;
 /* Lets the readers finish what is queued, and waits for them. */
-void readers_close(struct store *store);
+void readers_close(struct sqlite_store *store);
 /* Runs a READ's or a STEP's statement on a connection of the calling thread. */
 enum store_outcome read_rows(struct db *db, const struct prepared *prepared, struct store_task *task);
 
 /* sqlite_write.c (the thread), sqlite_held.c (interactive transactions) and sqlite_batch.c (one task inside a transaction) */
 /* Prepares everything on `writer->db`, which is open and guarded. */
-bool writer_prepare(struct writer *writer, struct store *store, struct arena *arena,
+bool writer_prepare(struct writer *writer, struct sqlite_store *store, struct arena *arena,
                     struct diags *diags) LIMEN_MUST_CHECK;
 bool writer_start(struct writer *writer) LIMEN_MUST_CHECK;
 bool writer_submit(struct writer *writer, struct store_task *task) LIMEN_MUST_CHECK;
@@ -162,5 +149,16 @@ void held_run(struct writer *writer, struct store_task *first);
 int writer_own(struct writer *writer, enum own_statement which);
 /* Runs one task in a savepoint of its own. When the whole transaction is gone afterwards, sqlite3_get_autocommit tells. */
 void batch_run(struct writer *writer, struct store_task *task, struct attempt *ret_attempt);
+
+/* store.h's, for sqlite_ops: sqlite_folder.c, sqlite_held.c, sqlite_keys.c, sqlite_migrate.c. */
+const char *sqlite_move_in(limen_str url, uint32_t user, struct arena *arena, struct diags *diags);
+extern const struct syscall_list sqlite_syscalls;
+void sqlite_abandon(struct store *base, uint64_t transaction);
+bool sqlite_key_add(const struct store_keys_config *config, limen_str name, uint32_t roles, char *ret_text,
+                    struct arena *arena, struct diags *diags);
+bool sqlite_key_revoke(const struct store_keys_config *config, limen_str id, struct arena *arena, struct diags *diags);
+bool sqlite_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
+bool sqlite_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
+                    struct arena *arena, struct diags *diags);
 
 #endif

@@ -11,10 +11,6 @@
 #include <time.h>
 
 #define IDLE_WAIT_S 5
-#define PURGE_ROWS 200
-#define PURGE_EVERY_US (60 * 1000000LL)
-#define PURGE_AGAIN_US (1 * 1000000LL)       /* when there was a full step of it */
-#define KEYS_KEPT_US (25 * 3600 * 1000000LL) /* 24 hours at least */
 
 static const char *const OWN_SQL[OWN_COUNT] = {
     [OWN_BEGIN] = "BEGIN IMMEDIATE",
@@ -153,7 +149,7 @@ static void run_group(struct writer *writer, struct group *group)
         attempt_settle(&group->attempts[i], group->tasks[i]);
         task_list_push(&done, group->tasks[i]);
     }
-    store_hand_back(writer->store, &done);
+    sqlite_hand_back(writer->store, &done);
 }
 
 /* ---- what has grown old ------------------------------------------------------------------------------------------------------ */
@@ -254,7 +250,7 @@ static void *writer_main(void *context)
     while (take_group(writer, &group)) {
         for (struct store_task *task = group.late.first; task != NULL; task = task->next)
             task->outcome = STORE_TIMEOUT;
-        store_hand_back(writer->store, &group.late);
+        sqlite_hand_back(writer->store, &group.late);
         bool is_step = group.count == 1 && group.tasks[0]->kind == STORE_STEP;
         group.count -= is_step;
         if (group.count > 0 || group.touch_count > 0)
@@ -268,7 +264,7 @@ static void *writer_main(void *context)
 
 /* ---- opening and closing -------------------------------------------------------------------------------------------------------- */
 
-bool writer_prepare(struct writer *writer, struct store *store, struct arena *arena, struct diags *diags)
+bool writer_prepare(struct writer *writer, struct sqlite_store *store, struct arena *arena, struct diags *diags)
 {
     const struct query_set *queries = store->queries;
     writer->store = store;

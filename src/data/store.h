@@ -1,4 +1,4 @@
-/* store.h - the interface that a database back end fills: SQLite now, PostgreSQL in its turn.
+/* store.h - the interface that a database back end fills: SQLite or PostgreSQL, as the URL says.
  *
  * The data role's loop submits tasks; the store works on them (on its threads, or on connections in the loop) and
  * hands each back exactly once, on the loop's thread. Nothing above this line knows which database it is. */
@@ -10,6 +10,9 @@
 #include "core/str.h"
 #include "data/principal.h"
 #include "data/queries.h"
+
+#define STORE_SANDBOX_PATHS 16U
+#define STORE_SANDBOX_PORTS 9U
 
 struct loop;
 struct store;
@@ -113,8 +116,20 @@ struct store_config {
  * be able to walk (/root is closed to others). `user` not 0: root hands the folder and the database's files over to that user - what
  * was root's or is the user's already, and nothing else. Returns the file's name, in the arena; NULL after adding to `diags`. */
 const char *store_move_in(limen_str url, uint32_t user, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
-/* System calls of an opened store's threads, and of opening it. */
-extern const struct syscall_list store_syscalls;
+/* As `-- on:` in queries.sql and migrations names the URL's back end; of a URL that nobody knows it is SQLite's. */
+limen_str store_backend(limen_str url);
+
+/* What opening a store, and an opened one, needs of the kernel. */
+struct store_sandbox {
+    const struct syscall_list *syscalls;
+    struct sandbox_path paths[STORE_SANDBOX_PATHS];
+    size_t path_count;
+    uint16_t ports[STORE_SANDBOX_PORTS]; /* to connect to */
+    size_t port_count;
+};
+/* Called after store_move_in. False after adding to `diags`. */
+bool store_describe_sandbox(limen_str url, struct store_sandbox *ret_sandbox, struct arena *arena,
+                            struct diags *diags) LIMEN_MUST_CHECK;
 /* Opens, migrates as asked (forward only, checksummed), prepares every statement. NULL after adding to `diags`. `is_new` tells that no
  * account exists yet. */
 struct store *store_open(const struct store_config *config, struct loop *loop, struct arena *arena,

@@ -70,13 +70,17 @@ static void print_refusal(const struct diags *errors, bool has_colour, struct ar
     fwrite(text.ptr, 1, text.len, stderr);
 }
 
-/* Before the first byte of a worker, and before the database is read: its file may be hostile too. */
-static bool close_sandbox(struct role *role)
+/* Before the first byte of a worker, and before the database is read: it may be hostile too. */
+static bool close_sandbox(struct role *role, const struct store_sandbox *store)
 {
-    const struct syscall_list *const lists[] = { &data_role_syscalls, &store_syscalls, &thread_syscalls };
-    const struct sandbox_path folder = { .path = ".", .access = SANDBOX_WRITE };
+    const struct syscall_list *const lists[] = { &data_role_syscalls, store->syscalls, &thread_syscalls };
     return role_close_sandbox(role,
-                              &(struct sandbox){ .lists = lists, .list_count = 3, .paths = &folder, .path_count = 1 });
+                              &(struct sandbox){ .lists = lists,
+                                                 .list_count = sizeof(lists) / sizeof(lists[0]),
+                                                 .paths = store->paths,
+                                                 .path_count = store->path_count,
+                                                 .connect_ports = store->ports,
+                                                 .connect_port_count = store->port_count });
 }
 
 static void describe_store(struct role *role, struct query_set *queries, struct store_config *store,
@@ -115,11 +119,14 @@ int data_main(struct role *role)
     bool has_keys = jwks_sources_read(&role->contract, &role->arena, config.jwks, &errors);
     describe_store(role, &queries, &config.store, &errors);
     bool has_colour = isatty(STDERR_FILENO) == 1; /* cannot be asked later */
-    if (config.store.file != NULL && !close_sandbox(role))
+    struct store_sandbox sandbox;
+    bool is_placed = config.store.file != NULL
+        && store_describe_sandbox(config.store.url, &sandbox, &role->arena, &errors);
+    if (is_placed && !close_sandbox(role, &sandbox))
         return 1;
-    if (process.fetches != NULL && has_keys && config.store.file != NULL
-        && queries_parse(role->app->queries.bytes, role->app->queries.path, LIMEN_STR("sqlite"), &role->arena, &queries,
-                         &errors))
+    if (process.fetches != NULL && has_keys && is_placed
+        && queries_parse(role->app->queries.bytes, role->app->queries.path, store_backend(config.store.url),
+                         &role->arena, &queries, &errors))
         process.data = data_role_new(role->loop, &config, &role->arena, &errors);
     if (process.data == NULL) {
         print_refusal(&errors, has_colour, &role->arena);

@@ -36,10 +36,14 @@ static long start_thread(void)
 
 int main(int argc, char **argv)
 {
-    const struct syscall_list *const lists[] = { &core_syscalls, &data_role_syscalls, &store_syscalls,
+    struct store_sandbox store;
+    if (!store_describe_sandbox(LIMEN_STR("sqlite:inside"), &store, /* arena= */ NULL, /* diags= */ NULL))
+        return 1;
+    const struct syscall_list *const lists[] = { &core_syscalls, &data_role_syscalls, store.syscalls,
                                                  &thread_syscalls };
-    const struct sandbox_path folder = { .path = ".", .access = SANDBOX_WRITE };
-    const struct sandbox kept = { .lists = lists, .list_count = 4, .paths = &folder, .path_count = 1 };
+    const struct sandbox kept = {
+        .lists = lists, .list_count = 4, .paths = store.paths, .path_count = store.path_count
+    };
     if (argc != 4 || !have_descriptors() || chdir(argv[1]) != 0 || sandbox_close(&kept) != SANDBOX_OK)
         return 1;
     struct target target = attempt_target((pid_t)strtol(argv[2], NULL, 10), (uint16_t)strtol(argv[3], NULL, 10));
