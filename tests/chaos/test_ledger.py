@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import shutil
 import sqlite3
 
@@ -17,6 +18,10 @@ class Scene:
     database: str
     answers: list
     stock_before: dict
+
+    @property
+    def books(self):
+        return ledger.books_of_sqlite(self.database)
 
 
 async def two_orders(server):
@@ -43,7 +48,7 @@ def sound(tmp_path_factory):
 
 
 def test_a_sound_database_has_no_fault(sound):
-    assert ledger.faults(sound.database, sound.answers, sound.stock_before) == []
+    assert ledger.faults(sound.books, sound.answers, sound.stock_before) == []
 
 
 FIRST = "(SELECT min(id) FROM orders)"
@@ -84,22 +89,80 @@ def damaged(sound, folder, change):
 def test_each_violation_is_found(sound, tmp_path, name):
     change, words = VIOLATIONS[name]
     database = damaged(sound, tmp_path, change)
-    found = ledger.faults(database, sound.answers, sound.stock_before)
+    found = ledger.faults(ledger.books_of_sqlite(database), sound.answers, sound.stock_before)
     assert any(words in fault for fault in found), found
 
 
 def test_negative_stock_is_found(sound, tmp_path):
     database = damaged(sound, tmp_path, "UPDATE items SET stock = -1 WHERE id = 'sku_vase'")
-    assert any("sku_vase has a stock of -1" in fault for fault in ledger.faults(database, sound.answers, sound.stock_before))
+    assert any("sku_vase has a stock of -1" in fault for fault in ledger.faults(ledger.books_of_sqlite(database), sound.answers, sound.stock_before))
 
 
 def test_two_replies_for_one_key_are_found(sound):
     forged = ledger.Answer(sound.answers[0].account, sound.answers[0].key, sound.answers[1].body)
-    found = ledger.faults(sound.database, [*sound.answers, forged], sound.stock_before)
+    found = ledger.faults(sound.books, [*sound.answers, forged], sound.stock_before)
     assert "key key-0 was answered with two different replies" in found
 
 
 def test_one_order_under_two_keys_is_found(sound):
     forged = ledger.Answer(sound.answers[0].account, "key-9", sound.answers[0].body)
-    found = ledger.faults(sound.database, [*sound.answers, forged], sound.stock_before)
+    found = ledger.faults(sound.books, [*sound.answers, forged], sound.stock_before)
     assert any("was answered under two keys" in fault for fault in found)
+
+
+# ---- money: books that nobody need run a server for --------------------------------------------------------------------
+LINES = [("sku_bowl", "Stoneware bowl", 3200, 2)]
+
+
+def order_in(state):
+    return ledger.Order("acc_grace", state, list(LINES))
+
+
+def paid_books(state="paid", stock=62):
+    reply = json.dumps({"id": "ord_1"})
+    return ledger.Books({"sku_bowl": stock}, {"ord_1": order_in(state)}, [("acc_grace", "key-1", 201, reply)])
+
+
+def charge(number=1, order="ord_1", amount=6400, refunded=0):
+    return {"id": f"ch_{number}", "amount": amount, "amount_refunded": refunded, "metadata": {"order_id": order}}
+
+
+def money_faults(books, charges):
+    return ledger.faults(books, [], {"sku_bowl": 64}, charges)
+
+
+@pytest.mark.parametrize(
+    ("books", "charges"),
+    [
+        (paid_books(), [charge()]),
+        (paid_books("refunded"), [charge(refunded=6400)]),
+        (paid_books("payment_failed", stock=64), []),
+        (paid_books(), [charge(), charge(2, "ord_unknown", 5000, refunded=5000)]),  # without an order, and given back
+    ],
+)
+def test_sound_money_has_no_fault(books, charges):
+    assert money_faults(books, charges) == []
+
+
+MONEY_VIOLATIONS = {
+    "captured twice": (paid_books(), [charge(), charge(2)], "ord_1 was captured twice, ch_1 and ch_2"),
+    "captured twice, once given back": (paid_books(), [charge(), charge(2, refunded=6400)], "captured twice"),
+    "another amount": (paid_books(), [charge(amount=6300)], "ord_1 costs 6400, and 6300 was captured"),
+    "paid without a capture": (paid_books(), [], "ord_1 is paid, and nothing was captured"),
+    "refunded without a capture": (paid_books("refunded"), [], "ord_1 is refunded, and nothing was captured"),
+    "money without an order": (paid_books(), [charge(), charge(2, "ord_gone")], "ch_2 took 6400 for order ord_gone"),
+    "money without a name": (paid_books(), [charge(), charge(2, None)], "ch_2 took 6400 for order None"),
+    "refunded on paper": (paid_books("refunded"), [charge(refunded=6000)], "ord_1 is refunded, and 400 was kept"),
+    "refunded in secret": (paid_books(), [charge(refunded=6400)], "ord_1 is paid, and 6400 was given back"),
+    "failed and captured": (paid_books("payment_failed", 64), [charge()], "ord_1 is payment_failed, and 6400 was captured"),
+    "failed, stock kept": (paid_books("payment_failed", 62), [], "sku_bowl: 64 before, 0 sold, 62 left"),
+    "stuck before the effect": (paid_books("placed"), [], "ord_1 is still placed"),
+    "stuck after the capture": (paid_books("paying"), [charge()], "ord_1 is still paying"),
+}
+
+
+@pytest.mark.parametrize("name", MONEY_VIOLATIONS)
+def test_each_violation_of_money_is_found(name):
+    books, charges, words = MONEY_VIOLATIONS[name]
+    found = money_faults(books, charges)
+    assert any(words in fault for fault in found), found

@@ -83,7 +83,7 @@ def server(tmp_path_factory):
     assert tortured.roles("data") + tortured.roles("worker") == processes, "a process died of a failure that it could have told"
     assert tortured.stop(60) == 0
     assert not re.search(r"LeakSanitizer|a role died", tortured.log), tortured.tail()
-    assert ledger.faults(tortured.database_path, tortured.answers, tortured.stock_before) == []
+    assert ledger.faults(ledger.books_of_sqlite(tortured.database_path), tortured.answers, tortured.stock_before) == []
 
 
 def numbers():
@@ -200,7 +200,7 @@ def test_whatever_fails_is_told_and_done_once(server, attempt, fault, lasts):
     print(f"{attempt.__name__}: failed at {failed} places")
     assert failed >= 2, "nothing has failed"
     server.assert_clean()
-    assert ledger.faults(server.database_path, server.answers, server.stock_before) == []
+    assert ledger.faults(ledger.books_of_sqlite(server.database_path), server.answers, server.stock_before) == []
 
 
 # ---- a migration at start ---------------------------------------------------------------------------------------------------------
