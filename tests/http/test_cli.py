@@ -1,6 +1,7 @@
 """The commands of limen: what they write, what they refuse, and their exit codes."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -111,3 +112,12 @@ def test_exit_codes(tmp_path, arguments, status, words):
     run = limen(tmp_path, *arguments)
     assert run.returncode == status, run
     assert words in run.stdout + run.stderr
+
+
+def test_chaos_is_found_beside_the_command_and_from_no_other_folder(installed, tmp_path):
+    env = dict(installed, PYTHONDONTWRITEBYTECODE="1")
+    said = subprocess.run(["limen", "chaos", "--help"], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 0 and "limen chaos APP --workload FILE" in said.stdout, said.stderr
+    shutil.copy(shutil.which("limen", path=env["PATH"]), tmp_path / "limen")
+    said = subprocess.run([tmp_path / "limen", "chaos", "--help"], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 1 and "the harness is not installed beside this program" in said.stderr

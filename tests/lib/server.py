@@ -9,11 +9,12 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+
+from limen_chaos.process import children_of, free_port, roles_of, wait_for  # noqa: F401, tests take the last two from here
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -27,22 +28,6 @@ _SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: |WARNING: ThreadS
 def build_dir():
     """The folder with the binaries: build, or what LIMEN_TEST_BUILD names (build-asan)."""
     return ROOT / os.environ.get("LIMEN_TEST_BUILD", "build")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(what, seconds=10):
-    """True as soon as `what()` is; false when it was not in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 class ServerError(RuntimeError):
@@ -185,34 +170,11 @@ class Server:
     # ---- the process tree ------------------------------------------------------------------------------------------
     def children(self):
         """The roles as {pid: command line}; zombies are left out."""
-        found = {}
-        try:
-            listing = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        except OSError:
-            return found
-        for pid in map(int, listing.split()):
-            try:
-                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            line = b" ".join(words).decode(errors="replace").strip()
-            if line:
-                found[pid] = line
-        return found
+        return children_of(self.pid)
 
     def roles(self, name):
         """The pids of the children whose command line or name has this word: "worker", "data", "operator"."""
-        word = re.compile(rf"(?<![a-z]){re.escape(name)}(?![a-z])")
-        pids = []
-        for pid, line in self.children().items():
-            try:
-                comm = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-            except OSError:
-                continue
-            arguments = line.split(" ", 1)[1] if " " in line else ""
-            if word.search(comm) or word.search(re.sub(r"\S*/\S*", "", arguments)):
-                pids.append(pid)
-        return pids
+        return roles_of(self.pid, name)
 
     def metrics(self):
         """The operator's /metrics as text."""

@@ -1,0 +1,164 @@
+"""Programs that the harness has started, and the trees that they become.
+
+The one idea: whatever is started here is the harness's own: it has a session and a group of its own, dies with the harness
+(PR_SET_PDEATHSIG, set by setpriv), and is killed with all that came of it. Nothing else on the machine is ever signalled.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+
+class Broken(RuntimeError):
+    """A part did not do what it must before anything was done to it; the message says which, and what it said."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, seconds=10):
+    """True as soon as `what()` is; false when it was not in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def find_program(name, *places):
+    """The path of a program, or Broken with what to do."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *map(str, places)]))
+    if not found:
+        raise Broken(f"{name} is not there; on Debian: apt install {DEBIAN.get(name, name)}")
+    return found
+
+
+DEBIAN = {"postgres": "postgresql", "initdb": "postgresql", "pg_basebackup": "postgresql", "psql": "postgresql-client"}
+
+
+# ---- process trees ------------------------------------------------------------------------------------------------------
+
+
+def children_of(pid):
+    """{pid: command line}; zombies are left out."""
+    found = {}
+    try:
+        listing = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return found
+    for child in map(int, listing.split()):
+        try:
+            words = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        line = b" ".join(words).decode(errors="replace").strip()
+        if line:
+            found[child] = line
+    return found
+
+
+def roles_of(pid, name):
+    """The pids of a supervisor's children whose command line or name has this word: "worker", "data", "operator"."""
+    word = re.compile(rf"(?<![a-z]){re.escape(name)}(?![a-z])")
+    pids = []
+    for child, line in children_of(pid).items():
+        try:
+            comm = pathlib.Path(f"/proc/{child}/comm").read_text().strip()
+        except OSError:
+            continue
+        arguments = line.split(" ", 1)[1] if " " in line else ""
+        if word.search(comm) or word.search(re.sub(r"\S*/\S*", "", arguments)):
+            pids.append(child)
+    return pids
+
+
+def tree_of(pid):
+    """A process and all that came of it."""
+    found = [pid]
+    for parent in found:
+        found += [child for child in children_of(parent) if child not in found]
+    return found
+
+
+def send(pids, number):
+    """How many of them were there to be signalled."""
+    count = 0
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+            count += 1
+        except ProcessLookupError:
+            pass
+    return count
+
+
+class Process:
+    """A program, its log, and the tree that it has become."""
+
+    def __init__(self, name, command, folder, user=None, env=None):
+        self.name, self.command, self.folder, self.user = name, [str(word) for word in command], pathlib.Path(folder), user
+        self.env = {**os.environ, **(env or {})}
+        self.log_path = self.folder / f"{name}.log"
+        self.process = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def launch(self):
+        """Starts the program and does not wait for it to be ready."""
+        words = ["setpriv", "--pdeathsig", "KILL"]
+        if self.user:
+            words += ["--reuid", self.user, "--regid", self.user, "--clear-groups"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [*words, "--", *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.folder,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def tail(self, characters=2000):
+        return self.log_path.read_text(errors="replace")[-characters:] if self.log_path.exists() else ""
+
+    def wait_ready(self, is_ready, seconds=30.0):
+        if not wait_for(lambda: not self.is_running or is_ready(), seconds) or not self.is_running:
+            raise Broken(f"{self.name} was not ready within {seconds:.0f} s\n{self.tail()}")
+
+    def signal_tree(self, number):
+        return send(tree_of(self.pid), number) if self.is_running else 0
+
+    def kill(self):
+        """SIGKILL for all of it: what a power cut does to processes."""
+        if self.process is None:
+            return
+        pids = tree_of(self.pid) if self.process.poll() is None else []
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        send(pids, signal.SIGKILL)
+        self.process.wait()
+
+    def terminate(self, number=signal.SIGTERM, seconds=30.0):
+        """Asks it to end; its exit status, or None when it had to be killed."""
+        if not self.is_running:
+            return self.process.returncode if self.process else None
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None

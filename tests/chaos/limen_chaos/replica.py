@@ -1,0 +1,51 @@
+"""One copy of the app's server: a supervisor with its roles, started over and over on the same addresses."""
+
+import http.client
+import re
+import signal
+import urllib.error
+import urllib.request
+
+from limen_chaos.process import Process, free_port, roles_of
+
+READY_S = 30.0
+DRAIN_S = 30.0
+_SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")
+
+
+class Replica(Process):
+    def __init__(self, number, binary, folder, flags):
+        self.port, self.operator_port = free_port(), free_port()
+        command = [binary, "run", "--listen", f"127.0.0.1:{self.port}", "--operator", f"127.0.0.1:{self.operator_port}", *flags]
+        env = {"ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0:abort_on_error=1"}
+        super().__init__(f"replica{number}", command, folder, env=env)
+        self.number = number
+
+    def start(self):
+        self.launch()
+        self.wait_ready(self.is_ready, READY_S)
+
+    def is_ready(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.operator_port}/readyz", timeout=2) as reply:
+                return reply.status == 200
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
+            return False
+
+    def roles(self, name):
+        return roles_of(self.pid, name) if self.is_running else []
+
+    def find_in_log(self, pattern):
+        found = re.search(pattern, self.log_path.read_text(errors="replace"))
+        return found.group(1) if found else None
+
+    def faults(self):
+        """What no fault from outside excuses."""
+        log = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        found = _SANITIZER.search(log)
+        return [f"{self.name}: a sanitizer spoke:\n{log[found.start():found.start() + 2000]}"] if found else []
+
+    def stop(self):
+        """As an operator stops it: what is under way is finished. Gives what was wrong with that."""
+        status = self.terminate(signal.SIGTERM, DRAIN_S)
+        return [] if status == 0 else [f"{self.name} ended with {status} after SIGTERM"]

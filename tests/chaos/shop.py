@@ -1,0 +1,82 @@
+"""The shop under chaos: customers order, press the button twice and come again later; the books must agree with what they were told.
+
+    limen chaos build/shop --workload tests/chaos/shop.py --minutes 30
+"""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import asyncio  # noqa: E402
+
+import client as shop_client  # noqa: E402
+import ledger  # noqa: E402
+from limen_chaos import Workload  # noqa: E402
+
+ADMIN_EMAIL = "admin@shop.example"
+SOLD_OUT = "sku_vase"  # three of them: most who want one are told 409
+ITEMS = ["sku_apron", "sku_bowl", "sku_candles", "sku_pencils", "sku_teapot", SOLD_OUT]
+TWICE, LATER = 0.2, 0.2  # how often the button is pressed twice, and once more later
+
+
+def basket(source):
+    wanted = source.sample(ITEMS, source.randint(1, 3))
+    return {"lines": [{"itemId": item, "quantity": source.randint(1, 3)} for item in wanted]}
+
+
+class Shop(Workload):
+    clients = 60
+    accounts = 20
+    flags = ("--limit-scale", "100000", "--connections-per-address", "4096")
+    signed_in = ("GET", "/api/me")
+
+    async def prepare(self, run):
+        for number in range(self.accounts):
+            customer = shop_client.Client(*run.topology.entries()[0])
+            account = await customer.sign_up(f"customer{number}@example.com")
+            run.principals[account] = customer.fields
+            customer.close()
+        await self.fill_the_shelves(run)
+        self.stock_before = dict(self.rows(run)("SELECT id, stock FROM items"))
+
+    async def fill_the_shelves(self, run):
+        password = next(filter(None, (replica.find_in_log(r"admin password: ([^\s\"]+)") for replica in run.topology.replicas)))
+        admin = shop_client.Client(*run.topology.entries()[0])
+        await admin.sign_in(ADMIN_EMAIL, password)
+        for item in ITEMS:
+            if item != SOLD_OUT:
+                answer = await admin.call("PATCH", f"/api/admin/items/{item}", {"stock": 1000000})
+                assert answer.status == 200, answer.body
+        admin.close()
+
+    async def customer(self, run, number):
+        source = run.random(f"customer {number}")
+        who, fields = list(run.principals.items())[number % len(run.principals)]
+        first, second = run.client(number, fields), run.client(number + 1, fields)
+        mine = 0
+        while run.goes_on:
+            key, wanted = f"customer-{number}-order-{mine}", basket(source)
+            mine += 1
+            pressed = [first, second] if source.random() < TWICE else [first]
+            await asyncio.gather(*(self.order(run, it, who, key, wanted) for it in pressed))
+            if source.random() < LATER:
+                await self.order(run, second, who, key, wanted)
+        first.close()
+        second.close()
+
+    async def order(self, run, client, who, key, wanted):
+        answer = await run.ask(client, who, "POST", "/api/checkout", wanted, key)
+        if answer is not None and answer.status != 201:
+            sold_out = answer.status == 409 and b"not enough in stock" in answer.body
+            if not sold_out:
+                run.surprises.append(f"a checkout was answered with {answer.status} {answer.body[:200]!r}")
+
+    # ---- the books -------------------------------------------------------------------------------------------------
+    def rows(self, run):
+        return ledger.sqlite_rows(run.topology.sqlite_path)
+
+    def check(self, run):
+        acknowledged = run.history.acknowledged()
+        answers = [ledger.Answer(who, key, attempt.body) for (who, key), attempt in acknowledged.items()]
+        return ledger.faults(ledger.books_of_sqlite(run.topology.sqlite_path), answers, self.stock_before)

@@ -1,0 +1,121 @@
+"""The harness itself: one seed is one timetable, what it has started it ends, and a broken promise is said and counted."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from limen_chaos import faults
+from limen_chaos.plan import plan
+from limen_chaos.process import Process, tree_of, wait_for
+from limen_chaos.run import one_run
+from limen_chaos.topology import Shape, Topology
+from server import ROOT, build_dir
+from shop import Shop
+
+KINDS = {"a": (0.5, 0.0, 0.0), "b": (2.0, 1.0, 3.0), "never": (0.0, 0.0, 0.0)}
+COMMAND = [sys.executable, ROOT / "tests" / "chaos" / "limen-chaos", build_dir() / "shop", "--workload", ROOT / "tests" / "chaos" / "shop.py"]
+
+
+def is_there(pid):
+    return os.path.exists(f"/proc/{pid}")
+
+
+def run_command(*more):
+    return subprocess.run([*COMMAND, *map(str, more)], capture_output=True, text=True, timeout=120)
+
+
+def test_a_seed_is_a_timetable():
+    assert plan(7, 60, KINDS) == plan(7, 60, KINDS)
+    assert plan(7, 60, KINDS) != plan(8, 60, KINDS)
+
+
+def test_a_kind_that_comes_leaves_the_others_alone():
+    with_b = [fault for fault in plan(7, 60, KINDS) if fault.kind == "a"]
+    assert with_b == plan(7, 60, {"a": KINDS["a"]}) and 80 < len(with_b) < 160
+
+
+def test_durations_and_rates_are_kept():
+    found = plan(7, 600, KINDS)
+    assert {fault.kind for fault in found} == {"a", "b"} and found == sorted(found)
+    assert all(1.0 <= fault.lasts_s <= 3.0 for fault in found if fault.kind == "b")
+
+
+def test_a_process_ends_with_its_children_and_with_the_harness(tmp_path):
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from limen_chaos.process import Process; import time\n"
+    script += "p = Process('sleeper', ['sh', '-c', 'sleep 61 & sleep 62; true'], sys.argv[2]); p.launch(); print(p.pid, flush=True); time.sleep(60)"
+    harness = subprocess.Popen([sys.executable, "-c", script, ROOT / "tests" / "chaos", tmp_path], stdout=subprocess.PIPE, text=True)
+    pid = int(harness.stdout.readline())
+    assert wait_for(lambda: len(tree_of(pid)) == 3, 10)
+    harness.kill()
+    harness.wait()
+    assert wait_for(lambda: not is_there(pid), 10), "what a killed harness had started lives on"
+
+    sleeper = Process("sleeper", ["sh", "-c", "sleep 61 & sleep 62; true"], tmp_path)
+    sleeper.launch()
+    assert wait_for(lambda: len(tree_of(sleeper.pid)) == 3, 10)
+    pids = tree_of(sleeper.pid)
+    sleeper.kill()
+    assert wait_for(lambda: not any(map(is_there, pids)), 10)
+
+
+class Failing(Shop):
+    async def customer(self, run, number):
+        raise RuntimeError("this client is broken")
+
+    def check(self, run):
+        return ["an invariant of this test's own"]
+
+
+def test_what_is_broken_is_said_and_everything_is_ended(tmp_path):
+    tmp_path.chmod(0o755)
+    topology = Topology(Shape(build_dir() / "shop", flags=Shop.flags), tmp_path / "run")
+    workload = Failing()
+    workload.clients, workload.accounts = 1, 1
+    workload.rates = {name: 0 for name in faults.KINDS}
+    figures = one_run(workload, topology, 1, 0.1)
+    assert "an invariant of this test's own" in figures.broken
+    assert any("this client is broken" in fault for fault in figures.broken)
+    assert not any(replica.is_running for replica in topology.replicas)
+
+
+def test_everything_is_ended_when_preparing_fails(tmp_path):
+    tmp_path.chmod(0o755)
+    topology = Topology(Shape(build_dir() / "shop", flags=Shop.flags), tmp_path / "run")
+    pids = []
+
+    class Unprepared(Shop):
+        async def prepare(self, run):
+            pids.extend(tree_of(run.topology.replicas[0].pid))
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        one_run(Unprepared(), topology, 1, 0.1)
+    assert len(pids) >= 4 and wait_for(lambda: not any(map(is_there, pids)), 10)
+
+
+def test_the_command_prints_one_table(tmp_path):
+    said = run_command("--seed", 5, "--minutes", 2, "--seconds", 1.5, "--clients", 10, "--rate", "kill worker=0.3")
+    assert said.returncode == 0, said.stdout + said.stderr
+    lines = said.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["seed", "5", "6", "all", "faults:"]
+    head, both = lines[0].replace("no answer", "none").replace("come again", "later").replace("recovery s", "s").split(), lines[3].split()
+    assert int(both[head.index("acknowledged")]) > 10 and int(both[head.index("kills")]) >= 4 and int(both[head.index("broken")]) == 0
+
+
+def test_the_command_shows_the_timetable_of_a_seed():
+    first, again = (run_command("--seed", 5, "--plan").stdout for _ in range(2))
+    assert first == again and "kill worker" in first and "stop data for" in first
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--only", "kill the cat"], "there is no fault 'kill the cat'"),
+        (["--rate", "kill data"], "--rate is FAULT=SECONDS"),
+        (["--workload", "/nowhere.py"], "/nowhere.py is not a Python file"),
+    ],
+)
+def test_what_is_not_understood_is_refused(more, words):
+    said = run_command(*more)
+    assert said.returncode != 0 and words in said.stderr
