@@ -28,6 +28,10 @@ def read_arguments(arguments):
     )  # fmt: skip
     parser.add_argument("app", metavar="APP", type=pathlib.Path, help="the app's binary")
     parser.add_argument("--workload", metavar="FILE", type=pathlib.Path, required=True, help="a Python file with a class of Workload")
+    parser.add_argument("--replicas", type=int, help="copies of the server (default: the workload's with --postgres, else one)")
+    parser.add_argument("--postgres", action="store_true", help="state in a PostgreSQL of the harness's own, else in SQLite")
+    parser.add_argument("--standby", action="store_true", help="and a standby that takes over")
+    parser.add_argument("--redis", action="store_true", help="sessions and limits in a Redis of the harness's own")
     parser.add_argument("--seed", type=int, default=None, help="of the first minute; the next has the next (default: the clock's)")
     parser.add_argument("--minutes", type=int, default=1, help="how many runs, each with a seed of its own (default: 1)")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long faults happen in each run (default: 60)")
@@ -75,8 +79,13 @@ def make_workload(arguments):
 
 
 def make_topology(arguments, workload, folder):
-    shape = Shape(binary=arguments.app.resolve(), workers=workload.workers, flags=tuple(workload.flags))
-    return Topology(shape, folder)
+    has_postgres = arguments.postgres or arguments.standby
+    shape = Shape(
+        binary=arguments.app.resolve(), workers=workload.workers, flags=tuple(workload.flags), has_postgres=has_postgres,
+        replicas=arguments.replicas or (workload.replicas if has_postgres else 1), has_standby=arguments.standby,
+        has_redis=arguments.redis,
+    )  # fmt: skip
+    return Topology(shape, folder, workload.provider(folder))
 
 
 # ---- what is printed --------------------------------------------------------------------------------------------------

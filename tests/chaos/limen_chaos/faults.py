@@ -6,9 +6,11 @@ ends early leaves nothing stopped, cut or down. It returns what it has hit, or N
 
 import asyncio
 import dataclasses
+import json
 import signal
 
 from limen_chaos.process import send
+from limen_chaos.wire import State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +90,99 @@ async def stop_replica(topology, fault):
     return replica.name
 
 
+# ---- what replicas stand on ---------------------------------------------------------------------------------------------
+
+
+def cut(name):
+    """One replica loses what it stands on: refused, silent, or deaf (what it asks is done, and no answer comes)."""
+
+    async def act(topology, fault):
+        number = fault.target % len(topology.replicas)
+        wire = topology.wires[number, name]
+        if wire.state is not State.WHOLE:
+            return None
+        state = (State.REFUSED, State.SILENT, State.DEAF)[fault.target // len(topology.replicas) % 3]
+        wire.become(state)
+        try:
+            await asyncio.sleep(fault.lasts_s)
+        finally:
+            if state is not State.REFUSED:
+                wire.reset()  # what was held for so long is not delivered any more
+            wire.become(State.WHOLE)
+        return f"{wire.name} {state.value}"
+
+    return act
+
+
+def kill_part(name):
+    async def act(topology, fault):
+        part = getattr(topology, name)
+        async with topology.lock_of(part):
+            part.kill()
+            try:
+                await asyncio.sleep(fault.lasts_s)
+            finally:
+                await asyncio.to_thread(part.start)
+        return name
+
+    return act
+
+
+async def crash_postgres(topology, _fault):
+    async with topology.lock_of(topology.postgres):
+        await asyncio.to_thread(topology.postgres.crash_restart)
+    return topology.postgres.primary.name
+
+
+async def kill_backend(topology, fault):
+    async with topology.lock_of(topology.postgres):
+        pid = await asyncio.to_thread(topology.postgres.kill_backend, fault.target)
+    return f"backend {pid}" if pid else None
+
+
+async def fail_over(topology, _fault):
+    async with topology.lock_of(topology.postgres):
+        if not await asyncio.to_thread(topology.postgres.can_fail_over):
+            return None
+        await asyncio.to_thread(topology.postgres.fail_over)
+        topology.follow_primary()
+        await asyncio.to_thread(topology.postgres.make_standby)
+    return f"{topology.postgres.primary.name} is primary"
+
+
+MISBEHAVIOURS = (
+    {"slow_ms": 400},
+    {"late_ms": 1500},
+    {"decline": 0.5},
+    {"fail": 0.7},
+    {"fail_late": 0.5},
+    {"drop": 0.7},
+    {"drop_early": 0.5},
+    {"processing": 0.8},
+    {"processing": 0.8, "settle_declines": True},
+    {"webhook_times": 2},
+    {"webhook_times": 2, "webhook_early": True},
+    {"webhook_times": 0},
+    {"processing": 0.7, "webhook_delay_ms": {"payment_intent.processing": 1500, "*": 0}},
+)
+
+
+async def misbehave(topology, fault):
+    behaviour = MISBEHAVIOURS[fault.target % len(MISBEHAVIOURS)]
+    async with topology.lock_of("behaviour"):
+        if not await asyncio.to_thread(lambda: topology.provider.behave(**behaviour)):
+            return None
+        try:
+            await asyncio.sleep(fault.lasts_s)
+        finally:
+            await asyncio.to_thread(topology.provider.behave)
+    return json.dumps(behaviour)
+
+
+def _has(name):
+    return lambda topology: getattr(topology, name) is not None
+
+
 KINDS = {
     "kill worker": Kind(kill_role("worker"), 0.5),
     "kill data": Kind(kill_role("data"), 2.0),
@@ -96,6 +191,17 @@ KINDS = {
     "stop data": Kind(stop_role("data"), 5.0, 0.2, 3.0, counts_as="stops"),
     "kill replica": Kind(kill_replica, 8.0, 0.0, 1.0),
     "restart replica": Kind(restart_replica, 15.0, counts_as="restarts"),
+    "kill redis": Kind(kill_part("redis"), 10.0, 0.0, 1.0, _has("redis")),
+    "cut redis": Kind(cut("redis"), 7.0, 0.3, 3.0, _has("redis"), "cuts"),
+    "crash postgres": Kind(crash_postgres, 12.0, is_possible=_has("postgres")),
+    "kill backend": Kind(kill_backend, 8.0, is_possible=_has("postgres")),
+    "fail over": Kind(fail_over, 30.0, is_possible=lambda topology: topology.shape.has_standby),
+    "cut database": Kind(cut("database"), 5.0, 0.3, 3.0, _has("postgres"), "cuts"),
+    "kill provider": Kind(kill_part("provider"), 9.0, 0.0, 1.0, _has("provider")),
+    "cut provider": Kind(cut("provider"), 6.0, 0.3, 3.0, _has("provider"), "cuts"),
+    "provider misbehaves": Kind(misbehave, 3.0, 1.0, 3.0, _has("provider"), "behaviours"),
+    "kill outbound": Kind(kill_role("outbound"), 2.0, is_possible=_has("provider")),
+    "stop outbound": Kind(stop_role("outbound"), 6.0, 0.2, 8.0, _has("provider"), "stops"),
     "stop replica": Kind(stop_replica, 12.0, 0.5, 4.0, counts_as="stops"),
 }
 

@@ -104,9 +104,9 @@ def send(pids, number):
 class Process:
     """A program, its log, and the tree that it has become."""
 
-    def __init__(self, name, command, folder, user=None, env=None):
+    def __init__(self, name, command, folder, user=None, env=None, cwd=None):
         self.name, self.command, self.folder, self.user = name, [str(word) for word in command], pathlib.Path(folder), user
-        self.env = {**os.environ, **(env or {})}
+        self.env, self.cwd = {**os.environ, **(env or {})}, cwd or self.folder
         self.log_path = self.folder / f"{name}.log"
         self.process = None
 
@@ -126,15 +126,23 @@ class Process:
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*words, "--", *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.folder,
+                [*words, "--", *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.cwd,
                 start_new_session=True,
             )  # fmt: skip
 
     def tail(self, characters=2000):
         return self.log_path.read_text(errors="replace")[-characters:] if self.log_path.exists() else ""
 
-    def wait_ready(self, is_ready, seconds=30.0):
-        if not wait_for(lambda: not self.is_running or is_ready(), seconds) or not self.is_running:
+    def is_ready(self):
+        """Whether it can be asked."""
+        raise NotImplementedError
+
+    def start(self):
+        self.launch()
+        self.wait_ready()
+
+    def wait_ready(self, seconds=30.0):
+        if not wait_for(lambda: not self.is_running or self.is_ready(), seconds) or not self.is_running:
             raise Broken(f"{self.name} was not ready within {seconds:.0f} s\n{self.tail()}")
 
     def signal_tree(self, number):

@@ -8,7 +8,6 @@ import urllib.request
 
 from limen_chaos.process import Process, free_port, roles_of
 
-READY_S = 30.0
 DRAIN_S = 30.0
 _SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")
 
@@ -20,10 +19,6 @@ class Replica(Process):
         env = {"ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0:abort_on_error=1"}
         super().__init__(f"replica{number}", command, folder, env=env)
         self.number = number
-
-    def start(self):
-        self.launch()
-        self.wait_ready(self.is_ready, READY_S)
 
     def is_ready(self):
         try:

@@ -110,12 +110,15 @@ class Run:
         figures.recovery_s = time.monotonic() - healed
         await self._replay()
         await self._everybody_is_signed_in()
-        self.surprises += await asyncio.to_thread(self.topology.stop_replicas)
+        self.surprises += await asyncio.to_thread(self.topology.stop_replicas)  # the wires must go on meanwhile
         self._fill_in(figures)
-        figures.broken = history.faults(self.history) + list(self.workload.check(self)) + self.surprises
+        figures.broken = history.faults(self.history) + await asyncio.to_thread(self._check) + self.surprises
         self.history.close()
         self.events.close()
         return figures
+
+    def _check(self):
+        return list(self.workload.check(self))
 
     async def _suffer(self, timetable):
         began = time.monotonic()
@@ -186,10 +189,14 @@ async def _outcomes(tasks, what):
     return [f"{what} failed: {result!r}" for result in results if isinstance(result, BaseException)]
 
 
-def one_run(workload, topology, seed, seconds):
-    """Starts the topology, runs, and ends everything whatever happens."""
+async def _one_run(workload, topology, seed, seconds):
     try:
-        topology.start()
-        return asyncio.run(Run(workload, topology, seed, seconds).go())
+        await topology.start()
+        return await Run(workload, topology, seed, seconds).go()
     finally:
         topology.stop_all()
+
+
+def one_run(workload, topology, seed, seconds):
+    """Starts the topology, runs, and ends everything whatever happens."""
+    return asyncio.run(_one_run(workload, topology, seed, seconds))

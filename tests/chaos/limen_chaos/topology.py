@@ -1,15 +1,19 @@
 """What runs: replicas of the app and what they stand on, each piece on loopback and each optional.
 
-The one idea: everything is started in an order in which each piece finds what it needs, and `stop_all` ends everything, whatever
-state it is in, because the last thing that a run may leave behind is a process.
+The one idea: between each replica and each thing that it stands on there is a wire of the harness's, so that one replica may lose what
+the others still have. Everything is started in an order in which each piece finds what it needs, and `stop_all` ends everything,
+whatever state it is in, because the last thing that a run may leave behind is a process.
 """
 
 import asyncio
 import dataclasses
 import pathlib
 
+from limen_chaos import postgres
 from limen_chaos.process import Broken
+from limen_chaos.redis import Redis
 from limen_chaos.replica import Replica
+from limen_chaos.wire import State, Wire
 
 
 @dataclasses.dataclass
@@ -20,27 +24,65 @@ class Shape:
     replicas: int = 1
     workers: int = 2
     flags: tuple = ()  # more of `run`
+    has_postgres: bool = False
+    has_standby: bool = False
+    has_redis: bool = False
 
 
 class Topology:
-    def __init__(self, shape, folder):
-        self.shape, self.folder = shape, pathlib.Path(folder)
-        self.replicas, self.locks, self.longest_s = [], {}, 0.0
+    def __init__(self, shape, folder, provider=None):
+        self.shape, self.folder, self.provider = shape, pathlib.Path(folder), provider
+        self.replicas, self.locks, self.wires, self.longest_s = [], {}, {}, 0.0
+        self.postgres = postgres.Cluster(self.folder, shape.has_standby) if shape.has_postgres else None
+        self.redis = Redis(self.folder) if shape.has_redis else None
         # A folder of its own: started by root, the server hands it over to the data role.
-        self.sqlite_path = self.folder / "var" / "app.db"
-        self.database = f"sqlite:{self.sqlite_path}"
+        self.sqlite_path = None if shape.has_postgres else self.folder / "var" / "app.db"
 
-    def start(self):
+    # ---- life ------------------------------------------------------------------------------------------------------
+    async def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.shape.replicas > 1:
+        if self.shape.replicas > 1 and self.postgres is None:
             raise Broken("several replicas need a database that they can share; SQLite is one server's own")
         for number in range(self.shape.replicas):
+            await self._lay_wires(number)
             self.replicas.append(Replica(number, self.shape.binary, self.folder, self.flags_of(number)))
-        for replica in self.replicas:
-            replica.start()
+        if self.provider:
+            self.provider.send_events_to(self.entries()[0][1])
+        # One after the other: the first replica applies the migrations, and says the first account's password.
+        for part in [*self.foundations(), *self.replicas]:
+            await asyncio.to_thread(part.start)
 
-    def flags_of(self, _number):
-        return ["--database", self.database, "--workers", self.shape.workers, *self.shape.flags]
+    def foundations(self):
+        return [part for part in (self.postgres, self.redis, self.provider) if part is not None]
+
+    def ports(self):
+        """{what a replica stands on: its port now}"""
+        found = {}
+        if self.postgres:
+            found["database"] = self.postgres.primary.port
+        if self.redis:
+            found["redis"] = self.redis.port
+        if self.provider:
+            found["provider"] = self.provider.port
+        return found
+
+    async def _lay_wires(self, number):
+        for name, port in self.ports().items():
+            self.wires[number, name] = await Wire(f"{name} of replica{number}", port).start()
+
+    def wire_port(self, number, name):
+        return self.wires[number, name].port
+
+    def flags_of(self, number):
+        database = f"sqlite:{self.sqlite_path}"
+        if self.postgres:
+            database = self.postgres.url_for_app(self.wire_port(number, "database"))
+        flags = ["--database", database, "--workers", self.shape.workers, *self.shape.flags]
+        if self.redis:
+            flags += ["--redis", f"redis://127.0.0.1:{self.wire_port(number, 'redis')}"]
+        if self.provider:
+            flags += self.provider.flags_of_app(self.wire_port(number, "provider"))
+        return flags
 
     def entries(self):
         """The addresses at which clients may come in."""
@@ -48,21 +90,33 @@ class Topology:
 
     def lock_of(self, part):
         """Whoever takes a part down holds this until it is up again."""
-        return self.locks.setdefault(id(part), asyncio.Lock())
+        return self.locks.setdefault(part, asyncio.Lock())
+
+    def follow_primary(self):
+        """After a failover: the replicas' wires lead to whoever is primary now."""
+        for (_, name), wire in self.wires.items():
+            if name == "database":
+                wire.lead_to(self.postgres.primary.port)
 
     async def heal(self):
-        """Everything is up again, and may be asked."""
+        """Everything is whole and up again, and may be asked."""
+        for wire in self.wires.values():
+            wire.become(State.WHOLE)
+        if self.postgres:
+            async with self.lock_of(self.postgres):
+                await asyncio.to_thread(self.postgres.wait_ready)
+        if self.provider:
+            await asyncio.to_thread(self.provider.behave)
         for replica in self.replicas:
             async with self.lock_of(replica):
-                if not replica.is_running:
-                    await asyncio.to_thread(replica.start)
-                else:
-                    await asyncio.to_thread(replica.wait_ready, replica.is_ready)
+                await asyncio.to_thread(replica.wait_ready if replica.is_running else replica.start)
 
     def stop_replicas(self):
         """As an operator does; gives what was wrong with it."""
         return [fault for replica in self.replicas for fault in (*replica.stop(), *replica.faults())]
 
     def stop_all(self):
-        for replica in self.replicas:
-            replica.kill()
+        for part in [*self.replicas, *self.foundations()]:
+            part.kill()
+        for wire in self.wires.values():
+            wire.close()

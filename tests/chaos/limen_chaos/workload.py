@@ -17,8 +17,8 @@ class Workload:
     rates = {}  # {fault: seconds between two}, where the harness's own are not right; 0: never
     signed_in = None  # ("GET", "/api/me"): what anybody who is signed in may ask
 
-    def provider(self, topology):
-        """The payment provider's stand-in, as a limen_chaos.provider.Provider, or None."""
+    def provider(self, folder):
+        """What stands in for a payment provider, or None: it has `port`, start(), kill() and flags_of_app(port)."""
         return None
 
     async def prepare(self, run):
