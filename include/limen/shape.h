@@ -41,6 +41,7 @@ struct limen_shape {
     uint32_t count;
     const struct limen_field *fields; /* in the order of the schema */
     limen_str discriminator;          /* UNION: the member that tells which alternative */
+    bool is_open;                     /* members that are no fields are passed over */
 };
 
 #endif

@@ -341,7 +341,8 @@ static bool body_is_valid(struct admission *admission)
     if (!has_body)
         return !operation->body_required
             || admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "this operation needs a body");
-    return body_is_announced_well(admission) && body_is_read(admission) && json_is_valid(admission);
+    return body_is_announced_well(admission) && body_is_read(admission) && caller_has_signed(admission)
+        && json_is_valid(admission);
 }
 
 static bool key_is_well_formed(struct admission *admission)
@@ -375,7 +376,7 @@ enum admit_verdict admit(struct admission *admission)
         && caller_is_within_limits(admission)             /* 429 */
         && memory_is_reserved(admission)                  /* 503 */
         && parameters_are_valid(admission)                /* 422 */
-        && body_is_valid(admission)                       /* 400, 413, 415, 422 */
+        && body_is_valid(admission)                       /* 400, 413, 415, 422; 401: a signature over it */
         && key_is_well_formed(admission);                 /* 400 */
     if (is_answered)
         return ADMIT_ANSWERED;

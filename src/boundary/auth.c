@@ -84,6 +84,7 @@ enum shown_outcome auth_credential(const struct http_request *request, const str
     case SCHEME_BEARER:
         return bearer_of(request, ret_credential);
     case SCHEME_API_KEY:
+    case SCHEME_WEBHOOK:
         *ret_credential = http_field_find(request, scheme->field, &count);
         return count == 0 ? SHOWN_NOT : count == 1 && ret_credential->len > 0 ? SHOWN : SHOWN_BADLY;
     case SCHEME_SESSION:

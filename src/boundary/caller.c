@@ -37,6 +37,19 @@ static bool is_cross_site(const struct admission *admission)
     return !method_is_safe(request->method) && auth_is_cross_site(request);
 }
 
+/* Waits for the data role's word on what was shown. */
+static enum trial answer_of(struct admission *admission)
+{
+    const struct data_request *request = &admission->request;
+    admission->wait(admission->call);
+    if (request->outcome == DATA_OK)
+        return TRIAL_OK;
+    if (request->outcome == DATA_NONE)
+        return TRIAL_INVALID;
+    admission_refuse_overload(admission, request->outcome == DATA_BUSY ? REFUSAL_OVERLOAD : REFUSAL_DATA);
+    return TRIAL_BROKEN;
+}
+
 /* Asks the data role whose credential it is. */
 static enum trial ask(struct admission *admission, const struct shown_credential *shown, bool is_more,
                       struct principal *ret_principal)
@@ -48,15 +61,9 @@ static enum trial ask(struct admission *admission, const struct shown_credential
     }
     request->timeout_us = admission_time_left(admission);
     data_show(admission->boundary->data, request, shown->scheme, shown->text, is_more);
-    admission->wait(admission->call);
-    if (request->outcome == DATA_NONE)
-        return TRIAL_INVALID;
-    if (request->outcome != DATA_OK) {
-        admission_refuse_overload(admission, request->outcome == DATA_BUSY ? REFUSAL_OVERLOAD : REFUSAL_DATA);
-        return TRIAL_BROKEN;
-    }
+    enum trial trial = answer_of(admission);
     *ret_principal = request->principal;
-    return TRIAL_OK;
+    return trial;
 }
 
 /* A token that this worker has shown before costs no trip; the slot, when there is one, is told of a good one. */
@@ -147,6 +154,7 @@ static void challenge(struct admission *admission, const struct security_scheme 
     static const limen_str fixed[] = {
         [SCHEME_SESSION] = LIMEN_STR_INIT("Session realm=\"limen\""),
         [SCHEME_API_KEY] = LIMEN_STR_INIT("ApiKey realm=\"limen\""),
+        [SCHEME_WEBHOOK] = LIMEN_STR_INIT("Signature realm=\"limen\""),
     };
     admission_add_header(admission, LIMEN_STR("WWW-Authenticate"),
                          scheme->kind == SCHEME_BEARER ? bearer : fixed[scheme->kind]);
@@ -177,11 +185,13 @@ static bool refuse(struct admission *admission, const struct finding *finding)
         [SCHEME_SESSION] = "this operation needs a session; sign in",
         [SCHEME_BEARER] = "this operation needs a bearer token",
         [SCHEME_API_KEY] = "this operation needs an API key",
+        [SCHEME_WEBHOOK] = "this operation needs a signature over the body",
     };
     static const char *const invalid[] = {
         [SCHEME_SESSION] = "the session is unknown or has ended; sign in",
         [SCHEME_BEARER] = "the bearer token is not valid here, or no longer",
         [SCHEME_API_KEY] = "the API key is unknown or revoked",
+        [SCHEME_WEBHOOK] = "the signature is not one of this body, or it is too old",
     };
     switch (finding->best) {
     case TRIAL_ABSENT:
@@ -203,11 +213,64 @@ static bool refuse(struct admission *admission, const struct finding *finding)
     return false;
 }
 
+/* ---- signatures over the body ------------------------------------------------------------------------------------------ */
+
+static bool refuse_signature(struct admission *admission, enum trial trial)
+{
+    struct finding finding = { .best = trial,
+                               .scheme = scheme_of(admission, &admission->operation->requirements[0].demands[0]) };
+    return refuse(admission, &finding);
+}
+
+/* Without one the body is not read. */
+static bool is_signature_shown(struct admission *admission)
+{
+    limen_str signature;
+    const struct demand *demand = &admission->operation->requirements[0].demands[0];
+    switch (auth_credential(exchange_request(admission->exchange), scheme_of(admission, demand), &signature)) {
+    case SHOWN:
+        return true;
+    case SHOWN_NOT:
+        return refuse_signature(admission, TRIAL_ABSENT);
+    case SHOWN_BADLY:
+        break;
+    }
+    return refuse_signature(admission, TRIAL_INVALID);
+}
+
+bool caller_has_signed(struct admission *admission)
+{
+    struct data_request *request = &admission->request;
+    limen_str signature;
+    if (!admission->operation->is_signed)
+        return true;
+    const struct demand *demand = &admission->operation->requirements[0].demands[0];
+    if (auth_credential(exchange_request(admission->exchange), scheme_of(admission, demand), &signature) != SHOWN)
+        return refuse_signature(admission, TRIAL_INVALID);
+    if (!admission_take_slot(admission))
+        return admission_refuse_overload(admission, REFUSAL_OVERLOAD);
+    request->timeout_us = admission_time_left(admission);
+    data_show_signed(admission->boundary->data, request, demand->scheme, signature, admission->body);
+    enum trial trial = answer_of(admission);
+    if (trial == TRIAL_BROKEN)
+        return false;
+    if (trial == TRIAL_OK && (request->principal.roles & demand->roles) != demand->roles)
+        trial = TRIAL_FORBIDDEN;
+    if (trial != TRIAL_OK)
+        return refuse_signature(admission, trial);
+    admission->principal = request->principal;
+    return true;
+}
+
+/* ---- any credential ---------------------------------------------------------------------------------------------------- */
+
 bool caller_is_admitted(struct admission *admission)
 {
     const struct operation *operation = admission->operation;
     if (operation->is_public)
         return true;
+    if (operation->is_signed)
+        return is_signature_shown(admission);
     struct finding finding = { .best = TRIAL_ABSENT,
                                .scheme = scheme_of(admission, &operation->requirements[0].demands[0]) };
     for (uint32_t i = 0; i < operation->requirement_count; i++) {

@@ -7,6 +7,9 @@
 /* Finds an alternative of the operation that the request satisfies, and makes its first credential's principal the one who acts. Waits
  * for the data role where it must. False after a refusal: 401, 403, 503. */
 bool caller_is_admitted(struct admission *admission) LIMEN_MUST_CHECK;
+/* The same for an operation that takes a provider's signature, once its body has been read; caller_is_admitted has seen that there is one.
+ * True on all other operations. */
+bool caller_has_signed(struct admission *admission) LIMEN_MUST_CHECK;
 /* Binds a slot that has just been taken to what was shown without asking. */
 void caller_bind_slot(struct admission *admission);
 /* The session's token that was shown; empty when the caller has none. */

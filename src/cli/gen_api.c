@@ -209,6 +209,9 @@ static void write_shape(const struct gen_type *type, struct buf *out)
         json_write_string(out, type->discriminator);
         BUF_ADD(out, ")");
     }
+    const struct doc_node *rest = doc_get(type->node, LIMEN_STR("additionalProperties"));
+    if (rest != NULL && rest->kind == DOC_BOOL && rest->boolean)
+        BUF_ADD(out, ",\n    .is_open = true");
     BUF_ADD(out, ",\n};\n\n");
 }
 

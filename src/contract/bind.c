@@ -85,8 +85,9 @@ static enum bind_outcome bind_members(const struct limen_shape *shape, const str
         return BIND_SHAPE_DIFFERS;
     for (uint32_t i = 0; i < doc->tape[at].length; i++) {
         const struct limen_field *field = find_field(shape, json_text(&doc->tape[name]), &hint);
-        enum bind_outcome outcome = field == NULL ? BIND_SHAPE_DIFFERS
-                                                  : bind_field(field, doc, name + 1, arena, target);
+        enum bind_outcome outcome = field != NULL ? bind_field(field, doc, name + 1, arena, target)
+            : shape->is_open                      ? BIND_OK
+                                                  : BIND_SHAPE_DIFFERS;
         if (outcome != BIND_OK)
             return outcome;
         name = doc->tape[name + 1].next;

@@ -18,7 +18,8 @@
 enum scheme_kind {
     SCHEME_SESSION, /* `apiKey` in a cookie named __Host-…; at most one */
     SCHEME_BEARER,  /* `http`, `bearer`, a JWT */
-    SCHEME_API_KEY  /* `apiKey` in a header field; keys are made by the app's command `keys` */
+    SCHEME_API_KEY, /* `apiKey` in a header field; keys are made by the app's command `keys` */
+    SCHEME_WEBHOOK  /* `apiKey` in a header field, `x-webhook: stripe`: a provider's signature over the body */
 };
 
 enum limit_per {
@@ -45,6 +46,8 @@ struct rate_limit {
  *   x-sign-up-roles: [customer]        what an account that signs itself up is given
  *   x-first-account: { id, email, roles }   made at first start, with a generated password that is printed once
  *   x-sign-in-limit: [20/hour per account and address, 400/hour per account]   how often an account may be tried
+ * webhook:
+ *   x-webhook: stripe                  whose form the signature has; its secret is --secret NAME=@FILE, by the scheme's name
  * bearer:
  *   x-issuer, x-audience               what `iss` must be and `aud` must hold
  *   x-algorithms: [ES256]              of HS256, RS256, ES256, Ed25519 (also written EdDSA)
@@ -55,7 +58,7 @@ struct rate_limit {
 struct security_scheme {
     limen_str name; /* in components/securitySchemes */
     enum scheme_kind kind;
-    limen_str field; /* session: the cookie's name; API key: the header field's */
+    limen_str field; /* session: the cookie's name; API key, webhook: the header field's */
     uint32_t roles;  /* that it knows: a mask over contract.roles */
 
     /* ---- session ---- */
@@ -125,6 +128,7 @@ struct operation {
     const struct doc_node *node;
 
     bool is_public; /* security: [] */
+    bool is_signed; /* its one demand is a webhook's signature, which is verified when the body is there */
     struct requirement *requirements;
     uint32_t requirement_count;
     struct rate_limit *limits;

@@ -109,8 +109,17 @@ static bool refuse_open(struct loader *loader, const struct doc_node *schema)
                   "the object '%.*s' admits members that it does not declare", LIMEN_STR_ARG(label(schema)));
 }
 
+/* `additionalProperties: true`, where that may be said. */
+static bool is_open(const struct loader *loader, const struct doc_node *schema)
+{
+    const struct doc_node *rest = get(schema, "additionalProperties");
+    return loader->admits_undeclared && rest != NULL && rest->kind == DOC_BOOL && rest->boolean;
+}
+
 static bool check_object(struct loader *loader, const struct doc_node *schema, bool is_part)
 {
+    if (is_open(loader, schema))
+        return true;
     bool is_closed = is_false(get(schema, "additionalProperties")) || is_false(get(schema, "unevaluatedProperties"));
     return is_closed || is_part || refuse_open(loader, schema);
 }
@@ -145,7 +154,7 @@ static bool check_inside(struct loader *loader, const struct doc_node *schema)
     ok = check_each(loader, get(schema, "dependentSchemas"), /* is_part= */ true) && ok;
     for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
         const struct doc_node *rest = get(schema, rests[i]);
-        if (rest != NULL && !is_false(rest))
+        if (rest != NULL && !is_false(rest) && !is_open(loader, schema))
             ok = refuse_open(loader, schema);
     }
     return ok;
@@ -270,4 +279,15 @@ static bool check_referred(struct loader *loader, const struct doc_node *schema,
 bool check_bounds(struct loader *loader, const struct doc_node *schema)
 {
     return check_schema(loader, schema, /* is_part= */ false);
+}
+
+bool check_bounds_of_signed(struct loader *loader, const struct doc_node *schema)
+{
+    struct seen_node *seen = loader->seen; /* what is good enough here need not be elsewhere */
+    loader->seen = NULL;
+    loader->admits_undeclared = true;
+    bool ok = check_schema(loader, schema, /* is_part= */ false);
+    loader->admits_undeclared = false;
+    loader->seen = seen;
+    return ok;
 }

@@ -22,6 +22,7 @@ struct loader {
     struct arena *arena;
     struct diags *errors, *warnings;
     struct seen_node *seen;
+    bool admits_undeclared; /* in the body of a provider, who may add members at any time */
 };
 
 /* Adds a refusal; always false, so that a rule can return it. */
@@ -46,11 +47,16 @@ void set_sign_in_default(struct loader *loader);
 /* contract_security.c: who may call. */
 bool read_schemes(struct loader *loader);
 bool read_security(struct loader *loader, struct operation *operation);
-/* True when an API key's scheme reads this field: it is no parameter then. */
+/* What a signature asks of its operation, once that is read. */
+bool check_signed(struct loader *loader, const struct operation *operation);
+/* True when a scheme reads this field: it is no parameter then. */
 bool is_credential_field(const struct loader *loader, limen_str name);
 
 /* contract_bounds.c: nothing reachable is without a bound. */
 bool check_bounds(struct loader *loader, const struct doc_node *schema);
+/* The same for a body that a provider has signed: where it says `additionalProperties: true`, members that it does not declare are
+ * passed over. Such a body is bounded by x-max-body. */
+bool check_bounds_of_signed(struct loader *loader, const struct doc_node *schema);
 
 /* contract_operation.c: one method of one path. */
 bool read_operation(struct loader *loader, const struct doc_node *path_item, const struct doc_node *node,

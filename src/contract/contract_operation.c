@@ -194,10 +194,10 @@ static const struct doc_node *only_media_type(struct loader *loader, const struc
     return media;
 }
 
-static const struct schema *compile(struct loader *loader, const struct doc_node *schema)
+static const struct schema *compile(struct loader *loader, const struct doc_node *schema, bool is_signed)
 {
     const struct doc_node *target = follow(loader, schema);
-    if (target == NULL || !check_bounds(loader, target))
+    if (target == NULL || !(is_signed ? check_bounds_of_signed : check_bounds)(loader, target))
         return NULL;
     return schema_compile(loader->contract->schemas, schema, loader->errors);
 }
@@ -231,7 +231,7 @@ static bool read_body(struct loader *loader, struct operation *operation)
     operation->body_required = required != NULL && required->boolean;
     operation->body_media_type = media->key;
     operation->body_node = get(media, "schema");
-    operation->body = compile(loader, operation->body_node);
+    operation->body = compile(loader, operation->body_node, operation->is_signed);
     return operation->body != NULL;
 }
 
@@ -252,7 +252,7 @@ static bool read_reply_content(struct loader *loader, const struct doc_node *con
     reply->has_body = true;
     reply->media_type = media->key;
     reply->schema_node = get(media, "schema");
-    reply->schema = compile(loader, reply->schema_node);
+    reply->schema = compile(loader, reply->schema_node, /* is_signed= */ false);
     return reply->schema != NULL;
 }
 
@@ -394,5 +394,6 @@ bool read_operation(struct loader *loader, const struct doc_node *path_item, con
     has_parameters = add_parameters(loader, get(node, "parameters"), operation, /* is_own= */ true) && has_parameters;
     ok = has_parameters && read_path(loader, operation) && ok;
     ok = read_body(loader, operation) && ok;
-    return read_replies(loader, operation) && ok;
+    ok = read_replies(loader, operation) && ok;
+    return check_signed(loader, operation) && ok;
 }

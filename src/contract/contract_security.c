@@ -119,16 +119,25 @@ static bool is_token(limen_str text)
     return text.len > 0 && text.len <= 64;
 }
 
+/* A field of the request's head that holds a credential. */
+static bool is_free_field(struct loader *loader, const struct doc_node *name, const char *mend)
+{
+    return (is_token(name->text) && !str_equal_nocase(name->text, LIMEN_STR("Authorization"))
+            && !str_equal_nocase(name->text, LIMEN_STR("Cookie")))
+        || refuse(loader, name, mend, "a credential cannot stand in the field '%.*s'", LIMEN_STR_ARG(name->text));
+}
+
 static bool read_api_key(struct loader *loader, const struct doc_node *node, struct security_scheme *scheme)
 {
     static const char *const known[] = { "type", "in", "name", "description", "x-roles", NULL };
     const struct doc_node *name = get(node, "name");
     if (!check_members(loader, node, known, "an API key scheme"))
         return false;
-    if (!is_token(name->text) || str_equal_nocase(name->text, LIMEN_STR("Authorization"))
-        || str_equal_nocase(name->text, LIMEN_STR("Cookie")))
-        return refuse(loader, name, "call it `X-API-Key`", "an API key cannot stand in the field '%.*s'",
-                      LIMEN_STR_ARG(name->text));
+    if (!is_free_field(loader, name, "call it `X-API-Key`"))
+        return false;
+    if (str_equal_nocase(name->text, LIMEN_STR("Stripe-Signature")))
+        return refuse(loader, node, "add `x-webhook: stripe`", "the scheme '%.*s' takes a signature for an API key",
+                      LIMEN_STR_ARG(scheme->name));
     for (const struct security_scheme *other = loader->contract->schemes; other < scheme; other++) {
         if (other->kind == SCHEME_API_KEY)
             return refuse(loader, node, "keep one: each key has roles of its own", "there are two schemes of API keys");
@@ -141,10 +150,69 @@ bool is_credential_field(const struct loader *loader, limen_str name)
 {
     for (uint32_t i = 0; i < loader->contract->scheme_count; i++) {
         const struct security_scheme *scheme = &loader->contract->schemes[i];
-        if (scheme->kind == SCHEME_API_KEY && str_equal_nocase(scheme->field, name))
+        bool is_field = scheme->kind == SCHEME_API_KEY || scheme->kind == SCHEME_WEBHOOK;
+        if (is_field && str_equal_nocase(scheme->field, name))
             return true;
     }
     return false;
+}
+
+/* ---- webhooks --------------------------------------------------------------------------------------------------------- */
+
+static bool read_webhook(struct loader *loader, const struct doc_node *node, struct security_scheme *scheme)
+{
+    static const char *const known[] = { "type", "in", "name", "description", "x-roles", "x-webhook", NULL };
+    const struct doc_node *name = get(node, "name"), *form = get(node, "x-webhook");
+    if (!check_members(loader, node, known, "a webhook's scheme"))
+        return false;
+    if (!str_equal(form->text, LIMEN_STR("stripe")))
+        return refuse(loader, form, "write `stripe`", "signatures of the form '%.*s' are not supported",
+                      LIMEN_STR_ARG(form->text));
+    scheme->field = name->text;
+    return is_free_field(loader, name, "call it `Stripe-Signature`")
+        && read_role_names(loader, get(node, "x-roles"), scheme);
+}
+
+/* A demand of a signature, alone or beside others. */
+static uint32_t count_signatures(const struct contract *contract, const struct operation *operation)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < operation->requirement_count; i++) {
+        for (uint32_t j = 0; j < operation->requirements[i].demand_count; j++)
+            count += contract->schemes[operation->requirements[i].demands[j].scheme].kind == SCHEME_WEBHOOK;
+    }
+    return count;
+}
+
+static bool find_signature(struct loader *loader, const struct doc_node *security, struct operation *operation)
+{
+    if (count_signatures(loader->contract, operation) == 0)
+        return true;
+    operation->is_signed = operation->requirement_count == 1 && operation->requirements[0].demand_count == 1;
+    return operation->is_signed
+        || refuse(loader, security, "give the provider an operation of its own: `security: [{ NAME: [] }]`",
+                  "the operation '%.*s' takes a signature beside other credentials", LIMEN_STR_ARG(operation->id));
+}
+
+bool check_signed(struct loader *loader, const struct operation *operation)
+{
+    const struct doc_node *size = get(operation->node, "x-max-body"), *key = get(operation->node, "x-idempotency");
+    if (!operation->is_signed)
+        return true;
+    if (!operation->has_body || !operation->body_required)
+        return refuse(loader, operation->node, "add `requestBody` with `required: true`",
+                      "the operation '%.*s' takes a signature over a body, and demands no body",
+                      LIMEN_STR_ARG(operation->id));
+    if (size == NULL)
+        return refuse(loader, operation->node, "add `x-max-body: 64KiB`",
+                      "the operation '%.*s' does not say how much it reads of a body before it knows whose it is",
+                      LIMEN_STR_ARG(operation->id));
+    if (operation->body_ceiling > LIMIT_WEBHOOK_BODY_BYTES)
+        return refuse(loader, size, "lower it", "a body of more than %u KiB is not held against its signature",
+                      LIMIT_WEBHOOK_BODY_BYTES / 1024);
+    return key == NULL
+        || refuse(loader, key, "remove it, and keep the ids of events",
+                  "a provider sends no Idempotency-Key: it sends an event again");
 }
 
 /* ---- bearer tokens ---------------------------------------------------------------------------------------------------- */
@@ -257,6 +325,10 @@ static bool read_scheme(struct loader *loader, const struct doc_node *member, st
         scheme->kind = SCHEME_SESSION;
         return read_session(loader, node, scheme);
     }
+    if (is_key && is(node, "in", "header") && get(node, "x-webhook") != NULL) {
+        scheme->kind = SCHEME_WEBHOOK;
+        return read_webhook(loader, node, scheme);
+    }
     if (is_key && is(node, "in", "header")) {
         scheme->kind = SCHEME_API_KEY;
         return read_api_key(loader, node, scheme);
@@ -337,5 +409,5 @@ bool read_security(struct loader *loader, struct operation *operation)
     for (size_t i = 0; i < security->count && operation->requirements != NULL; i++)
         ok = read_requirement(loader, security->items[i], &operation->requirements[operation->requirement_count++])
             && ok;
-    return ok;
+    return ok && find_signature(loader, security, operation);
 }

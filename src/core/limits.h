@@ -134,7 +134,12 @@
 #define LIMIT_JWKS_RETRY_US (60 * 1000000LL)    /* after a failure they are, at the latest */
 #define LIMIT_JWKS_AGAIN_US (30 * 1000000LL)    /* a token with an unknown key has them fetched, no oftener than this */
 #define LIMIT_JWKS_SCRATCH_BYTES (1024U * 1024) /* to read a set: the same */
-#define LIMIT_RSA_BITS 8192U                    /* a longer key costs too much: it is left out */
+#define LIMIT_WEBHOOK_FIELD_BYTES 1024U         /* of a signature: 401 */
+#define LIMIT_WEBHOOK_MARKS 8U                  /* of one signature: 401 */
+#define LIMIT_WEBHOOK_BODY_BYTES (256U * 1024)  /* that a signature may cover: the contract is refused */
+#define LIMIT_WEBHOOK_TOLERANCE_US (300 * 1000000LL) /* between signing and arriving, and ahead of our clock: 401 */
+#define LIMIT_SECRET_BYTES 4096U                     /* of a file that --secret names: refused at start */
+#define LIMIT_RSA_BITS 8192U                         /* a longer key costs too much: it is left out */
 
 /* ---- outgoing calls -------------------------------------------------------------------------------------------- */
 #define LIMIT_FETCH_TARGETS 16U             /* of one contract, and so fetches under way: refused at start */

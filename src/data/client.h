@@ -84,6 +84,10 @@ void data_assume(struct data_client *client, uint32_t slot, struct data_handle h
  * stands beside what the slot has shown already: the first one acts, and the roles add up. DATA_NONE: it is not valid. */
 void data_show(struct data_client *client, struct data_request *request, uint32_t scheme, limen_str credential,
                bool is_more);
+/* Shows a provider's signature over a body, of the contract's scheme of that index; else as data_show. The slot is the scheme's from
+ * then on. */
+void data_show_signed(struct data_client *client, struct data_request *request, uint32_t scheme, limen_str signature,
+                      limen_str body);
 void data_sign_up(struct data_client *client, struct data_request *request, limen_str email, limen_str password,
                   uint32_t scheme);
 void data_sign_in(struct data_client *client, struct data_request *request, limen_str email, limen_str password);

@@ -10,7 +10,7 @@
 /* A data role that was started since the slot showed its credential would take it for nobody's. */
 static bool is_forgotten(const struct data_client *client, const struct client_slot *slot, enum wire_type type)
 {
-    bool is_shown_anew = type == WIRE_SHOW || type == WIRE_SIGN_UP || type == WIRE_SIGN_IN;
+    bool is_shown_anew = type == WIRE_SHOW || type == WIRE_SHOW_SIGNED || type == WIRE_SIGN_UP || type == WIRE_SIGN_IN;
     return slot->is_bound && slot->bound_on != client->connection && !is_shown_anew;
 }
 
@@ -93,6 +93,21 @@ void data_show(struct data_client *client, struct data_request *request, uint32_
     wire_put_u8(&out, is_more);
     wire_put_str(&out, credential);
     send_secret(client, request, &out);
+}
+
+void data_show_signed(struct data_client *client, struct data_request *request, uint32_t scheme, limen_str signature,
+                      limen_str body)
+{
+    struct buf out;
+    if (!request_begin(client, request, WIRE_SHOW_SIGNED,
+                       sizeof(scheme) + sizeof(uint8_t) + str_bytes(signature) + str_bytes(body), &out))
+        return;
+    wire_put_u32(&out, scheme);
+    wire_put_u8(&out, false); /* nothing is beside it */
+    wire_put_str(&out, signature);
+    wire_put_str(&out, body);
+    bind_slot(client, request->slot);
+    request_send(client, request, &out);
 }
 
 void data_sign_up(struct data_client *client, struct data_request *request, limen_str email, limen_str password,

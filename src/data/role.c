@@ -77,6 +77,7 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
     role->queries = config->store.queries;
     role->on_breach = config->on_breach;
     size_t diags_before = diags->count;
+    role_webhooks_open(role, config);
     if (!resolve_scopes(role, arena, diags) || !role_tokens_open(role, config, diags)) {
         data_role_free(role);
         return NULL;

@@ -23,9 +23,10 @@ struct data_jwks {
 
 struct data_role_config {
     struct store_config store;
-    struct fetch_client *fetches;                                  /* for jwks that are fetched; freed after the role */
-    struct data_jwks jwks[LIMIT_SCHEMES];                          /* by the scheme's index in the contract */
-    uint32_t hash_threads;                                         /* argon2 at once */
+    struct fetch_client *fetches;             /* for jwks that are fetched; freed after the role */
+    struct data_jwks jwks[LIMIT_SCHEMES];     /* by the scheme's index in the contract */
+    limen_str webhook_secrets[LIMIT_SCHEMES]; /* the same; empty: there is none, and calls get 503 */
+    uint32_t hash_threads;                    /* argon2 at once */
     void (*on_first_account)(limen_str email, limen_str password); /* called once, at first start */
     void (*on_breach)(
         uint32_t worker); /* one that broke the protocol is cut off: it may have been taken over; may be NULL */

@@ -61,7 +61,8 @@ struct role_request {
     limen_str password;             /* SIGN_IN, SIGN_UP */
     uint32_t scheme;                /* SHOW, SIGN_UP */
     bool is_more;                   /* SHOW: beside what the slot has shown already */
-    limen_str credential;           /* SHOW: a token */
+    limen_str credential;           /* SHOW: a token; SHOW_SIGNED: a signature, */
+    limen_str signed_body;          /* and what it is over */
     struct jwks_waiter keys_waiter; /* SHOW: of a token whose key is not known yet */
     bool has_waited;
     bool is_unknown; /* SIGN_IN: no such account; the dummy hash is verified all the same */
@@ -114,6 +115,7 @@ struct data_role {
     void (*on_breach)(uint32_t worker);
     struct role_issuer issuers[LIMIT_SCHEMES]; /* by the scheme's index */
     struct token_cache *tokens;                /* NULL: the contract has no bearer scheme */
+    limen_str webhook_secrets[LIMIT_SCHEMES];  /* of those that are signed */
     bool is_closing;
     uint64_t last_transaction;
     struct role_worker *workers[LIMIT_WORKERS];
@@ -149,6 +151,11 @@ void role_tokens_close(struct data_role *role);
 void role_token_show(struct role_request *request);
 /* Binds a slot by a handle. Returns NULL, or how the frame breaks the protocol. */
 const char *role_token_assume(struct role_worker *worker, struct role_slot *slot, limen_str payload) LIMEN_MUST_CHECK;
+
+/* role_webhook.c: bodies that a provider has signed. */
+void role_webhooks_open(struct data_role *role, const struct data_role_config *config);
+/* Answers a SHOW_SIGNED. */
+void role_webhook_show(struct role_request *request);
 
 /* role_parse.c: fills in the task. Returns NULL, or how the frame breaks the protocol; `*ret_outcome` is not DATA_OK
  * when the request is to be answered with it at once. */

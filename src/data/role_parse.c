@@ -207,10 +207,27 @@ static const char *parse_show(struct role_request *request, struct wire_reader *
     case SCHEME_BEARER:
         request->credential = credential;
         break;
+    case SCHEME_WEBHOOK:
+        return BREACH_SCHEME;
     }
     if (!is_sound)
         *ret_outcome = DATA_NONE;
     return NULL;
+}
+
+static const char *parse_show_signed(struct role_request *request, struct wire_reader *reader)
+{
+    request->scheme = wire_get_u32(reader);
+    uint8_t is_more = wire_get_u8(reader);
+    request->credential = wire_get_str(reader);
+    request->signed_body = wire_get_str(reader);
+    if (reader->failed || is_more > 1)
+        return BREACH_MALFORMED;
+    request->is_more = is_more != 0;
+    const struct contract *contract = request->role->contract;
+    bool is_signed = request->scheme < contract->scheme_count
+        && contract->schemes[request->scheme].kind == SCHEME_WEBHOOK;
+    return is_signed ? NULL : BREACH_SCHEME;
 }
 
 static const char *parse_sign_out(struct role_request *request, struct wire_reader *reader,
@@ -262,6 +279,8 @@ static const char *parse_payload(struct role_request *request, const struct role
         return NULL;
     case WIRE_SHOW:
         return parse_show(request, reader, ret_outcome);
+    case WIRE_SHOW_SIGNED:
+        return parse_show_signed(request, reader);
     case WIRE_SIGN_OUT:
         return parse_sign_out(request, reader, ret_outcome);
     case WIRE_SIGN_UP:

@@ -133,6 +133,8 @@ void role_request_start(struct role_request *request)
     bool is_empty = task->item_count == 0 && !task->has_key && task->sign_up == NULL && task->transaction == 0;
     if (request->type == WIRE_SHOW && request->role->contract->schemes[request->scheme].kind == SCHEME_BEARER)
         role_token_show(request);
+    else if (request->type == WIRE_SHOW_SIGNED)
+        role_webhook_show(request);
     else if (task->kind == STORE_BATCH && is_empty)
         role_request_answer(request, DATA_OK); /* nothing to commit */
     else
@@ -194,7 +196,7 @@ static struct role_slot *slot_of(const struct role_request *request)
 void role_bind(struct role_request *request)
 {
     struct principal *principal = &request->task.principal;
-    if (request->type == WIRE_SHOW)
+    if (request->type == WIRE_SHOW || request->type == WIRE_SHOW_SIGNED)
         principal->roles &= request->role->contract->schemes[request->scheme].roles;
     role_slot_bind(slot_of(request), principal, request->is_more);
 }

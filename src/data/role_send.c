@@ -118,7 +118,7 @@ static uint8_t parts_of(const struct role_request *request)
     case DATA_OK:
         if (request->type == WIRE_BATCH || request->type == WIRE_STEP)
             return request->task.returned.len > 0 ? WIRE_PART_RETURNED : 0;
-        if (request->type == WIRE_SHOW)
+        if (request->type == WIRE_SHOW || request->type == WIRE_SHOW_SIGNED)
             return request->has_handle ? WIRE_PART_PRINCIPAL | WIRE_PART_HANDLE : WIRE_PART_PRINCIPAL;
         return request->has_token ? WIRE_PART_PRINCIPAL | WIRE_PART_TOKEN : 0;
     case DATA_REFUSED:

@@ -81,7 +81,8 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
     struct role_request *request = slot == NULL ? NULL : role_request_new(worker, frame);
     if (request == NULL)
         return no_memory;
-    bool is_shown_anew = frame->type == WIRE_SHOW || frame->type == WIRE_SIGN_IN || frame->type == WIRE_SIGN_UP;
+    bool is_shown_anew = frame->type == WIRE_SHOW || frame->type == WIRE_SHOW_SIGNED || frame->type == WIRE_SIGN_IN
+        || frame->type == WIRE_SIGN_UP;
     request->task.principal = slot->principal;
     enum data_outcome outcome;
     const char *breach = role_parse(request, slot, &outcome);
@@ -128,6 +129,7 @@ static const char *take_frame(struct role_worker *worker, const struct wire_fram
     case WIRE_BATCH:
     case WIRE_STEP:
     case WIRE_KEY_FIND:
+    case WIRE_SHOW_SIGNED: /* a signature opens nothing but what it is over */
         return take_request(worker, frame);
     case WIRE_SHOW:
     case WIRE_SIGN_UP:

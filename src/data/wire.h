@@ -19,10 +19,11 @@ enum wire_type {
     WIRE_SIGN_UP,
     WIRE_SIGN_IN,
     WIRE_SIGN_OUT,
-    WIRE_CANCEL,  /* the slot's request is of no interest any more */
-    WIRE_RELEASE, /* the slot's call has ended: forget its principal */
-    WIRE_STEP,    /* a queue, and a :one or :many that sees it: an interactive transaction of the slot stays open */
-    WIRE_ASSUME,  /* the slot is bound by a handle that this worker was given; no answer */
+    WIRE_CANCEL,      /* the slot's request is of no interest any more */
+    WIRE_RELEASE,     /* the slot's call has ended: forget its principal */
+    WIRE_STEP,        /* a queue, and a :one or :many that sees it: an interactive transaction of the slot stays open */
+    WIRE_ASSUME,      /* the slot is bound by a handle that this worker was given; no answer */
+    WIRE_SHOW_SIGNED, /* show a signature and what it is over: as SHOW */
     /* data -> worker */
     WIRE_CREDIT = 64, /* slots that the worker may use; first frame of a connection */
     WIRE_ROWS,        /* a chunk of rows */
@@ -53,6 +54,7 @@ enum data_outcome {
  *   STEP                u8 has_key, [str key, fingerprint], u32 count, then (u16 statement, values); u16 statement, values
  *   KEY_FIND            str key, fingerprint
  *   SHOW                u32 scheme, u8 is_more, str credential; `is_more`: beside what the slot has shown already
+ *   SHOW_SIGNED         u32 scheme, u8 is_more, str signature, str body
  *   SIGN_OUT            str token
  *   SIGN_UP             u32 scheme, str email, str password
  *   SIGN_IN             str email, str password

@@ -6,6 +6,7 @@
 #include "edge/edge.h"
 #include "server/jwks_source.h"
 #include "server/listen.h"
+#include "server/secret.h"
 #include "server/users.h"
 
 #include <fcntl.h>
@@ -29,6 +30,7 @@ struct setting {
     const char *help;
     bool (*is_valid)(limen_str value); /* TEXT, LIST; NULL: anything */
     const char *wanted;                /* what to give instead */
+    bool may_be_secret;                /* a wrong value is not repeated: it could be what should be in a file */
 };
 
 static bool is_address_or_off(limen_str value)
@@ -100,6 +102,16 @@ static const struct setting settings[] = {
       .is_valid = jwks_source_is_valid,
       .wanted = "give it as SCHEME=FILE or SCHEME=https://…, the scheme being a bearer one of the contract",
       .help = "the keys of a bearer scheme's issuer, in place of the contract's x-jwks; may be given more than once" },
+    { .flag = "secret",
+      .environment = "LIMEN_SECRET",
+      .kind = SETTING_LIST,
+      .offset = FIELD(secrets),
+      .value = "NAME=@FILE",
+      .initial = "",
+      .is_valid = secret_is_valid,
+      .may_be_secret = true,
+      .wanted = "give it as NAME=@FILE: a secret itself would be seen by whoever lists processes",
+      .help = "the file with a secret, such as that of a webhook's scheme; may be given more than once" },
     { .flag = "limit-scale",
       .environment = "LIMEN_LIMIT_SCALE",
       .kind = SETTING_NUMBER,
@@ -246,6 +258,8 @@ static const struct setting settings[] = {
 
 static bool complain(const struct setting *setting, const char *source, limen_str value, const char *wanted)
 {
+    if (setting->may_be_secret)
+        value = LIMEN_STR("(not shown)");
     fprintf(stderr, "%s%s: '%.*s' is not right: %s\n", source, setting->flag, LIMEN_STR_ARG(value), wanted);
     return false;
 }

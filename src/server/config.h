@@ -20,7 +20,8 @@ struct config {
     int64_t workers;           /* 0: the cores that the process may use */
     limen_str database;
     struct config_list trusted_proxies;
-    struct config_list jwks; /* SCHEME=FILE|URL */
+    struct config_list jwks;    /* SCHEME=FILE|URL */
+    struct config_list secrets; /* NAME=@FILE */
     int64_t limit_scale;
     limen_str migrate;    /* auto, wait, off */
     limen_str log_format; /* auto, json, text */

@@ -7,6 +7,7 @@
 #include "data/role.h"
 #include "server/control.h"
 #include "server/jwks_source.h"
+#include "server/secret.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -117,6 +118,7 @@ int data_main(struct role *role)
     };
     /* The files of keys are named from the folder that the server was started in, and read by whoever has started it. */
     bool has_keys = jwks_sources_read(&role->contract, &role->arena, config.jwks, &errors);
+    bool has_secrets = secrets_of_webhooks(&role->contract, &role->arena, config.webhook_secrets, &errors);
     describe_store(role, &queries, &config.store, &errors);
     bool has_colour = isatty(STDERR_FILENO) == 1; /* cannot be asked later */
     struct store_sandbox sandbox;
@@ -124,7 +126,7 @@ int data_main(struct role *role)
         && store_describe_sandbox(config.store.url, &sandbox, &role->arena, &errors);
     if (is_placed && !close_sandbox(role, &sandbox))
         return 1;
-    if (process.fetches != NULL && has_keys && is_placed
+    if (process.fetches != NULL && has_keys && has_secrets && is_placed
         && queries_parse(role->app->queries.bytes, role->app->queries.path, store_backend(config.store.url),
                          &role->arena, &queries, &errors))
         process.data = data_role_new(role->loop, &config, &role->arena, &errors);

@@ -35,6 +35,21 @@ static void add_list(struct writer *out, const char *name, const struct config_l
     add_text(out, name, config_join(list, out->arena));
 }
 
+/* As it stands in our own environment. */
+static void add_inherited(struct writer *out, const char *name)
+{
+    const char *value = getenv(name);
+    if (value != NULL)
+        add_text(out, name, str_of(value));
+}
+
+/* Where secrets are, not what they are: a role reads those that are its own. */
+static void add_secrets(struct writer *out, const struct config *config)
+{
+    add_list(out, "LIMEN_SECRET", &config->secrets);
+    add_inherited(out, "CREDENTIALS_DIRECTORY"); /* systemd's */
+}
+
 static void add_common(struct writer *out, const struct role_settings *settings)
 {
     const struct config *config = settings->config;
@@ -52,6 +67,7 @@ static void add_data(struct writer *out, const struct config *config)
     add_text(out, "LIMEN_DATABASE", config->database);
     add_text(out, "LIMEN_MIGRATE", config->migrate);
     add_list(out, "LIMEN_JWKS", &config->jwks);
+    add_secrets(out, config);
 }
 
 static void add_outbound(struct writer *out, const struct config *config)
@@ -80,11 +96,8 @@ static void add_worker(struct writer *out, const struct role_settings *settings)
 static void add_sanitizers(struct writer *out)
 {
     static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS" };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = getenv(names[i]);
-        if (value != NULL)
-            add_text(out, names[i], str_of(value));
-    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        add_inherited(out, names[i]);
 }
 
 void variables_add(const struct role_settings *settings, struct spawn *spawn, struct arena *arena)

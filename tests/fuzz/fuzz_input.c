@@ -94,12 +94,9 @@ static const struct limen_field header_fields[] = {
 static const struct limen_field cookie_fields[] = {
     { LIMEN_STR_INIT("theme"), LIMEN_ENUM, AT(cookie, theme), HAS(cookie, theme), .names = colours, .name_count = 2 },
 };
-#define SHAPE(fields)                                                          \
-    {                                                                          \
-        "in", sizeof(struct in), sizeof(fields) / sizeof((fields)[0]), fields, \
-        {                                                                      \
-            0                                                                  \
-        }                                                                      \
+#define SHAPE(list)                                                                                           \
+    {                                                                                                         \
+        .name = "in", .bytes = sizeof(struct in), .count = sizeof(list) / sizeof((list)[0]), .fields = (list) \
     }
 static const struct limen_shape path_shape = SHAPE(path_fields), query_shape = SHAPE(query_fields),
                                 header_shape = SHAPE(header_fields), cookie_shape = SHAPE(cookie_fields);

@@ -32,12 +32,13 @@ static struct security_scheme schemes[] = {
       .algorithm_count = 1,
       .roles_claim = LIMEN_STR_INIT("scope") },
     { .kind = SCHEME_API_KEY, .roles = 2 },
+    { .name = LIMEN_STR_INIT("billing"), .kind = SCHEME_WEBHOOK, .roles = 2 },
 };
 static struct contract contract = {
     .operations = operations,
     .operation_count = 2,
     .schemes = schemes,
-    .scheme_count = 3,
+    .scheme_count = 4,
     .roles = { LIMEN_STR_INIT("customer"), LIMEN_STR_INIT("admin") },
     .role_count = 2,
 };

@@ -47,6 +47,7 @@ static inline int set_up(void **state)
     diags_init(&diags, &arena);
     struct data_role_config config = { .store = { .contract = &contract, .queries = &queries },
                                        .jwks = { [BY_TOKEN] = token_keys },
+                                       .webhook_secrets = { [BY_SIGNATURE] = LIMEN_STR_INIT("whsec_test") },
                                        .hash_threads = 1,
                                        .on_first_account = note_first };
     role = data_role_new(loop, &config, &arena, &diags);

@@ -16,7 +16,7 @@
 /* ---- a contract -------------------------------------------------------------------------------------------------- */
 enum { OP_PUBLIC, OP_CUSTOMER, OP_ADMIN, OP_MIXED, OP_BOTH, OP_COUNT };
 enum { BIT_CUSTOMER = 1, BIT_ADMIN = 2 };
-enum { BY_SESSION, BY_TOKEN, BY_KEY, SCHEMES };
+enum { BY_SESSION, BY_TOKEN, BY_KEY, BY_SIGNATURE, SCHEMES };
 
 #define ONE_DEMAND(scheme, bits)                           \
     {                                                      \
@@ -55,6 +55,10 @@ static struct security_scheme schemes[SCHEMES] = { [BY_SESSION] = {
 }, [BY_KEY] = {
     .name = LIMEN_STR_INIT("key"),
     .kind = SCHEME_API_KEY,
+    .roles = BIT_ADMIN,
+}, [BY_SIGNATURE] = {
+    .name = LIMEN_STR_INIT("billing"),
+    .kind = SCHEME_WEBHOOK,
     .roles = BIT_ADMIN,
 } };
 #define TOKEN_SECRET "0123456789abcdef0123456789abcdef"

@@ -6,8 +6,11 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "data/api_key.h"
+#include "data/role_internal.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <unistd.h>
 
 #define API_KEY "lmk_abcdefghijklmnop_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -207,6 +210,53 @@ static void test_api_key_is_read_strictly(void **state)
     assert_int_equal(id.len, API_KEY_ID_BYTES);
 }
 
+/* ---- signatures ------------------------------------------------------------------------------------------------------- */
+
+static limen_str signature_of(const char *secret, limen_str body)
+{
+    uint8_t mark[EVP_MAX_MD_SIZE];
+    unsigned bytes = 0;
+    limen_str text = arena_printf(&call, "%lld.%.*s", (long long)(clock_wall_us() / 1000000), LIMEN_STR_ARG(body));
+    assert_non_null(HMAC(EVP_sha256(), secret, (int)strlen(secret), (const uint8_t *)text.ptr, text.len, mark, &bytes));
+    struct buf out;
+    buf_init(&out, &call, 128);
+    BUF_ADD(&out, "t=");
+    buf_add(&out, str_slice(text, 0, str_find_char(text, '.', 0)));
+    BUF_ADD(&out, ",v1=");
+    for (unsigned i = 0; i < bytes; i++)
+        buf_printf(&out, "%02x", mark[i]);
+    return buf_str(&out);
+}
+
+static struct ask *show_signed(uint32_t slot, limen_str signature, limen_str body)
+{
+    struct ask *ask = ask_on(slot, OP_PUBLIC);
+    data_show_signed(client, &ask->request, BY_SIGNATURE, signature, body);
+    return ask;
+}
+
+static void test_who_has_signed_the_body_is_the_provider(void **state)
+{
+    (void)state;
+    uint32_t slot = take_slot();
+    limen_str body = LIMEN_STR("{\"id\":\"evt_1\"}"), good = signature_of("whsec_test", body);
+    struct ask *shown = show_signed(slot, good, body);
+    assert_int_equal(answer_to(shown), DATA_OK);
+    assert_text(principal_id(&shown->request.principal), "hook_billing");
+    assert_int_equal(shown->request.principal.roles, BIT_ADMIN);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_text(principal_id(&fake.actor), "hook_billing");
+    /* One that is not good leaves the slot to nobody. */
+    assert_int_equal(answer_to(show_signed(slot, good, LIMEN_STR("{}"))), DATA_NONE);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_OK);
+    assert_int_equal(fake.actor.id_len, 0);
+    assert_int_equal(answer_to(show_signed(slot, signature_of("whsec_other", body), body)), DATA_NONE);
+    assert_int_equal(answer_to(show_signed(slot, LIMEN_STR("t=1"), body)), DATA_NONE);
+    /* Without a secret nobody can be asked. */
+    role->webhook_secrets[BY_SIGNATURE] = LIMEN_STR("");
+    assert_int_equal(answer_to(show_signed(slot, signature_of("", body), body)), DATA_BUSY);
+}
+
 /* The first credential acts, and both give roles. */
 static void test_two_credentials_stand_beside_each_other(void **state)
 {
@@ -298,6 +348,7 @@ int main(void)
         ROLE_TEST(test_token_of_an_unknown_key_is_refused_again_without_a_question),
         ROLE_TEST(test_flood_of_forged_tokens_pushes_out_no_good_one),
         ROLE_TEST(test_api_key_is_read_strictly),
+        ROLE_TEST(test_who_has_signed_the_body_is_the_provider),
         ROLE_TEST(test_two_credentials_stand_beside_each_other),
         ROLE_TEST(test_handle_of_another_worker_cuts_the_thief_off),
         ROLE_TEST(test_role_does_not_open_without_keys),
