@@ -164,11 +164,12 @@ static bool read_variant(const struct splitter *splitter, uint32_t first, limen_
     return true;
 }
 
-static void add_statement(const struct splitter *splitter, uint32_t first, struct migration *migration)
+static void add_statement(const struct splitter *splitter, uint32_t first, bool is_variant, struct migration *migration)
 {
     const struct sql_token *head = &splitter->tokens[first], *last = &splitter->tokens[splitter->count - 1];
     migration->statements[migration->count++] = (struct migration_statement){
         .sql = str_make(head->text.ptr, (size_t)(last->text.ptr - head->text.ptr)),
+        .is_variant = is_variant,
         .line = head->line,
         .column = head->column
     };
@@ -202,7 +203,7 @@ static bool split(const struct limen_file *file, uint32_t index, limen_str backe
         if (!check_start(&splitter, first) || !check_tokens(&splitter, first)
             || !annotations_follow(set, &text, arena, diags))
             return false;
-        add_statement(&splitter, first, migration);
+        add_statement(&splitter, first, variant.len > 0, migration);
     }
 }
 

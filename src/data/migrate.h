@@ -16,7 +16,8 @@
 #define MIGRATION_CHECKSUM_BYTES 32U
 
 struct migration_statement {
-    limen_str sql; /* without its `;` */
+    limen_str sql;   /* without its `;` */
+    bool is_variant; /* written for this back end alone: `-- on:` */
     uint32_t line, column;
 };
 

@@ -232,7 +232,8 @@ bool pg_sql_write(const struct statement *statement, limen_str file, struct aren
 {
     struct pg_sql sql = { 0 };
     struct writer writer = { .statement = statement, .sql = &sql };
-    if (!pg_text_init(&writer.text, statement->sql, file, statement->sql_line, statement->sql_column, arena, diags)) {
+    if (!pg_text_init(&writer.text, statement->sql, statement->is_variant, file, statement->sql_line,
+                      statement->sql_column, arena, diags)) {
         diags_add_at(diags, file, statement->line, 1, LIMEN_STR(""), "memory is out");
         return false;
     }

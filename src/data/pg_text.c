@@ -110,10 +110,12 @@ static void take_notes(struct pg_text *text)
     }
 }
 
-bool pg_text_init(struct pg_text *text, limen_str sql, limen_str file, uint32_t line, uint32_t column,
+bool pg_text_init(struct pg_text *text, limen_str sql, bool is_variant, limen_str file, uint32_t line, uint32_t column,
                   struct arena *arena, struct diags *diags)
 {
-    *text = (struct pg_text){ .arena = arena, .diags = diags, .file = file, .line = line, .column = column };
+    *text = (struct pg_text){
+        .arena = arena, .diags = diags, .file = file, .line = line, .column = column, .is_variant = is_variant
+    };
     struct sql_lexer lexer;
     sql_lexer_init(&lexer, sql);
     uint32_t count = 0;
@@ -129,7 +131,8 @@ bool pg_text_init(struct pg_text *text, limen_str sql, limen_str file, uint32_t 
     for (uint32_t i = 0; i <= count; i++)
         text->tokens[i] = sql_next_code(&lexer);
     text->count = count;
-    take_notes(text);
+    if (!is_variant)
+        take_notes(text);
     return true;
 }
 
@@ -279,6 +282,10 @@ uint32_t pg_text_copy(struct pg_text *text, uint32_t at)
 {
     const struct sql_token *token = &text->tokens[at];
     pg_text_gap(text, at);
+    if (text->is_variant) {
+        buf_add(&text->out, token->text);
+        return 1;
+    }
     switch (token->kind) {
     case SQL_QUOTED:
         write_quoted(text, at);

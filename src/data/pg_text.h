@@ -25,11 +25,12 @@ struct pg_text {
     struct buf out;
     struct pg_mark *marks;
     uint32_t mark_count;
-    bool failed; /* a fault was added, or memory is out */
+    bool is_variant; /* PostgreSQL's already: copied as it is */
+    bool failed;     /* a fault was added, or memory is out */
 };
 
-/* Reads the tokens of `sql`, which begins at line and column of `file`. False when memory is out. */
-bool pg_text_init(struct pg_text *text, limen_str sql, limen_str file, uint32_t line, uint32_t column,
+/* Reads the tokens of `sql`, which begins at line and column of `file`; a variant is PostgreSQL's already. False when memory is out. */
+bool pg_text_init(struct pg_text *text, limen_str sql, bool is_variant, limen_str file, uint32_t line, uint32_t column,
                   struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
 /* Copies token `at`, and what is to stand before it, as PostgreSQL writes it; the tokens that follow it and belong to it are copied
  * along. Returns how many tokens were taken, at least one. */

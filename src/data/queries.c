@@ -463,6 +463,7 @@ static bool parse_variant(struct parser *parser, struct statement *statement, li
         return false;
     }
     statement->sql = sql;
+    statement->is_variant = variant.len > 0;
     statement->sql_line = first.line;
     statement->sql_column = first.column;
     return true;

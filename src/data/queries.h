@@ -41,6 +41,7 @@ struct statement {
     limen_str scope; /* "": the caller's rows; "admin"…: a role; "system": never for a worker */
     bool is_slow;
     limen_str sql;                 /* for the chosen back end, as written, without its `;` */
+    bool is_variant;               /* written for this back end alone: `-- on:` */
     uint32_t line;                 /* of `-- name:` */
     uint32_t sql_line, sql_column; /* of the first token of `sql` */
     /* Filled in by store_describe (typed by `-- returns:` or by the table); in the order of the SELECT. */
