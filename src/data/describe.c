@@ -244,6 +244,22 @@ static bool open_all(struct db *dbs, const struct migration_set *set, struct gua
     return true;
 }
 
+/* Describes SQLite's text of the statement, whichever back end will run it. */
+static bool describe_shadow(struct describer *describer, struct db *dbs, struct statement *statement)
+{
+    struct statement shadow = *statement;
+    shadow.sql = statement->sqlite_sql;
+    shadow.sql_line = statement->sqlite_line;
+    shadow.sql_column = statement->sqlite_column;
+    if (shadow.sql.len == 0)
+        return fault(describer, statement, LIMEN_STR("write SQLite's too, below `-- on: sqlite`"),
+                     "it has no text for SQLite, which describes its columns", LIMEN_STR(""));
+    bool good = describe_statement(describer, dbs, &shadow);
+    statement->columns = shadow.columns;
+    statement->column_count = shadow.column_count;
+    return good;
+}
+
 bool store_describe(struct query_set *queries, const struct limen_file *migrations, size_t migration_count,
                     struct arena *arena, struct diags *diags)
 {
@@ -255,7 +271,7 @@ bool store_describe(struct query_set *queries, const struct limen_file *migratio
     struct describer describer = { .queries = queries, .arena = arena, .diags = diags, .guards = &guards };
     bool good = open_all(dbs, &set, &guards, arena, diags);
     for (uint32_t i = 0; i < queries->count && dbs[DB_WRITER].guards != NULL; i++)
-        good = describe_statement(&describer, dbs, &queries->statements[i]) && good;
+        good = describe_shadow(&describer, dbs, &queries->statements[i]) && good;
     for (int kind = DB_PLAIN; kind <= DB_WRITER; kind++)
         db_close(&dbs[kind]);
     return good;

@@ -267,13 +267,7 @@ bool pg_sql_write(const struct statement *statement, limen_str file, struct aren
 void pg_sql_locate(const struct pg_sql *sql, const struct statement *statement, uint32_t position, uint32_t *ret_line,
                    uint32_t *ret_column)
 {
-    limen_str text = str_of(sql->text);
-    size_t at = 0;
-    for (uint32_t i = 1; i < position && at < text.len; i++) {
-        size_t step = str_utf8_step(str_slice(text, at, text.len));
-        at += step > 0 ? step : 1;
-    }
-    struct pg_mark found = pg_marks_find(sql->marks, sql->mark_count, at);
+    struct pg_mark found = pg_marks_find(sql->marks, sql->mark_count, str_of(sql->text), position);
     *ret_line = position == 0 ? statement->sql_line : found.line;
     *ret_column = position == 0 ? statement->sql_column : found.column;
 }

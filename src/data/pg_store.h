@@ -13,10 +13,10 @@
 
 /* Runs before each statement of the app whose caller or scope differs from the one before it, in the same transaction:
  * $1 the caller, "" for nobody; $2 'all' for a statement with a `-- scope:`, else ''; $3 milliseconds as text, for what follows.
- * Row-level security reads current_setting('limen.caller', true) and current_setting('limen.scope', true). */
-#define PG_ENTER_SQL                                                                    \
-    "SELECT set_config('limen.caller', $1, true), set_config('limen.scope', $2, true)," \
-    " set_config('statement_timeout', $3, true)"
+ * Row-level security reads current_setting('limen.caller', true); a scope is a role of its own (pg_guard.c). */
+#define PG_ENTER_SQL                                                                                    \
+    "SELECT set_config('limen.caller', $1, true), set_config('role', 'limen_' || current_database() ||" \
+    " CASE $2 WHEN 'all' THEN '_all' ELSE '' END, true), set_config('statement_timeout', $3, true)"
 
 /* ---- the schema: pg_migrate.c, pg_guard.c, pg_describe.c ------------------------------------------------------------------- */
 
@@ -39,6 +39,10 @@ bool pg_key_revoke(const struct store_keys_config *config, limen_str id, struct 
 bool pg_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
 bool pg_store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
                       struct arena *arena, struct diags *diags);
+
+/* `check --database`: what is prepared there, and does it give what was described? `queries` are PostgreSQL's, described. */
+bool pg_check(limen_str url, const struct query_set *queries, const struct limen_file *migrations, size_t count,
+              struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
 
 /* ---- connections: pg_connect.c ---------------------------------------------------------------------------------------------- */
 

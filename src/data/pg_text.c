@@ -48,8 +48,20 @@ void pg_text_fault(struct pg_text *text, uint32_t at, limen_str mend, const char
     diags_add_at(text->diags, text->file, where.line, where.column, mend, "%s", message);
 }
 
-struct pg_mark pg_marks_find(const struct pg_mark *marks, uint32_t count, size_t offset)
+/* The byte at which character `position` begins. */
+static size_t find_character(limen_str written, uint32_t position)
 {
+    size_t at = 0;
+    for (uint32_t i = 1; i < position && at < written.len; i++) {
+        size_t step = str_utf8_step(str_slice(written, at, written.len));
+        at += step > 0 ? step : 1;
+    }
+    return at;
+}
+
+struct pg_mark pg_marks_find(const struct pg_mark *marks, uint32_t count, limen_str written, uint32_t position)
+{
+    size_t offset = find_character(written, position);
     struct pg_mark found = count > 0 ? marks[0] : (struct pg_mark){ .line = 1, .column = 1 };
     for (uint32_t i = 0; i < count && marks[i].out_at <= offset; i++)
         found = marks[i];

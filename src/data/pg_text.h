@@ -46,7 +46,7 @@ void pg_write_name(struct buf *out, limen_str name);
 limen_str pg_stored_type(limen_str stored);
 /* Adds a fault at token `at`. */
 void pg_text_fault(struct pg_text *text, uint32_t at, limen_str mend, const char *message);
-/* Where in its file byte `offset` of the written text comes from. */
-struct pg_mark pg_marks_find(const struct pg_mark *marks, uint32_t count, size_t offset);
+/* Where in its file PostgreSQL's PG_DIAG_STATEMENT_POSITION (a character of `written`, counted from 1; 0: none) comes from. */
+struct pg_mark pg_marks_find(const struct pg_mark *marks, uint32_t count, limen_str written, uint32_t position);
 
 #endif

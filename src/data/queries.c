@@ -455,6 +455,11 @@ static bool parse_variant(struct parser *parser, struct statement *statement, li
     uint32_t used = 0;
     if (!parse_text(parser, statement, &sql, &used) || !check_all_used(parser, &first, statement, used))
         return false;
+    if (variant.len == 0 || str_equal(variant, LIMEN_STR("sqlite"))) {
+        statement->sqlite_sql = sql;
+        statement->sqlite_line = first.line;
+        statement->sqlite_column = first.column;
+    }
     if (variant.len > 0 && !str_equal(variant, parser->backend))
         return true;
     if (statement->sql.len > 0) {

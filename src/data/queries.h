@@ -40,8 +40,11 @@ struct statement {
     limen_str else_text;
     limen_str scope; /* "": the caller's rows; "admin"…: a role; "system": never for a worker */
     bool is_slow;
-    limen_str sql;                 /* for the chosen back end, as written, without its `;` */
-    bool is_variant;               /* written for this back end alone: `-- on:` */
+    limen_str sql;   /* for the chosen back end, as written, without its `;` */
+    bool is_variant; /* written for this back end alone: `-- on:` */
+    limen_str
+        sqlite_sql; /* SQLite's text, which describes the columns for both; the same where there are no variants */
+    uint32_t sqlite_line, sqlite_column;
     uint32_t line;                 /* of `-- name:` */
     uint32_t sql_line, sql_column; /* of the first token of `sql` */
     /* Filled in by store_describe (typed by `-- returns:` or by the table); in the order of the SELECT. */

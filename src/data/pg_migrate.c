@@ -1,0 +1,230 @@
+/* pg_migrate.c - applies migrations to PostgreSQL, forward only, each in one transaction with the note that it was applied.
+ *
+ * Copies of the server that start together take an advisory lock, and whoever comes second finds the work done. A database that is ahead
+ * belongs to a newer version of the app: this one goes on with it, for a migration that breaks running code is one that contracts too
+ * early. */
+#include "core/arena.h"
+#include "core/clock.h"
+#include "data/pg_schema.h"
+
+#include <stdio.h>
+
+/* "Lime": one lock of each database. It is the session's, and goes with it. */
+#define LOCK_SQL "SET lock_timeout = '10min'; SELECT pg_advisory_lock(1281977701); SET lock_timeout = '10s'"
+#define UNLOCK_SQL "SELECT pg_advisory_unlock(1281977701)"
+
+/* ---- what has been applied --------------------------------------------------------------------------------------------------- */
+
+/* Limen's schema is open to its two roles, and so to their members. */
+static bool may_look(const struct pg_admin *admin)
+{
+    limen_str is_open = pg_ask_one(admin,
+                                   "SELECT coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), true) FROM"
+                                   " pg_namespace WHERE nspname = 'limen'",
+                                   0, NULL);
+    if (str_equal(is_open, LIMEN_STR("t")))
+        return true;
+    limen_str mend = arena_printf(admin->arena, "as the owner of its tables: GRANT %.*s, %.*s TO %.*s",
+                                  LIMEN_STR_ARG(admin->caller_role), LIMEN_STR_ARG(admin->scope_role),
+                                  LIMEN_STR_ARG(admin->user));
+    return is_open.ptr != NULL && pg_refuse(admin, mend, "this user may not work in the database");
+}
+
+static bool has_notes(const struct pg_admin *admin)
+{
+    return str_equal(
+        pg_ask_one(admin,
+                   "SELECT to_regclass('limen.limen_migrations') IS NOT NULL AND to_regclass('limen.limen_guards') IS "
+                   "NOT NULL",
+                   0, NULL),
+        LIMEN_STR("t"));
+}
+
+static bool is_same(const struct migration *migration, limen_str checksum)
+{
+    char memory[2 * MIGRATION_CHECKSUM_BYTES];
+    struct buf hex;
+    buf_init_fixed(&hex, memory, sizeof memory);
+    buf_add_hex(&hex, migration->checksum, sizeof migration->checksum);
+    return str_equal(buf_str(&hex), checksum);
+}
+
+static enum pg_stand refuse(const struct pg_admin *admin, limen_str file, limen_str mend, const char *message)
+{
+    diags_add_at(admin->diags, arena_copy(admin->diags->arena, file), 1, 1, mend, "%s", message);
+    return PG_STAND_FAULT;
+}
+
+/* A note that has no migration at its place in the order of names. */
+static enum pg_stand compare_stray(const struct pg_admin *admin, const struct migration_set *set, limen_str name,
+                                   uint32_t at)
+{
+    if (at < set->count && str_compare(set->items[at].name, name) < 0)
+        return refuse(admin, set->items[at].name, LIMEN_STR("give it a number behind the last applied one"),
+                      "this migration stands before one that has been applied");
+    if (at == set->count)
+        return PG_STAND_AHEAD;
+    return refuse(admin, name, LIMEN_STR("start the version of the app that has this file"),
+                  "the database has applied a migration that is not here");
+}
+
+/* Row `at` of the notes, which are in the order of their names, is migration `at` of the set. */
+static enum pg_stand compare_note(const struct pg_admin *admin, const struct migration_set *set, const PGresult *notes,
+                                  uint32_t at)
+{
+    limen_str name = pg_text(notes, (int)at, 0);
+    if (at >= set->count || !str_equal(set->items[at].name, name))
+        return compare_stray(admin, set, name, at);
+    if (is_same(&set->items[at], pg_text(notes, (int)at, 1)))
+        return PG_STAND_READY;
+    return refuse(admin, name, LIMEN_STR("restore the file as it was, and put the change into a new one"),
+                  "this migration has changed after it was applied");
+}
+
+static enum pg_stand compare_notes(const struct pg_admin *admin, const struct migration_set *set, uint32_t *ret_pending)
+{
+    PGresult *notes = pg_ask(admin, "SELECT name, encode(checksum, 'hex') FROM limen.limen_migrations ORDER BY name", 0,
+                             NULL);
+    enum pg_stand stand = notes == NULL ? PG_STAND_FAULT : PG_STAND_READY;
+    int count = notes == NULL ? 0 : PQntuples(notes);
+    for (int i = 0; i < count && stand == PG_STAND_READY; i++)
+        stand = compare_note(admin, set, notes, (uint32_t)i);
+    PQclear(notes);
+    *ret_pending = set->count - ((uint32_t)count < set->count ? (uint32_t)count : set->count);
+    return stand == PG_STAND_READY && *ret_pending > 0 ? PG_STAND_PENDING : stand;
+}
+
+enum pg_stand pg_compare(const struct pg_admin *admin, const struct migration_set *set, uint32_t *ret_pending)
+{
+    *ret_pending = set->count;
+    size_t faults = admin->diags->count;
+    if (!may_look(admin) || !has_notes(admin))
+        return admin->diags->count > faults ? PG_STAND_FAULT : PG_STAND_PENDING;
+    enum pg_stand stand = compare_notes(admin, set, ret_pending);
+    if (stand == PG_STAND_AHEAD)
+        return pg_guards_are_closed(admin, set) ? stand : PG_STAND_FAULT;
+    bool hold = true;
+    if (stand == PG_STAND_READY && !pg_guards_compare(admin, set, &hold))
+        return PG_STAND_FAULT;
+    return stand == PG_STAND_READY && !hold ? PG_STAND_LOOSE : stand;
+}
+
+/* ---- applying ------------------------------------------------------------------------------------------------------------------ */
+
+static bool run_statement(const struct pg_admin *admin, const struct migration *migration,
+                          const struct migration_statement *statement)
+{
+    struct pg_ddl ddl;
+    if (!pg_ddl_write(statement, migration->name, admin->arena, &ddl, admin->diags))
+        return false;
+    PGresult *result = PQexec(admin->pg, ddl.text);
+    ExecStatusType status = PQresultStatus(result);
+    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!good) {
+        struct pg_mark where = pg_marks_find(ddl.marks, ddl.mark_count, str_of(ddl.text), pg_position(result));
+        const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        diags_add_at(admin->diags, migration->name, where.line, where.column,
+                     LIMEN_STR("write it as both databases take it, or a variant of its own: `-- on: postgresql`"),
+                     "%s", words == NULL ? PQerrorMessage(admin->pg) : words);
+    }
+    PQclear(result);
+    return good;
+}
+
+static bool note_applied(const struct pg_admin *admin, const struct migration *migration)
+{
+    char memory[2 * MIGRATION_CHECKSUM_BYTES + 1], now[24];
+    struct buf hex;
+    buf_init_fixed(&hex, memory, sizeof memory);
+    buf_add_hex(&hex, migration->checksum, sizeof migration->checksum);
+    buf_add_char(&hex, '\0');
+    snprintf(now, sizeof now, "%lld", (long long)clock_wall_us());
+    const char *params[] = { arena_copy(admin->arena, migration->name).ptr, memory, now };
+    PGresult *result = params[0] == NULL
+        ? NULL
+        : pg_ask(admin,
+                 "INSERT INTO limen.limen_migrations (name, checksum, applied_at) VALUES ($1, decode($2, 'hex'), "
+                 "$3::bigint)",
+                 3, params);
+    PQclear(result);
+    return result != NULL;
+}
+
+/* `limen.migrates` opens owned tables to their owner, who is under their guards as well: a migration that changes rows sees all of them. */
+static bool apply_one(const struct pg_admin *admin, const struct migration *migration)
+{
+    bool good = pg_run(admin, "BEGIN; SET LOCAL limen.migrates = 'on'");
+    for (uint32_t i = 0; i < migration->count && good; i++)
+        good = run_statement(admin, migration, &migration->statements[i]);
+    good = good && note_applied(admin, migration) && pg_run(admin, "COMMIT");
+    if (!good)
+        PQclear(PQexec(admin->pg, "ROLLBACK"));
+    return good;
+}
+
+static bool apply_locked(const struct pg_admin *admin, const struct migration_set *set)
+{
+    uint32_t pending = 0;
+    enum pg_stand stand = pg_compare(admin, set, &pending); /* another may have been here first */
+    if (stand == PG_STAND_READY || stand == PG_STAND_AHEAD)
+        return true;
+    if (stand == PG_STAND_FAULT || !pg_guards_prepare(admin))
+        return false;
+    for (uint32_t i = set->count - pending; i < set->count; i++) {
+        if (!apply_one(admin, &set->items[i]))
+            return false;
+    }
+    return pg_guards_put_on(admin, set);
+}
+
+bool pg_apply(const struct pg_admin *admin, const struct migration_set *set)
+{
+    if (!pg_run(admin, LOCK_SQL))
+        return false;
+    bool good = apply_locked(admin, set);
+    PQclear(PQexec(admin->pg, UNLOCK_SQL));
+    return good;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------------------- */
+
+static void list(const struct migration_set *set, uint32_t pending, bool is_applied, struct buf *out)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        bool was_pending = i >= set->count - pending;
+        buf_printf(out, "%s %.*s\n",
+                   !was_pending     ? "applied"
+                       : is_applied ? "applied now"
+                                    : "pending",
+                   LIMEN_STR_ARG(set->items[i].name));
+    }
+}
+
+static bool migrate(const struct pg_admin *admin, const struct migration_set *set, bool apply, struct buf *out)
+{
+    uint32_t pending = 0;
+    enum pg_stand stand = pg_compare(admin, set, &pending);
+    if (stand == PG_STAND_AHEAD)
+        return pg_refuse(admin, LIMEN_STR("use the version of the app that has applied them"),
+                         "the database has applied migrations that are not here");
+    if (stand == PG_STAND_FAULT || (apply && !pg_apply(admin, set)))
+        return false;
+    list(set, pending, apply, out);
+    if (stand == PG_STAND_LOOSE)
+        buf_add(out, apply ? LIMEN_STR("put on now: guards\n") : LIMEN_STR("pending: guards\n"));
+    return true;
+}
+
+bool pg_store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
+                      struct arena *arena, struct diags *diags)
+{
+    struct migration_set set;
+    struct pg_admin admin;
+    if (!migrations_parse(migrations, count, LIMEN_STR("postgresql"), arena, &set, diags))
+        return false;
+    PGconn *pg = pg_connect(url, arena, diags);
+    bool good = pg != NULL && pg_admin_init(&admin, pg, pg_shown_url(url, arena), arena, diags)
+        && migrate(&admin, &set, apply, out);
+    PQfinish(pg);
+    return good;
+}
