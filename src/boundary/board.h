@@ -55,6 +55,7 @@ struct board_row {
 struct board {
     uint32_t worker_count, operation_count;
     _Atomic uint32_t data_ready; /* the data role has opened its store */
+    _Atomic uint32_t is_leaving; /* the server was told to end: it may still serve, but is not ready */
     _Atomic uint32_t data_restarts, worker_restarts, outbound_restarts;
     struct board_row rows[]; /* of worker_count */
 };

@@ -11,6 +11,7 @@
 
 #define WAYS 8U
 #define BUCKETS (LIMIT_GCRA_ENTRIES / WAYS)
+#define LAYOUT 1U /* of the table; another one when an entry comes to mean something else */
 #define TAG_FREE 0U
 #define TAG_CLAIMED 1U /* being written; real tags are larger */
 
@@ -20,8 +21,10 @@ struct limit_entry {
     _Atomic int64_t full_us;    /* window - interval: with more debt than this the caller is being limited */
 };
 
+/* Key and policies stand first in every version of the table. */
 struct limit_table {
     struct hash_key key;
+    struct hash_wide policies; /* hashed with that key */
     struct limit_entry entries[BUCKETS][WAYS];
 };
 
@@ -35,6 +38,54 @@ void limit_table_init(void *memory)
     struct limit_table *table = memory;
     hash_key_random(&table->key);
 }
+
+/* ---- whose table it is -------------------------------------------------------------------------------------------------- */
+
+/* One policy, and by `before` all in front of it. */
+static struct hash_wide add_policy(const struct limit_table *table, struct hash_wide before,
+                                   const struct rate_limit *limit, uint32_t scale)
+{
+    const uint64_t words[] = {
+        before.first,
+        before.second,
+        limit->policy,
+        limit->per,
+        limit->quota,
+        scale,
+        (uint64_t)limit->window_us,
+        hash_bytes(&table->key, limit->name.ptr, limit->name.len),
+    };
+    return hash_bytes_wide(&table->key, words, sizeof(words));
+}
+
+static struct hash_wide hash_policies(const struct limit_table *table, const struct contract *contract, uint32_t scale)
+{
+    struct hash_wide hash = { LAYOUT, sizeof(struct limit_table) };
+    hash = add_policy(table, hash, &contract->address_limit, scale);
+    for (uint32_t i = 0; i < contract->sign_in_limit_count; i++)
+        hash = add_policy(table, hash, &contract->sign_in_limits[i], scale);
+    for (uint32_t i = 0; i < contract->operation_count; i++) {
+        const struct operation *operation = &contract->operations[i];
+        for (uint32_t j = 0; j < operation->limit_count; j++)
+            hash = add_policy(table, hash, &operation->limits[j], scale);
+    }
+    return hash;
+}
+
+void limit_table_dedicate(void *memory, const struct contract *contract, uint32_t scale)
+{
+    struct limit_table *table = memory;
+    table->policies = hash_policies(table, contract, scale);
+}
+
+bool limit_table_suits(const void *memory, const struct contract *contract, uint32_t scale)
+{
+    const struct limit_table *table = memory;
+    struct hash_wide hash = hash_policies(table, contract, scale);
+    return hash.first == table->policies.first && hash.second == table->policies.second;
+}
+
+/* ---- counting --------------------------------------------------------------------------------------------------------- */
 
 static uint64_t tag_of(const struct limit_table *table, const struct rate_limit *limit, limen_str caller)
 {

@@ -16,6 +16,10 @@ struct limit_table;
 size_t limit_table_bytes(void);
 /* In zeroed memory of that size; done once, by the supervisor. */
 void limit_table_init(void *memory);
+/* Notes whose policies, and at which scale, the table counts. */
+void limit_table_dedicate(void *memory, const struct contract *contract, uint32_t scale);
+/* May this contract go on with the table of an earlier server? Only when every policy is the same: an entry knows nothing but a number. */
+bool limit_table_suits(const void *memory, const struct contract *contract, uint32_t scale);
 
 /* The fields' view of one limit after a request was counted. */
 struct limit_state {

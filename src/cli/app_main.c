@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "run") == 0)
-        return server_run(argc - 1, argv + 1, &limen_the_app);
+        return server_run(argc, argv, &limen_the_app);
     if (strcmp(command, "check") == 0)
         return check_main(argc - 1, argv + 1, &limen_the_app);
     if (strcmp(command, "migrate") == 0)

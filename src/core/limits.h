@@ -153,8 +153,9 @@
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 #define LIMIT_WORKERS 256U
 #define LIMIT_LISTENERS 16U
-#define LIMIT_HEARTBEAT_US 3000000 /* a worker that is silent this long is killed and named */
-#define LIMIT_DRAIN_US 10000000    /* after SIGTERM; what is left then is cut off */
+#define LIMIT_HEARTBEAT_US 3000000   /* a worker that is silent this long is killed and named */
+#define LIMIT_DRAIN_US 10000000      /* after SIGTERM; what is left then is cut off */
+#define LIMIT_DRAIN_QUIET_US 1000000 /* a draining worker closes an idle connection that has been quiet this long */
 
 /* ---- loop and log ---------------------------------------------------------------------------------------------- */
 #define LIMIT_EVENTS_PER_TURN 256  /* the rest comes with the next turn */

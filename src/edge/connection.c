@@ -145,6 +145,15 @@ static void give_back_input(struct connection *connection)
     connection->in_start = connection->in_end = 0;
 }
 
+/* Has it been idle since long before the drain? */
+static bool is_quiet(const struct connection *connection)
+{
+    const struct edge *edge = connection->edge;
+    const struct loop_timer *timer = &connection->timer;
+    return connection->state == CONNECTION_IDLE && timer->list == edge->idle_timers
+        && timer->due_us - edge->options.idle_us + edge->options.quiet_us <= loop_clock(edge->loop)->mono_us;
+}
+
 /* From what the connection holds follows what it waits for. A deadline goes on running while the connection stays in the
  * state; only idleness begins anew. */
 static void settle(struct connection *connection)
@@ -170,11 +179,11 @@ static void settle(struct connection *connection)
     } else if (connection->in_start < connection->in_end) {
         if (before != CONNECTION_HEAD)
             enter(connection, CONNECTION_HEAD, EPOLLIN, edge->head_timers);
-    } else if (edge->is_draining) {
+    } else if (edge->is_draining && is_quiet(connection)) {
         connection->is_last = connection->lingers = true;
         finish(connection);
     } else {
-        enter(connection, CONNECTION_IDLE, EPOLLIN, edge->idle_timers);
+        enter(connection, CONNECTION_IDLE, EPOLLIN, edge->is_draining ? edge->quiet_timers : edge->idle_timers);
     }
 }
 

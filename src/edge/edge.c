@@ -22,6 +22,7 @@ struct edge_options edge_default_options(void)
         .idle_us = LIMIT_TIMEOUT_IDLE_US,
         .write_us = LIMIT_TIMEOUT_WRITE_US,
         .linger_us = LIMIT_TIMEOUT_LINGER_US,
+        .quiet_us = LIMIT_DRAIN_QUIET_US,
         .max_connections = LIMIT_CONNECTIONS_PER_WORKER,
         .max_per_address = LIMIT_CONNECTIONS_PER_ADDRESS,
         .least_rate = LIMIT_LEAST_RATE,
@@ -37,9 +38,11 @@ static bool find_timers(struct edge *edge)
     edge->idle_timers = loop_timers(edge->loop, options->idle_us);
     edge->write_timers = loop_timers(edge->loop, options->write_us);
     edge->linger_timers = loop_timers(edge->loop, options->linger_us);
+    edge->quiet_timers = loop_timers(edge->loop, options->quiet_us);
     edge->backoff_timers = loop_timers(edge->loop, LIMIT_ACCEPT_BACKOFF_US);
     return edge->head_timers != NULL && edge->body_timers != NULL && edge->idle_timers != NULL
-        && edge->write_timers != NULL && edge->linger_timers != NULL && edge->backoff_timers != NULL;
+        && edge->write_timers != NULL && edge->linger_timers != NULL && edge->quiet_timers != NULL
+        && edge->backoff_timers != NULL;
 }
 
 struct edge *edge_new_with(struct loop *loop, const struct edge_hooks *hooks, const struct edge_options *options)
@@ -159,6 +162,15 @@ bool edge_listen(struct edge *edge, int fd)
 
 /* ---- draining ------------------------------------------------------------------------------------------------------- */
 
+/* Whoever is connected already would wait for nobody. The kernel may have woken this worker alone for them (EPOLLEXCLUSIVE), so they are
+ * taken after it has been told to wake others. */
+static void stop_accepting(struct listener *listener)
+{
+    loop_remove(listener->edge->loop, &listener->source);
+    for (uint32_t i = 0; i < LIMIT_CONNECTIONS_PER_WORKER && accept_one(listener); i++) {
+    }
+}
+
 void edge_drain(struct edge *edge)
 {
     if (edge->is_draining)
@@ -166,10 +178,10 @@ void edge_drain(struct edge *edge)
     edge->is_draining = true;
     loop_timer_stop(&edge->backoff);
     for (size_t i = 0; i < edge->listener_count; i++)
-        loop_remove(edge->loop, &edge->listeners[i].source);
+        stop_accepting(&edge->listeners[i]);
     for (struct connection *connection = edge->connections; connection != NULL; connection = connection->next)
         if (connection->state == CONNECTION_IDLE)
-            connection_wake(connection); /* settles: closes */
+            connection_wake(connection); /* settles */
 }
 
 size_t edge_connection_count(const struct edge *edge)

@@ -65,6 +65,7 @@ struct http_reply {
 /* What tests shorten; the server uses the ceilings of core/limits.h. */
 struct edge_options {
     int64_t head_us, body_us, idle_us, write_us, linger_us;
+    int64_t quiet_us; /* of draining */
     uint32_t max_connections, max_per_address;
     uint32_t least_rate;     /* bytes a second of a body, and of what a client reads */
     size_t max_buffer_bytes; /* of requests and replies on their way; past it the slowest client is cut off */
@@ -79,7 +80,8 @@ void edge_free(struct edge *edge);
 /* The listening sockets are the caller's (bound, listening, non-blocking); all workers share them (EPOLLEXCLUSIVE). The
  * caller closes them after edge_free or edge_drain. */
 bool edge_listen(struct edge *edge, int fd) LIMEN_MUST_CHECK;
-/* SIGTERM: accept nothing more, close idle connections, say Connection: close on the rest. */
+/* SIGTERM: takes what clients have connected already, accepts nothing more, and says Connection: close on every reply. An idle
+ * connection is closed once it has been quiet for `quiet_us`: a client that has just been answered may be sending its next request. */
 void edge_drain(struct edge *edge);
 /* Open connections, lingering ones too; 0 after a drain means that all is done. */
 size_t edge_connection_count(const struct edge *edge);

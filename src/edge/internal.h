@@ -111,7 +111,8 @@ struct edge {
     struct loop *loop;
     struct edge_hooks hooks;
     struct edge_options options;
-    struct loop_timer_list *head_timers, *body_timers, *idle_timers, *write_timers, *linger_timers, *backoff_timers;
+    struct loop_timer_list *head_timers, *body_timers, *idle_timers, *write_timers, *linger_timers, *backoff_timers,
+        *quiet_timers;
     struct loop_timer backoff;
     struct listener listeners[LIMIT_LISTENERS];
     size_t listener_count;

@@ -26,7 +26,7 @@ struct config {
     limen_str migrate;    /* auto, wait, off */
     limen_str log_format; /* auto, json, text */
     limen_str log_level;
-    int64_t drain_s;
+    int64_t drain_s, notice_s;
     limen_str ca_file;
     struct config_list fetch_private; /* host names and addresses */
     int64_t worker_memory;            /* bytes; 0: as the machine has it */

@@ -6,6 +6,8 @@
 #include "edge/edge.h"
 #include "server/control.h"
 
+#include <unistd.h>
+
 #define OPERATOR_WAIT_US 500000
 #define METRICS_BYTES (256U * 1024)
 
@@ -21,7 +23,8 @@ static bool is_ready(const struct board *board)
     bool has_worker = false;
     for (uint32_t i = 0; i < board->worker_count; i++)
         has_worker = has_worker || atomic_load_explicit(&board->rows[i].is_ready, memory_order_relaxed) != 0;
-    return has_worker && atomic_load_explicit(&board->data_ready, memory_order_relaxed) != 0;
+    return has_worker && atomic_load_explicit(&board->data_ready, memory_order_relaxed) != 0
+        && atomic_load_explicit(&board->is_leaving, memory_order_relaxed) == 0;
 }
 
 /* ---- /metrics: Prometheus' text format -------------------------------------------------------------------------------- */
@@ -163,9 +166,19 @@ static void on_control(struct role *role, uint32_t type, uint32_t number, int fd
     (void)role, (void)type, (void)number, (void)fd;
 }
 
+/* Whoever has asked already is answered. */
 static void on_drain(struct role *role)
 {
-    loop_stop(role->loop);
+    struct operator* operator= role->context;
+    edge_drain(operator->edge);
+    close(ROLE_FD_LISTEN);
+}
+
+static void on_turn(void *context)
+{
+    const struct operator* operator= context;
+    if (operator->role->is_draining && edge_connection_count(operator->edge) == 0)
+        loop_stop(operator->role->loop);
 }
 
 int operator_main(struct role *role)
@@ -184,7 +197,7 @@ int operator_main(struct role *role)
     if (!role_close_sandbox(role, &(struct sandbox){ .lists = lists, .list_count = 1 }))
         return 1;
     role_say(role, CONTROL_READY);
-    loop_run(role->loop, OPERATOR_WAIT_US, NULL, NULL);
+    loop_run(role->loop, OPERATOR_WAIT_US, on_turn, &operator);
     edge_free(operator.edge);
     arena_pool_free(operator.arenas);
     return 0;

@@ -71,6 +71,8 @@ static void on_drain(struct role *role)
 {
     struct worker *worker = role->context;
     edge_drain(worker->edge);
+    for (uint32_t i = 0; i < role->listener_count; i++)
+        close((int)(ROLE_FD_LISTEN + i)); /* once nobody has it open, new clients are refused at once */
 }
 
 static bool trust_proxies(struct worker *worker)

@@ -74,7 +74,8 @@ static bool memory_suffices(const struct contract *contract, const struct config
     return errors->count == 0;
 }
 
-static int check_and_run(const struct limen_app *app, const struct config *config, struct arena *arena)
+static int check_and_run(const struct limen_app *app, const struct config *config, char *const *argv,
+                         struct arena *arena)
 {
     struct contract contract;
     struct diags errors, warnings;
@@ -102,7 +103,7 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
     log_init(format_of(config->log_format), LOG_LEVEL_INFO, "supervisor", 0);
     warn_of_settings(config);
     users_say(config->uid_base);
-    int code = check_sandbox(config) ? supervisor_run(app, &contract, config, arena) : 1;
+    int code = check_sandbox(config) ? supervisor_run(app, &contract, config, argv, arena) : 1;
     contract_release(&contract);
     return code;
 }
@@ -114,9 +115,9 @@ int server_run(int argc, char **argv, const struct limen_app *app)
     struct buf text;
     int code = 2;
     arena_init(&arena, NULL, SIZE_MAX);
-    switch (config_read(argc, argv, app->name, &arena, &config)) {
+    switch (config_read(argc - 1, argv + 1, app->name, &arena, &config)) {
     case CONFIG_OK:
-        code = check_and_run(app, &config, &arena);
+        code = check_and_run(app, &config, argv, &arena);
         break;
     case CONFIG_HELP:
         buf_init(&text, &arena, 4096);

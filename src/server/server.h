@@ -4,7 +4,7 @@
 
 #include "limen/app.h"
 
-/* `run`. Returns the exit code: 0 ended as asked, 1 start refused, 2 wrong usage. */
+/* `run`, whose arguments begin at argv[1], as main() got them. Returns the exit code: 0 ended as asked, 1 start refused, 2 wrong usage. */
 int server_run(int argc, char **argv, const struct limen_app *app);
 /* `role NAME NUMBER`: how the supervisor starts a role; never called by a person. */
 int server_role(int argc, char **argv, const struct limen_app *app);

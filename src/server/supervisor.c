@@ -2,26 +2,23 @@
  *
  * The data role comes first; when it answers, the sockets begin to listen and workers and operator start. A role that dies is
  * started again - at once when it had been working, after a growing pause when it had not - and whoever spoke with it is handed a
- * new socketpair. A worker whose heartbeat stops is killed, and the operation that held it is named. */
+ * new socketpair. A worker whose heartbeat stops is killed, and the operation that held it is named. SIGHUP starts the next server
+ * beside this one, which drains once that one serves. */
 #include "server/supervisor.h"
 
 #include "boundary/limit.h"
-#include "core/arena.h"
 #include "core/log.h"
-#include "core/loop.h"
-#include "core/shm.h"
-#include "server/control.h"
+#include "server/keeper.h"
 #include "server/listen.h"
 #include "server/machine.h"
-#include "server/spawn.h"
-#include "server/variables.h"
+#include "server/notify.h"
+#include "server/supervisor_internal.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,166 +26,65 @@
 #define PAUSE_FIRST_US 50000
 #define PAUSE_MOST_US 5000000
 
-struct process {
-    struct supervisor *owner;
-    enum role_kind kind;
-    uint32_t number;
-    pid_t pid; /* 0: not running */
-    struct loop_source control;
-    bool is_ready;    /* has been, since it started */
-    bool was_ready;   /* has been at any time: what it is set up with can work */
-    bool was_silent;  /* killed for its heartbeat */
-    int64_t pause_us; /* before the next start; 0 when it had been working */
-    int64_t due_us;   /* monotonic; when not running */
-    uint32_t sockets; /* a worker's: to the data role, that it was given */
-};
-
-struct supervisor {
-    const struct limen_app *app;
-    const struct contract *contract;
-    const struct config *config;
-    struct arena *arena;
-    struct loop *loop;
-    struct loop_source signals;
-    struct loop_timer tick, drain;
-    struct shm_zone board_zone, limits_zone;
-    struct board *board;
-    int listeners[LIMIT_LISTENERS], operator_listener;
-    uint32_t listener_count, worker_count;
-    struct role_settings settings;
-    struct process data, operator, outbound, workers[LIMIT_WORKERS];
-    bool is_open; /* listening: the data role has been ready once */
-    bool is_announced;
-    bool is_draining;
-    int exit_code;
-};
-
-/* ---- starting a role -------------------------------------------------------------------------------------------------- */
-
-static void on_control(struct loop_source *source, uint32_t events);
-
-static void introduce(struct supervisor *supervisor, struct process *worker);
-static void introduce_outbound(struct supervisor *supervisor);
-
-static void start(struct process *process)
-{
-    struct supervisor *supervisor = process->owner;
-    int pair[2];
-    if (!control_pair(pair)) {
-        LOG_ERROR("no socket for a role", log_text("error", strerror(errno)));
-        return;
-    }
-    struct spawn spawn = { .kind = process->kind,
-                           .number = process->number,
-                           .control = pair[1],
-                           .board = supervisor->board_zone.fd,
-                           .limits = -1 };
-    if (process->kind == ROLE_WORKER) {
-        spawn.limits = supervisor->limits_zone.fd;
-        spawn.listeners = supervisor->listeners;
-        spawn.listener_count = supervisor->listener_count;
-    } else if (process->kind == ROLE_OPERATOR) {
-        spawn.listeners = &supervisor->operator_listener;
-        spawn.listener_count = 1;
-    }
-    struct arena scratch;
-    arena_init(&scratch, NULL, SIZE_MAX);
-    variables_add(&supervisor->settings, &spawn, &scratch);
-    process->is_ready = process->was_silent = false;
-    process->sockets = 0;
-    if (process->kind == ROLE_WORKER)
-        atomic_store(&supervisor->board->rows[process->number].beat_us, 0);
-    process->pid = spawn_role(&spawn);
-    arena_release(&scratch);
-    close(pair[1]);
-    process->control = (struct loop_source){ 0 };
-    if (process->pid < 0
-        || !loop_add(supervisor->loop, &process->control, pair[0], EPOLLIN, /* exclusive= */ false, on_control)) {
-        LOG_ERROR("a role cannot be started", log_text("role", role_name(process->kind)),
-                  log_text("error", strerror(errno)));
-        process->pid = 0;
-        close(pair[0]);
-        return;
-    }
-    LOG_DEBUG("role started", log_text("role", role_name(process->kind)), log_int("number", process->number),
-              log_int("pid", process->pid));
-    if (process->kind == ROLE_WORKER)
-        introduce(supervisor, process);
-    for (uint32_t i = 0; process->kind == ROLE_DATA && i < supervisor->worker_count; i++)
-        introduce(supervisor, &supervisor->workers[i]);
-    if (process->kind == ROLE_DATA || process->kind == ROLE_OUTBOUND)
-        introduce_outbound(supervisor);
-}
-
-/* Gives a worker and the data role the two ends of a new socketpair. */
-static void introduce(struct supervisor *supervisor, struct process *worker)
-{
-    int pair[2];
-    if (worker->pid == 0 || supervisor->data.pid == 0)
-        return;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
-        LOG_ERROR("no socket between worker and data", log_text("error", strerror(errno)));
-        return;
-    }
-    struct control_message message = { CONTROL_DATA, worker->number };
-    bool ok = control_send(supervisor->data.control.fd, message, pair[0])
-        && control_send(worker->control.fd, message, pair[1]);
-    if (ok)
-        worker->sockets++;
-    else
-        LOG_WARN("a worker and the data role could not be introduced", log_int("worker", worker->number));
-    close(pair[0]);
-    close(pair[1]);
-}
-
-/* The same for the data role and the outbound role. */
-static void introduce_outbound(struct supervisor *supervisor)
-{
-    int pair[2];
-    const struct control_message message = { .type = CONTROL_FETCH };
-    if (supervisor->data.pid == 0 || supervisor->outbound.pid == 0)
-        return;
-    if (!control_pair(pair)) {
-        LOG_ERROR("no socket between data and outbound", log_text("error", strerror(errno)));
-        return;
-    }
-    bool ok = control_send(supervisor->data.control.fd, message, pair[0])
-        && control_send(supervisor->outbound.control.fd, message, pair[1]);
-    if (!ok)
-        LOG_WARN("the data role and the outbound role could not be introduced",
-                 log_int("pid", supervisor->outbound.pid));
-    close(pair[0]);
-    close(pair[1]);
-}
-
 /* ---- what roles say --------------------------------------------------------------------------------------------------- */
 
-static void open_doors(struct supervisor *supervisor)
-{
-    supervisor->is_open = true;
-    for (uint32_t i = 0; i < supervisor->listener_count; i++) {
-        if (listen(supervisor->listeners[i], SOMAXCONN) != 0)
-            LOG_ERROR("cannot listen", log_text("error", strerror(errno)));
-    }
-    if (supervisor->operator_listener >= 0 && listen(supervisor->operator_listener, SOMAXCONN) == 0)
-        start(&supervisor->operator);
-    for (uint32_t i = 0; i < supervisor->worker_count; i++)
-        start(&supervisor->workers[i]);
-}
-
-static void announce(struct supervisor *supervisor)
+static bool are_workers_ready(const struct supervisor *supervisor)
 {
     for (uint32_t i = 0; i < supervisor->worker_count; i++) {
         if (!supervisor->workers[i].is_ready)
-            return;
+            return false;
     }
+    return true;
+}
+
+/* While a predecessor's operator answers, ours would only say that nothing is ready yet. */
+static bool wants_operator(const struct supervisor *supervisor)
+{
+    return supervisor->is_open && supervisor->sockets.operator_fd >= 0
+        && (!succession_has_predecessor(&supervisor->succession) || supervisor->is_announced
+            || are_workers_ready(supervisor));
+}
+
+static void open_doors(struct supervisor *supervisor)
+{
+    const struct sockets *sockets = &supervisor->sockets;
+    supervisor->is_open = true;
+    for (uint32_t i = 0; i < sockets->client_count; i++) {
+        if (listen(sockets->clients[i], SOMAXCONN) != 0)
+            LOG_ERROR("cannot listen", log_text("error", strerror(errno)));
+    }
+    if (sockets->operator_fd >= 0 && listen(sockets->operator_fd, SOMAXCONN) != 0)
+        LOG_ERROR("the operator cannot listen", log_text("error", strerror(errno)));
+    if (wants_operator(supervisor))
+        process_start(&supervisor->operator);
+    for (uint32_t i = 0; i < supervisor->worker_count; i++)
+        process_start(&supervisor->workers[i]);
+}
+
+static void on_reload(struct supervisor *supervisor);
+
+/* Once all is ready; then nothing of the predecessor is needed any more. */
+static void announce(struct supervisor *supervisor)
+{
+    const bool has_operator = supervisor->sockets.operator_fd >= 0;
+    char address[128];
+    if (!are_workers_ready(supervisor))
+        return;
+    if (has_operator && supervisor->operator.pid == 0)
+        process_start(&supervisor->operator);
+    if (has_operator && !supervisor->operator.is_ready)
+        return;
     supervisor->is_announced = true;
-    for (uint32_t i = 0; i < supervisor->config->listen.count; i++) {
-        limen_str url = arena_printf(supervisor->arena, "http://%.*s/",
-                                     LIMEN_STR_ARG(supervisor->config->listen.items[i]));
+    for (uint32_t i = 0; i < supervisor->sockets.client_count; i++) {
+        listen_describe(supervisor->sockets.clients[i], address, sizeof(address));
+        limen_str url = arena_printf(supervisor->arena, "http://%s/", address);
         LOG_INFO("open", log_str("url", url), log_int("workers", supervisor->worker_count),
                  log_int("operations", supervisor->contract->operation_count));
     }
+    succession_announce(&supervisor->succession);
+    notify_say("READY=1");
+    if (supervisor->wants_reload)
+        on_reload(supervisor);
 }
 
 static void end_drain(struct supervisor *supervisor, int exit_code);
@@ -203,7 +99,7 @@ static void end_breaker(const struct process *process)
     kill(process->pid, SIGKILL);
 }
 
-static void on_message(struct process *process, const struct control_message *message)
+void supervisor_hear(struct process *process, const struct control_message *message)
 {
     struct supervisor *supervisor = process->owner;
     uint32_t type = message->type;
@@ -212,7 +108,7 @@ static void on_message(struct process *process, const struct control_message *me
     if (type == CONTROL_FETCH_BREACH && process->kind == ROLE_DATA)
         end_breaker(&supervisor->outbound);
     if (type == CONTROL_LOST && process->kind == ROLE_WORKER && message->number == process->sockets)
-        introduce(supervisor, process);
+        process_introduce(process);
     if (type == CONTROL_REFUSED && !process->was_ready) {
         end_drain(supervisor, /* exit_code= */ 1);
         return;
@@ -227,24 +123,6 @@ static void on_message(struct process *process, const struct control_message *me
             open_doors(supervisor);
     } else if (!supervisor->is_announced) {
         announce(supervisor);
-    }
-}
-
-static void on_control(struct loop_source *source, uint32_t events)
-{
-    struct process *process = (struct process *)((char *)source - offsetof(struct process, control));
-    struct control_message message;
-    int fd;
-    (void)events;
-    for (;;) {
-        int got = control_receive(source->fd, &message, &fd);
-        if (got < 0)
-            loop_want(process->owner->loop, source, 0); /* it is about to die: SIGCHLD tells the rest */
-        if (got <= 0)
-            return;
-        if (fd >= 0)
-            close(fd);
-        on_message(process, &message);
     }
 }
 
@@ -298,24 +176,43 @@ static void bury(struct process *process, int status)
     process->due_us = clock_mono_us() + process->pause_us;
 }
 
-static bool all_workers_gone(const struct supervisor *supervisor)
+/* How many of them run. */
+static uint32_t signal_workers(const struct supervisor *supervisor, int signal)
 {
-    bool is_gone = supervisor->operator.pid == 0;
-    for (uint32_t i = 0; i < supervisor->worker_count; i++)
-        is_gone = is_gone && supervisor->workers[i].pid == 0;
-    return is_gone;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < supervisor->worker_count; i++) {
+        if (supervisor->workers[i].pid == 0)
+            continue;
+        kill(supervisor->workers[i].pid, signal);
+        count++;
+    }
+    return count;
 }
 
+/* The others. */
+static uint32_t signal_rest(const struct supervisor *supervisor, int signal)
+{
+    const struct process *const rest[] = { &supervisor->operator, & supervisor->data, &supervisor->outbound };
+    uint32_t count = 0;
+    for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+        if (rest[i]->pid == 0)
+            continue;
+        kill(rest[i]->pid, signal);
+        count++;
+    }
+    return count;
+}
+
+/* Workers first, for they need the data role; the operator says meanwhile that nothing is ready. But a successor's operator is there by
+ * now: then ours must not be the one that is asked. */
 static void continue_drain(struct supervisor *supervisor)
 {
-    if (!all_workers_gone(supervisor))
+    if (supervisor->succession.is_done && supervisor->operator.pid != 0) {
+        kill(supervisor->operator.pid, SIGTERM);
         return;
-    if (supervisor->data.pid == 0 && supervisor->outbound.pid == 0)
+    }
+    if (signal_workers(supervisor, SIGTERM) == 0 && signal_rest(supervisor, SIGTERM) == 0)
         loop_stop(supervisor->loop);
-    if (supervisor->data.pid != 0)
-        kill(supervisor->data.pid, SIGTERM);
-    if (supervisor->outbound.pid != 0)
-        kill(supervisor->outbound.pid, SIGTERM);
 }
 
 static void restart_due(struct supervisor *supervisor)
@@ -323,32 +220,44 @@ static void restart_due(struct supervisor *supervisor)
     int64_t now_us = clock_mono_us();
     if (supervisor->data.pid == 0 && supervisor->data.due_us <= now_us) {
         atomic_fetch_add(&supervisor->board->data_restarts, 1);
-        start(&supervisor->data);
+        process_start(&supervisor->data);
     }
     if (supervisor->contract->fetch_count > 0 && supervisor->outbound.pid == 0
         && supervisor->outbound.due_us <= now_us) {
         atomic_fetch_add(&supervisor->board->outbound_restarts, 1);
-        start(&supervisor->outbound);
+        process_start(&supervisor->outbound);
     }
-    if (supervisor->is_open && supervisor->operator_listener >= 0
-        && supervisor->operator.pid == 0 && supervisor->operator.due_us <= now_us)
-        start(&supervisor->operator);
+    if (wants_operator(supervisor) && supervisor->operator.pid == 0 && supervisor->operator.due_us <= now_us)
+        process_start(&supervisor->operator);
     for (uint32_t i = 0; supervisor->is_open && i < supervisor->worker_count; i++) {
         struct process *worker = &supervisor->workers[i];
         if (worker->pid != 0 || worker->due_us > now_us)
             continue;
         atomic_fetch_add(&supervisor->board->worker_restarts, 1);
-        start(worker);
+        process_start(worker);
     }
 }
+
+static int exit_code_of(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void bury_successor(struct supervisor *supervisor, int status);
 
 static void reap(struct supervisor *supervisor)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        struct process *process = find_process(supervisor, pid);
-        if (process == NULL)
+        if (succession_bury(&supervisor->succession, pid)) {
+            bury_successor(supervisor, status);
             continue;
+        }
+        struct process *process = find_process(supervisor, pid);
+        if (process == NULL) { /* a server between this one and the one that serves: it ends as that one, or well */
+            supervisor->exit_code = exit_code_of(status);
+            continue;
+        }
         bool is_refused = (process->kind == ROLE_DATA || process->kind == ROLE_OUTBOUND) && !process->was_ready;
         bury(process, status);
         if (is_refused && !supervisor->is_draining)
@@ -393,38 +302,98 @@ static void on_tick(struct loop_timer *timer)
 
 /* ---- ending ----------------------------------------------------------------------------------------------------------- */
 
-static void kill_all(struct supervisor *supervisor, int signal)
-{
-    for (uint32_t i = 0; i < supervisor->worker_count; i++) {
-        if (supervisor->workers[i].pid != 0)
-            kill(supervisor->workers[i].pid, signal);
-    }
-    if (supervisor->operator.pid != 0)
-        kill(supervisor->operator.pid, signal);
-}
-
 static void on_drained(struct loop_timer *timer)
 {
     struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, drain));
     LOG_WARN("the time to drain is over; what is left is cut off", log_int("seconds", supervisor->config->drain_s));
-    kill_all(supervisor, SIGKILL);
-    if (all_workers_gone(supervisor) && supervisor->data.pid != 0)
-        kill(supervisor->data.pid, SIGKILL);
-    if (all_workers_gone(supervisor) && supervisor->outbound.pid != 0)
-        kill(supervisor->outbound.pid, SIGKILL);
+    if (signal_workers(supervisor, SIGKILL) == 0)
+        (void)signal_rest(supervisor, SIGKILL);
     loop_timer_start(loop_timers(supervisor->loop, 1000000), &supervisor->drain, on_drained);
 }
 
+/* Clients that come from now on are refused by the kernel, at once, unless somebody else has the sockets too: a successor, or systemd. */
 static void end_drain(struct supervisor *supervisor, int exit_code)
 {
     if (supervisor->is_draining)
         return;
     supervisor->is_draining = true;
     supervisor->exit_code = exit_code;
+    loop_timer_stop(&supervisor->notice);
+    if (!supervisor->succession.is_done) /* else the server as a whole stays */
+        atomic_store(&supervisor->board->is_leaving, 1);
     loop_timer_start(loop_timers(supervisor->loop, supervisor->config->drain_s * 1000000), &supervisor->drain,
                      on_drained);
-    kill_all(supervisor, SIGTERM);
+    for (uint32_t i = 0; i < supervisor->sockets.client_count; i++)
+        close(supervisor->sockets.clients[i]);
+    supervisor->sockets.client_count = 0;
     continue_drain(supervisor);
+}
+
+static void on_notice_over(struct loop_timer *timer)
+{
+    end_drain((struct supervisor *)((char *)timer - offsetof(struct supervisor, notice)), /* exit_code= */ 0);
+}
+
+/* The first time balancers are given time to see it coming; who asks twice is in a hurry. */
+static void on_stop(struct supervisor *supervisor)
+{
+    const int64_t notice_s = supervisor->is_announced ? supervisor->config->notice_s : 0;
+    const bool is_first = atomic_exchange(&supervisor->board->is_leaving, 1) == 0;
+    if (supervisor->succession.pid != 0)
+        kill(supervisor->succession.pid, SIGTERM);
+    if (supervisor->is_draining)
+        return;
+    notify_say("STOPPING=1");
+    if (is_first && notice_s > 0) {
+        LOG_INFO("leaving: not ready any more", log_int("seconds", notice_s));
+        loop_timer_start(loop_timers(supervisor->loop, notice_s * 1000000), &supervisor->notice, on_notice_over);
+        return;
+    }
+    LOG_INFO("draining", log_int("seconds_at_most", supervisor->config->drain_s));
+    end_drain(supervisor, /* exit_code= */ 0);
+}
+
+/* ---- the next server -------------------------------------------------------------------------------------------------- */
+
+static void on_successor(void *context)
+{
+    struct supervisor *supervisor = context;
+    LOG_INFO("the next server serves; this one drains", log_int("pid", supervisor->succession.pid),
+             log_int("seconds_at_most", supervisor->config->drain_s));
+    if (supervisor->wants_reload)
+        kill(supervisor->succession.pid, SIGHUP);
+    end_drain(supervisor, /* exit_code= */ 0);
+}
+
+static void on_reload(struct supervisor *supervisor)
+{
+    if (supervisor->succession.is_done) {
+        kill(supervisor->succession.pid, SIGHUP);
+        return;
+    }
+    supervisor->wants_reload = supervisor->succession.pid != 0 || !supervisor->is_announced;
+    if (supervisor->wants_reload || atomic_load(&supervisor->board->is_leaving) != 0)
+        return;
+    const struct heritage heritage = { &supervisor->sockets, supervisor->limits_zone.fd };
+    LOG_INFO("reload: the next server starts", log_int("pid", getpid()));
+    notify_say("STATUS=The next server starts");
+    succession_start(&supervisor->succession, &heritage);
+}
+
+/* It has ended: before it served, or afterwards, as the whole server. */
+static void bury_successor(struct supervisor *supervisor, int status)
+{
+    const int code = exit_code_of(status);
+    if (supervisor->succession.is_done) {
+        supervisor->exit_code = code;
+        return;
+    }
+    if (supervisor->is_draining)
+        return;
+    LOG_ERROR("the next server did not start; this one goes on", log_int("exit_code", code));
+    notify_say("STATUS=A reload was refused; its reasons are in the log");
+    if (supervisor->wants_reload)
+        on_reload(supervisor);
 }
 
 static void on_signal(struct loop_source *source, uint32_t events)
@@ -433,13 +402,12 @@ static void on_signal(struct loop_source *source, uint32_t events)
     struct signalfd_siginfo info;
     (void)events;
     while (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGCHLD) {
+        if (info.ssi_signo == SIGCHLD)
             reap(supervisor);
-            continue;
-        }
-        if (!supervisor->is_draining)
-            LOG_INFO("draining", log_int("seconds_at_most", supervisor->config->drain_s));
-        end_drain(supervisor, /* exit_code= */ 0);
+        else if (info.ssi_signo == SIGHUP && info.ssi_code != SI_KERNEL) /* the kernel's: the terminal has gone */
+            on_reload(supervisor);
+        else
+            on_stop(supervisor);
     }
 }
 
@@ -451,6 +419,7 @@ static bool watch_signals(struct supervisor *supervisor)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
@@ -459,40 +428,41 @@ static bool watch_signals(struct supervisor *supervisor)
     return fd >= 0 && loop_add(supervisor->loop, &supervisor->signals, fd, EPOLLIN, /* exclusive= */ false, on_signal);
 }
 
-static bool bind_all(struct supervisor *supervisor)
+/* The table of the server before this one, when it counts the same policies. */
+static bool take_limits(struct supervisor *supervisor, uint32_t scale)
 {
-    const struct config *config = supervisor->config;
-    bool is_loopback = true;
-    for (uint32_t i = 0; i < config->listen.count; i++) {
-        int fd = listen_bind(config->listen.items[i], &is_loopback);
-        if (fd < 0)
-            return false;
-        supervisor->listeners[supervisor->listener_count++] = fd;
-        if (!is_loopback)
-            LOG_WARN("plain http is open to other machines: browsers keep the Secure session cookie on https and "
-                     "localhost only; "
-                     "put a TLS proxy in front",
-                     log_str("listen", config->listen.items[i]));
+    int fd = inherited_take(&supervisor->inherited, INHERITED_LIMITS);
+    if (fd >= 0 && shm_map(&supervisor->limits_zone, fd, limit_table_bytes())) {
+        if (limit_table_suits(supervisor->limits_zone.base, supervisor->contract, scale))
+            return true;
+        shm_release(&supervisor->limits_zone);
+        fd = -1;
+        LOG_INFO("the rate limits are others than before: all count anew", log_int("scale", scale));
     }
-    supervisor->operator_listener = -1;
-    if (str_equal(config->operator, LIMEN_STR("off")))
-        return true;
-    supervisor->operator_listener = listen_bind(config->operator, & is_loopback);
-    if (supervisor->operator_listener >= 0 && !is_loopback)
-        LOG_WARN("the operator's address is open to other machines", log_str("operator", config->operator));
-    return supervisor->operator_listener >= 0;
+    if (fd >= 0)
+        close(fd);
+    return false;
 }
 
-static bool make_zones(struct supervisor *supervisor)
+static bool make_limits(struct supervisor *supervisor)
 {
-    bool ok = shm_create(&supervisor->board_zone, "limen-board", board_bytes(supervisor->worker_count))
-        && shm_create(&supervisor->limits_zone, "limen-limits", limit_table_bytes());
-    if (!ok)
+    const uint32_t scale = (uint32_t)supervisor->config->limit_scale;
+    if (take_limits(supervisor, scale))
+        return true;
+    if (!shm_create(&supervisor->limits_zone, "limen-limits", limit_table_bytes()))
+        return false;
+    limit_table_init(supervisor->limits_zone.base);
+    limit_table_dedicate(supervisor->limits_zone.base, supervisor->contract, scale);
+    return true;
+}
+
+static bool make_board(struct supervisor *supervisor)
+{
+    if (!shm_create(&supervisor->board_zone, "limen-board", board_bytes(supervisor->worker_count)))
         return false;
     supervisor->board = supervisor->board_zone.base;
     supervisor->board->worker_count = supervisor->worker_count;
     supervisor->board->operation_count = supervisor->contract->operation_count;
-    limit_table_init(supervisor->limits_zone.base);
     return true;
 }
 
@@ -507,10 +477,8 @@ static void name_processes(struct supervisor *supervisor)
 
 static void release(struct supervisor *supervisor)
 {
-    for (uint32_t i = 0; i < supervisor->listener_count; i++)
-        close(supervisor->listeners[i]);
-    if (supervisor->operator_listener >= 0)
-        close(supervisor->operator_listener);
+    sockets_close(&supervisor->sockets);
+    inherited_release(&supervisor->inherited);
     shm_release(&supervisor->board_zone);
     shm_release(&supervisor->limits_zone);
     if (supervisor->signals.is_added)
@@ -518,8 +486,29 @@ static void release(struct supervisor *supervisor)
     loop_free(supervisor->loop);
 }
 
+/* What was inherited is taken first, then what is asked for is opened. */
+static bool open_all(struct supervisor *supervisor)
+{
+    if (supervisor->loop == NULL || !inherited_read(&supervisor->inherited))
+        return false;
+    succession_init(&supervisor->succession, supervisor->loop, &supervisor->inherited);
+    bool ok = make_limits(supervisor) && sockets_open(supervisor->config, &supervisor->inherited, &supervisor->sockets)
+        && make_board(supervisor) && watch_signals(supervisor);
+    inherited_release(&supervisor->inherited);
+    return ok;
+}
+
+static void serve(struct supervisor *supervisor)
+{
+    loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
+    process_start(&supervisor->data);
+    if (supervisor->contract->fetch_count > 0)
+        process_start(&supervisor->outbound);
+    loop_run(supervisor->loop, TICK_US, NULL, NULL);
+}
+
 int supervisor_run(const struct limen_app *app, const struct contract *contract, const struct config *config,
-                   struct arena *arena)
+                   char *const *argv, struct arena *arena)
 {
     struct supervisor *supervisor = ARENA_NEW(arena, struct supervisor);
     if (supervisor == NULL)
@@ -529,7 +518,7 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->config = config;
     supervisor->arena = arena;
     supervisor->exit_code = 1;
-    supervisor->operator_listener = -1;
+    supervisor->sockets.operator_fd = -1;
     supervisor->worker_count = config->workers > 0 ? (uint32_t)config->workers : machine_cores();
     if (supervisor->worker_count > LIMIT_WORKERS)
         supervisor->worker_count = LIMIT_WORKERS;
@@ -539,17 +528,16 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
         .worker_memory = config->worker_memory > 0 ? config->worker_memory
                                                    : (int64_t)memory_default(supervisor->worker_count),
     };
+    supervisor->succession = (struct succession){ .argv = argv, .on_successor = on_successor, .context = supervisor };
     supervisor->loop = loop_new();
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);
     machine_raise_descriptors();
-    if (supervisor->loop != NULL && bind_all(supervisor) && make_zones(supervisor) && watch_signals(supervisor)) {
-        loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
-        start(&supervisor->data);
-        if (contract->fetch_count > 0)
-            start(&supervisor->outbound);
-        loop_run(supervisor->loop, TICK_US, NULL, NULL);
-    }
+    if (open_all(supervisor))
+        serve(supervisor);
+    const pid_t successor = supervisor->succession.pid;
+    const int socket = succession_release(&supervisor->succession);
+    const int code = supervisor->exit_code;
     release(supervisor);
-    return supervisor->exit_code;
+    return socket >= 0 ? keeper_run(successor, socket, code) : code;
 }

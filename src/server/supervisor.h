@@ -6,8 +6,9 @@
 #include "limen/app.h"
 #include "server/config.h"
 
-/* Runs until SIGTERM or SIGINT has been carried out. The contract has passed its check. Returns the exit code. */
+/* Runs until SIGTERM or SIGINT has been carried out; a SIGHUP starts the next server with `argv`, as main() got it. The contract has passed
+ * its check. Returns the exit code. */
 int supervisor_run(const struct limen_app *app, const struct contract *contract, const struct config *config,
-                   struct arena *arena);
+                   char *const *argv, struct arena *arena);
 
 #endif

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 
-from limen_chaos.process import children_of, free_port, roles_of, wait_for  # noqa: F401, tests take the last two from here
+from limen_chaos.process import family_of, free_port, roles_of, wait_for  # noqa: F401, tests take the last two from here
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -154,6 +154,14 @@ class Server:
             self._kill_group()
             self.process.wait()
 
+    def reload(self, wait=True):
+        """SIGHUP; unless `wait` is false, returns when another server serves or when it is said that none could start."""
+        said = re.compile("the next server serves|the next server did not start")
+        before = len(said.findall(self.log))
+        self.process.send_signal(signal.SIGHUP)
+        if wait and not wait_for(lambda: len(said.findall(self.log)) > before, seconds=60):
+            raise ServerError(f"nothing came of a SIGHUP\n{self.tail()}")
+
     def restart(self):
         """The same folder and ports again."""
         self.stop()
@@ -169,8 +177,8 @@ class Server:
 
     # ---- the process tree ------------------------------------------------------------------------------------------
     def children(self):
-        """The roles as {pid: command line}; zombies are left out."""
-        return children_of(self.pid)
+        """The roles as {pid: command line}; zombies are left out. After a reload they are those of all servers below the first one."""
+        return family_of(self.pid)
 
     def roles(self, name):
         """The pids of the children whose command line or name has this word: "worker", "data", "operator"."""

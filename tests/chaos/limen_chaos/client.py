@@ -63,6 +63,8 @@ class Client:
         return answer
 
     async def _exchange(self, method, path, body, fields):
+        if self.writer is not None and self.reader.at_eof():
+            self.close()  # it was closed between two requests, as it may be: nothing is lost
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
         self.writer.write(request_bytes(method, path, f"{self.host}:{self.port}", body, fields))

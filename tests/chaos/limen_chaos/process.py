@@ -66,11 +66,19 @@ def children_of(pid):
     return found
 
 
+def family_of(pid):
+    """{pid: command line} of a server's roles; after a reload, of all servers below the first one."""
+    found = {}
+    for child, line in children_of(pid).items():
+        found.update(family_of(child) if line.split(" ")[1:2] == ["run"] else {child: line})
+    return found
+
+
 def roles_of(pid, name):
-    """The pids of a supervisor's children whose command line or name has this word: "worker", "data", "operator"."""
+    """The pids of a server's roles whose command line or name has this word: "worker", "data", "operator"."""
     word = re.compile(rf"(?<![a-z]){re.escape(name)}(?![a-z])")
     pids = []
-    for child, line in children_of(pid).items():
+    for child, line in family_of(pid).items():
         try:
             comm = pathlib.Path(f"/proc/{child}/comm").read_text().strip()
         except OSError:

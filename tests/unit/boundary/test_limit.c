@@ -163,6 +163,30 @@ static void test_processes_count_together(void **state)
     table_free(table);
 }
 
+/* A table is handed on from one server to the next: only as long as its entries mean the same. */
+static void test_a_table_suits_the_policies_that_it_was_made_for(void **state)
+{
+    (void)state;
+    void *table = table_new();
+    struct rate_limit limits[] = { ten_a_minute, ten_a_minute };
+    struct operation operation = { .limits = limits, .limit_count = 2 };
+    const struct contract contract = { .address_limit = ten_a_minute, .operations = &operation, .operation_count = 1 };
+    limit_table_dedicate(table, &contract, 1);
+    assert_true(limit_table_suits(table, &contract, 1));
+    assert_false(limit_table_suits(table, &contract, 2));
+    limits[1].quota = 11;
+    assert_false(limit_table_suits(table, &contract, 1));
+    limits[1] = ten_a_minute;
+    limits[1].name = LIMEN_STR("eleven");
+    assert_false(limit_table_suits(table, &contract, 1));
+    limits[1] = ten_a_minute;
+    operation.limit_count = 1;
+    assert_false(limit_table_suits(table, &contract, 1));
+    operation.limit_count = 2;
+    assert_true(limit_table_suits(table, &contract, 1));
+    table_free(table);
+}
+
 static void test_the_fields_as_text(void **state)
 {
     (void)state;
@@ -182,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_a_full_table_never_lets_a_limited_caller_go),
         cmocka_unit_test(test_a_table_full_of_limited_callers_refuses_newcomers),
         cmocka_unit_test(test_processes_count_together),
+        cmocka_unit_test(test_a_table_suits_the_policies_that_it_was_made_for),
         cmocka_unit_test(test_the_fields_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

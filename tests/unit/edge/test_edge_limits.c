@@ -116,6 +116,7 @@ static struct edge_options impatient(void)
     options.head_us = options.body_us = options.write_us = 60000;
     options.idle_us = 120000;
     options.linger_us = 50000;
+    options.quiet_us = 60000;
     return options;
 }
 
@@ -460,6 +461,49 @@ static void test_drain_finishes_what_is_in_flight(void **state)
     harness_close(&h);
 }
 
+/* A client that has just been answered may be sending its next request: it is answered too. */
+static void test_drain_waits_for_a_client_that_is_busy(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct answer first = { 0 }, second = { 0 };
+    struct edge_options options = edge_default_options();
+    options.quiet_us = 2000000;
+    harness_open(&h, &options);
+    int fd = client_open(&h);
+    tell(fd, GET("/"));
+    read_answers(&h, fd, &first, 1);
+    edge_drain(h.edge);
+    turn_for(&h, 20);
+    tell(fd, GET("/"));
+    read_to_end(&h, fd, &second, 1500);
+    assert_has(&second, "HTTP/1.1 200 OK");
+    assert_has(&second, "Connection: close\r\n");
+    assert_true(second.closed && !second.reset);
+    answer_release(&first);
+    answer_release(&second);
+    close(fd);
+    harness_close(&h);
+}
+
+static void test_drain_takes_who_is_connected_already(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct answer answer = { 0 };
+    struct edge_options options = impatient();
+    harness_open(&h, &options);
+    int fd = client_open(&h); /* in the backlog: no turn of the loop has come */
+    edge_drain(h.edge);
+    tell(fd, GET("/"));
+    read_to_end(&h, fd, &answer, 500);
+    assert_has(&answer, "HTTP/1.1 200 OK");
+    assert_has(&answer, "Connection: close\r\n");
+    answer_release(&answer);
+    close(fd);
+    harness_close(&h);
+}
+
 static void test_freed_edge_tells_of_its_exchanges(void **state)
 {
     (void)state;
@@ -493,6 +537,8 @@ int main(void)
         cmocka_unit_test(test_a_body_that_keeps_the_pace_has_all_its_time),
         cmocka_unit_test(test_no_descriptor_is_waited_for),
         cmocka_unit_test(test_drain_finishes_what_is_in_flight),
+        cmocka_unit_test(test_drain_waits_for_a_client_that_is_busy),
+        cmocka_unit_test(test_drain_takes_who_is_connected_already),
         cmocka_unit_test(test_freed_edge_tells_of_its_exchanges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

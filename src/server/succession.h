@@ -1,0 +1,46 @@
+/* succession.h - a server that is reloaded starts the next one beside itself, and goes when that one serves.
+ *
+ * The next server is this program as it lies on disk now, with the same arguments, environment and folder: so new settings, a new
+ * contract and a new binary are one thing. It gets the listening sockets and the table of rate limits (server/inherited.h). Until it says that
+ * it serves nothing has changed; when it ends instead, nothing has happened. */
+#ifndef SERVER_SUCCESSION_H
+#define SERVER_SUCCESSION_H
+
+#include "core/loop.h"
+#include "server/sockets.h"
+
+#include <sys/types.h>
+
+struct succession {
+    /* ---- set by the owner ---- */
+    char *const *argv;                   /* as main() got them, NULL at the end */
+    void (*on_successor)(void *context); /* it serves */
+    void *context;
+    /* ---- its own ---- */
+    struct loop *loop;
+    pid_t pid; /* of the successor; 0: none */
+    struct loop_source control;
+    int predecessor, keeper; /* -1: none */
+    bool is_done;            /* the successor serves */
+};
+
+/* What is handed on. */
+struct heritage {
+    const struct sockets *sockets;
+    int limits;
+};
+
+/* Takes what this server inherited. */
+void succession_init(struct succession *succession, struct loop *loop, struct inherited *inherited);
+/* Is there a server to take over from? */
+bool succession_has_predecessor(const struct succession *succession);
+/* Tells the predecessor, and the keeper, that this server serves. */
+void succession_announce(struct succession *succession);
+/* Starts a successor; where that fails, there is a line in the log and none. */
+void succession_start(struct succession *succession, const struct heritage *heritage);
+/* A child of that number has died: was it the successor? Afterwards another one may be started. */
+bool succession_bury(struct succession *succession, pid_t pid);
+/* Closes its sockets, but for the one that keeper_run needs: -1 when there was no successor, or another process is the keeper. */
+int succession_release(struct succession *succession);
+
+#endif

@@ -1,0 +1,273 @@
+"""SIGHUP: another server takes over, with what is on disk now, and nobody notices.
+
+A reload is looked at from both sides: what clients see (every request answered, nobody signed out, limits as they were), and what
+processes do (the first one's id stays, the others are new; a server that cannot start changes nothing).
+"""
+
+import asyncio
+import collections
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from altered import CONTRACT, app_with, replaced
+from caller import Caller, customer, new_key
+from client import Client, Gone
+from server import Server, build_dir, wait_for
+
+CLIENTS = 200
+ACCOUNTS = 20
+RELOADS = 3
+
+
+# ---- under load ------------------------------------------------------------------------------------------------------
+class Load:
+    """Clients that come again and again, each over a connection that it keeps as long as the server lets it."""
+
+    def __init__(self, server, cookies):
+        self.server, self.cookies = server, cookies
+        self.seen = collections.Counter()
+        self.faults = []
+        self.goes_on = True
+
+    async def client(self, number):
+        client = Client(self.server.host, self.server.port, self.cookies[number % len(self.cookies)])
+        calls = [
+            ("GET", "/api/items", None, 200),
+            ("GET", "/api/me", None, 200),
+            ("POST", "/api/checkout", {"lines": [{"itemId": "sku_pencils", "quantity": 1}]}, 201),
+        ]
+        turn = number
+        while self.goes_on:
+            method, path, body, expected = calls[turn % len(calls)]
+            turn += 1
+            try:
+                answer = await client.call(method, path, body, key=new_key() if body else None)
+            except Gone:
+                self.faults.append(f"{method} {path}: no answer")
+                continue
+            self.seen[method, path, answer.status] += 1
+            if answer.status != expected and not (answer.status == 409 and b"not enough in stock" in answer.body):
+                self.faults.append(f"{method} {path}: {answer.status} {answer.body[:200]!r}")
+        client.close()
+
+
+def test_three_reloads_under_load_lose_no_request_and_sign_nobody_out(make_shop):
+    server = make_shop(flags=["--limit-scale", "100000"])
+
+    async def run():
+        cookies = []
+        for number in range(ACCOUNTS):
+            client = Client(server.host, server.port)
+            await client.sign_up(f"reload-{number}@example.com")
+            cookies.append(client.cookie)
+            client.close()
+        load = Load(server, cookies)
+        clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
+        generations = [set(server.children())]
+        for _ in range(RELOADS):
+            await asyncio.sleep(1)
+            answered = sum(load.seen.values())
+            await asyncio.to_thread(server.reload)
+            assert await asyncio.to_thread(wait_for, lambda: not generations[-1] & set(server.children()), 20)
+            generations.append(set(server.children()))
+            await asyncio.to_thread(wait_for, lambda before=answered: sum(load.seen.values()) > before + CLIENTS, 20)
+        load.goes_on = False
+        await asyncio.wait_for(asyncio.gather(*clients), 60)
+        return load, generations
+
+    load, generations = asyncio.run(run())
+    assert not load.faults, f"{len(load.faults)} of {sum(load.seen.values())}: {load.faults[:5]}\n{server.tail()}"
+    assert sum(load.seen.values()) > CLIENTS * (RELOADS + 1)
+    assert load.seen["GET", "/api/me", 200] > CLIENTS
+    assert len(generations) == RELOADS + 1
+    assert server.is_running
+
+
+def test_a_call_under_way_is_finished_by_the_server_that_began_it(make_shop):
+    server = make_shop(workers=1)
+    caller = customer(server)
+    body = b'{"lines":[{"itemId":"sku_bowl","quantity":1}]}'
+    head = (f"POST /api/checkout HTTP/1.1\r\nHost: x\r\nCookie: __Host-session={caller.cookie}\r\nIdempotency-Key: {new_key()}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode()  # fmt: skip
+    with socket.create_connection((server.host, server.port)) as connection:
+        connection.sendall(head + body[:10])
+        (before,) = server.roles("worker")
+        assert wait_for(lambda: "limen_connections 0" not in server.metrics())
+        server.reload()
+        assert before in server.roles("worker")
+        connection.sendall(body[10:])
+        answer = connection.makefile("rb").read()  # to the end: the server closes after it
+    assert answer.startswith(b"HTTP/1.1 201 "), answer
+    assert wait_for(lambda: before not in server.roles("worker"))
+
+
+def reload(server):
+    """Returns when the roles of the server before have ended."""
+    before = set(server.children())
+    server.reload()
+    assert wait_for(lambda: not before & set(server.children()), seconds=20), server.tail()
+
+
+# ---- what is taken along ---------------------------------------------------------------------------------------------
+def sign_in_wrongly(server):
+    return Caller(server).post("/api/sessions", {"email": "nobody@example.com", "password": "not the right one"}).status
+
+
+def use_up(server):
+    for _ in range(50):
+        if sign_in_wrongly(server) == 429:
+            return
+    pytest.fail("there is no limit")
+
+
+def test_limits_are_carried_over(make_shop):
+    server = make_shop()
+    use_up(server)
+    reload(server)
+    assert sign_in_wrongly(server) == 429
+
+
+def test_other_limits_count_anew_and_other_settings_hold(tmp_path):
+    (tmp_path / "limen.yaml").write_text("limit-scale: 1\n")
+    with Server(tmp_path) as server:
+        use_up(server)
+        policy = Caller(server).get("/api/items").fields["ratelimit-policy"]
+        (tmp_path / "limen.yaml").write_text("limit-scale: 2\n")
+        reload(server)
+        assert sign_in_wrongly(server) == 401
+        assert Caller(server).get("/api/items").fields["ratelimit-policy"] != policy
+
+
+def test_a_new_binary_takes_over(tmp_path):
+    """What lies at the path now, not what the process was started from; the path may name it by a link."""
+    title, other = "title: Lintel, a shop", "title: Lintel, sold"
+    contract = replaced(CONTRACT.read_text(), "info:", title, other)
+    (tmp_path / "next").mkdir()
+    shutil.copy(build_dir() / "shop", tmp_path / "shop-1")
+    os.symlink("shop-1", tmp_path / "current")
+    with Server(tmp_path, binary=tmp_path / "current") as server:
+        assert Caller(server).get("/openapi.json").json()["info"]["title"] == "Lintel, a shop"
+        os.symlink(app_with(contract.encode(), tmp_path / "next"), tmp_path / "link")
+        os.rename(tmp_path / "link", tmp_path / "current")
+        reload(server)
+        assert Caller(server).get("/openapi.json").json()["info"]["title"] == "Lintel, sold"
+
+
+def children_of(pid):
+    """Of the first process: its roles, and servers that were started after it."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as listing:
+        return [int(child) for child in listing.read().split()]
+
+
+# ---- what cannot start -----------------------------------------------------------------------------------------------
+def assert_unchanged(server, roles):
+    assert set(server.children()) == roles
+    assert server.is_ready()
+    assert Caller(server).get("/api/items").status == 200
+
+
+def test_a_broken_contract_keeps_the_old_server(tmp_path):
+    contract = replaced(CONTRACT.read_text(), "operationId: createAccount", "security: []")
+    binary = tmp_path / "shop"
+    shutil.copy(build_dir() / "shop", binary)
+    (tmp_path / "broken").mkdir()
+    with Server(tmp_path, binary=binary) as server:
+        roles = set(server.children())
+        os.rename(app_with(contract.encode(), tmp_path / "broken"), binary)
+        server.reload()
+        assert "the next server did not start" in server.log
+        assert "operation 'createAccount' does not say who may call it" in server.log
+        assert_unchanged(server, roles)
+        shutil.copy(build_dir() / "shop", tmp_path / "mended")
+        os.rename(tmp_path / "mended", binary)
+        server.reload()
+        assert "the next server serves" in server.log
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [("limit-scale: many\n", "limit-scale"), ("no-such-setting: 1\n", "no-such-setting"), ("migrate: off\n", None)],
+)
+def test_settings_that_are_refused_keep_the_old_server(tmp_path, settings, reason):
+    with Server(tmp_path) as server:
+        roles = set(server.children())
+        (tmp_path / "limen.yaml").write_text(settings)
+        server.reload()
+        if reason is None:  # nothing is pending: it may start
+            assert "the next server serves" in server.log
+            return
+        assert reason in server.log
+        assert "the next server did not start" in server.log
+        assert_unchanged(server, roles)
+
+
+def test_a_next_server_that_dies_before_it_serves_changes_nothing(make_shop):
+    server = make_shop()
+    roles = set(server.children())
+    server.reload(wait=False)
+    assert wait_for(lambda: set(children_of(server.pid)) - roles)
+    os.kill((set(children_of(server.pid)) - roles).pop(), signal.SIGKILL)
+    assert wait_for(lambda: "the next server did not start" in server.log)
+    assert_unchanged(server, roles)
+
+
+# ---- processes -------------------------------------------------------------------------------------------------------
+def test_the_first_process_stays_and_ends_as_the_last_server_does(make_shop):
+    server = make_shop()
+    server.reload()
+    server.reload()
+    assert server.is_ready()
+    assert server.stop() == 0
+    assert not server.is_ready()
+
+
+def test_hangups_in_a_row_are_all_carried_out(make_shop):
+    server = make_shop()
+    first = set(server.children())
+    for _ in range(3):
+        server.reload(wait=False)
+    assert wait_for(lambda: not first & set(server.children()), seconds=30)
+    assert wait_for(server.is_ready)
+    assert Caller(server).get("/api/items").status == 200
+
+
+def test_a_stop_during_a_reload_ends_both_servers(make_shop):
+    server = make_shop()
+    server.reload(wait=False)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.wait() in (0, 1)
+    assert wait_for(lambda: not server.children())
+
+
+def test_when_the_last_server_dies_the_first_process_ends_with_a_failure(make_shop):
+    server = make_shop()
+    reload(server)
+    assert wait_for(lambda: len(children_of(server.pid)) == 1)
+    os.kill(children_of(server.pid)[0], signal.SIGKILL)
+    assert server.wait() == 1
+
+
+def test_probes_of_the_operator_see_no_reload(make_shop):
+    """A balancer that asks /readyz again and again gets 200 each time."""
+    server = make_shop()
+    refused, is_over = [], threading.Event()
+
+    def probe():
+        while not is_over.is_set():
+            if not server.is_ready():
+                refused.append(time.monotonic())
+
+    thread = threading.Thread(target=probe)
+    thread.start()
+    try:
+        server.reload()
+        server.reload()
+    finally:
+        is_over.set()
+        thread.join()
+    assert not refused
