@@ -153,6 +153,13 @@ def test_lines_of_the_same_item_are_added_up(buyer):
     assert [(line["itemId"], line["quantity"]) for line in lines] == [("sku_jug", 3)]
 
 
+def test_an_order_is_told_alike_at_checkout_and_later(buyer):
+    wanted = {"lines": [{"itemId": item, "quantity": 1} for item in ("sku_jug", "sku_bowl", "sku_cups", "sku_bowl", "sku_apron")]}
+    order = buyer.post("/api/checkout", wanted, key=new_key()).json()
+    assert [line["itemId"] for line in order["lines"]] == ["sku_apron", "sku_bowl", "sku_cups", "sku_jug"]
+    assert buyer.get(f"/api/orders/{order['id']}").json() == order
+
+
 def test_what_is_not_there_is_not_sold_and_nothing_is_taken(buyer):
     before = buyer.get("/api/items/sku_bowl").json()["stock"]
     wanted = {"lines": [{"itemId": "sku_bowl", "quantity": 1}, {"itemId": "sku_mirror", "quantity": 99}]}

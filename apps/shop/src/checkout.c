@@ -1,22 +1,35 @@
 /* checkout.c - the client sends ids and counts; everything that costs money comes from the database. */
 #include "shop.h"
 
+#include <string.h>
+
 /* What is wanted of one item; lines of the same item are added up, because an order has one line of each. */
 struct wish {
     limen_str item_id;
     int64_t quantity;
 };
 
+static bool comes_before(limen_str a, limen_str b)
+{
+    int sign = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    return sign < 0 || (sign == 0 && a.len < b.len);
+}
+
+/* In the order of their ids, whatever the client's: two customers who want the same things lock them in the same order, and neither
+ * waits for what the other has. */
 static size_t add_up(const checkout_request *request, struct wish *wishes)
 {
     size_t count = 0;
     for (size_t i = 0; i < request->lines.count; i++) {
         const checkout_line *line = &request->lines.items[i];
         size_t at = 0;
-        while (at < count && !limen_str_equal(wishes[at].item_id, line->item_id))
+        while (at < count && comes_before(wishes[at].item_id, line->item_id))
             at++;
-        if (at == count)
-            wishes[count++] = (struct wish){ .item_id = line->item_id };
+        if (at == count || !limen_str_equal(wishes[at].item_id, line->item_id)) {
+            memmove(&wishes[at + 1], &wishes[at], (count - at) * sizeof *wishes);
+            wishes[at] = (struct wish){ .item_id = line->item_id };
+            count++;
+        }
         wishes[at].quantity += line->quantity;
     }
     return count;
