@@ -13,6 +13,8 @@ import asyncio  # noqa: E402
 import client as shop_client  # noqa: E402
 import ledger  # noqa: E402
 from limen_chaos import Workload  # noqa: E402
+from limen_chaos.postgres import PLACES  # noqa: E402
+from limen_chaos.process import find_program  # noqa: E402
 
 ADMIN_EMAIL = "admin@shop.example"
 SOLD_OUT = "sku_vase"  # three of them: most who want one are told 409
@@ -74,9 +76,16 @@ class Shop(Workload):
 
     # ---- the books -------------------------------------------------------------------------------------------------
     def rows(self, run):
+        if run.topology.postgres:
+            return ledger.postgres_rows(run.topology.postgres.primary.url("app"), find_program("psql", *PLACES))
         return ledger.sqlite_rows(run.topology.sqlite_path)
+
+    def books(self, run):
+        if run.topology.postgres:
+            return ledger.books_of(self.rows(run), "convert_from(reply, 'UTF8')")
+        return ledger.books_of_sqlite(run.topology.sqlite_path)
 
     def check(self, run):
         acknowledged = run.history.acknowledged()
         answers = [ledger.Answer(who, key, attempt.body) for (who, key), attempt in acknowledged.items()]
-        return ledger.faults(ledger.books_of_sqlite(run.topology.sqlite_path), answers, self.stock_before)
+        return ledger.faults(self.books(run), answers, self.stock_before)

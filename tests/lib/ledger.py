@@ -7,6 +7,7 @@ has captured, and says every difference in words, so that it can itself be teste
 import contextlib
 import dataclasses
 import json
+import os
 import sqlite3
 import subprocess
 
@@ -61,12 +62,13 @@ def sqlite_rows(path):
 
 
 def postgres_rows(url, psql="psql"):
-    """The same for PostgreSQL, by way of psql: rows come as JSON arrays, one a line."""
+    """The same for PostgreSQL, by way of psql: rows come as JSON objects, one a line. Limen's own tables are in a schema of theirs."""
+    env = {**os.environ, "PGOPTIONS": "-c search_path=public,limen"}
 
     def rows(statement):
         said = subprocess.run(
             [psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", f"SELECT to_json(t) FROM ({statement}) t"],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=60, env=env,
         )  # fmt: skip
         if said.returncode != 0:
             raise RuntimeError(said.stderr.strip())
@@ -96,10 +98,6 @@ def books_of_sqlite(path):
         if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
             books.damage.append("a foreign key leads nowhere")
     return books
-
-
-def books_of_postgres(url, psql="psql"):
-    return books_of(postgres_rows(url, psql), "convert_from(reply, 'UTF8')")
 
 
 # ---- what must hold ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import signal
 
-from limen_chaos.process import send
+from limen_chaos.process import send, wait_for
 from limen_chaos.wire import State
 
 
@@ -142,8 +142,8 @@ async def kill_backend(topology, fault):
 
 async def fail_over(topology, _fault):
     async with topology.lock_of(topology.postgres):
-        if not await asyncio.to_thread(topology.postgres.can_fail_over):
-            return None
+        if not await asyncio.to_thread(wait_for, topology.postgres.can_fail_over):
+            return None  # the standby has not caught up: what it lacks would be lost
         await asyncio.to_thread(topology.postgres.fail_over)
         topology.follow_primary()
         await asyncio.to_thread(topology.postgres.make_standby)

@@ -3,11 +3,13 @@
 import http.client
 import re
 import signal
+import time
 import urllib.error
 import urllib.request
 
-from limen_chaos.process import Process, free_port, roles_of
+from limen_chaos.process import Broken, Process, free_port, roles_of
 
+START_S, RESTART_S = 60.0, 0.2
 DRAIN_S = 30.0
 _SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")
 
@@ -19,6 +21,18 @@ class Replica(Process):
         env = {"ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0:abort_on_error=1"}
         super().__init__(f"replica{number}", command, folder, env=env)
         self.number = number
+
+    def start(self):
+        """As systemd does: one that ends before it was ready (its database is away just now) is started again."""
+        deadline = time.monotonic() + START_S
+        while True:
+            self.launch()
+            try:
+                return self.wait_ready(START_S)
+            except Broken:
+                if self.is_running or time.monotonic() > deadline:
+                    raise
+                time.sleep(RESTART_S)
 
     def is_ready(self):
         try:
