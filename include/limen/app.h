@@ -9,6 +9,8 @@
 
 struct limen_call;
 struct limen_reply;
+struct limen_value;
+struct limen_effect_result;
 
 /* An embedded file. `path` is relative to its folder: "0001_shop.sql", "index.html". */
 struct limen_file {
@@ -31,6 +33,13 @@ struct limen_handler {
         *input; /* one object with members path, query, header, cookie (objects) and body, as there are */
 };
 
+/* The C side of one effect: who hears what came of it. */
+struct limen_effect {
+    limen_str name; /* of `-- effect:` */
+    /* Calls <name>_result with the effect's own parameters. */
+    void (*run)(struct limen_call *call, const struct limen_value *params, const struct limen_effect_result *result);
+};
+
 struct limen_app {
     limen_str name;             /* "shop" */
     struct limen_file contract; /* api.yaml */
@@ -43,6 +52,8 @@ struct limen_app {
     size_t web_count;
     const struct limen_handler *handlers;
     size_t handler_count;
+    const struct limen_effect *effects;
+    size_t effect_count;
 };
 
 /* Defined by the generated code. */

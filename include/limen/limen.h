@@ -126,7 +126,7 @@ typedef struct limen_statement {
     uint16_t number; /* in the order of queries.sql */
     const char *name;
     const limen_row_shape *row; /* NULL for :exec and :must */
-    int else_status;            /* :must - the reply when no row changed; 0 otherwise */
+    int else_status;            /* :must, an effect - the reply when no row changed; 0 otherwise */
     const char *else_text;
 } limen_statement;
 
@@ -136,13 +136,34 @@ bool limen_query_one(limen_call *call, const limen_statement *statement, const l
 /* :many - the rows, in the call's memory; `*ret_rows` points to the first. Returns how many. */
 size_t limen_query_many(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count,
                         void **ret_rows);
-/* :exec and :must - appended to the call's batch. */
+/* :exec, :must and effects - appended to the call's batch. */
 void limen_queue(limen_call *call, const limen_statement *statement, const limen_value *params, size_t count);
 /* :returning - appended to the batch; the row that is returned is filled in by limen_commit. Not in keyed operations. */
 void *limen_queue_returning(limen_call *call, const limen_statement *statement, const limen_value *params,
                             size_t count);
 /* Commits the batch now and waits; afterwards nothing more may be queued. Only needed to read :returning rows before the reply. */
 void limen_commit(limen_call *call);
+
+/* ---- effects ------------------------------------------------------------------------------------------------------- */
+enum limen_effect_outcome {
+    LIMEN_EFFECT_SUCCEEDED,
+    LIMEN_EFFECT_DECLINED, /* by the bank or the provider, for a reason of the customer's: `code` */
+    LIMEN_EFFECT_FAILED    /* an operator has given it up: `effects drop` */
+};
+
+/* What came of an effect in the end. An app writes `void <effect>_result(call, <parameters of the effect>, result)`; it runs in a call
+ * of the system's own: there is no caller, and its statements say `-- scope: system`. What it queues is committed together with the note
+ * that the result was taken, exactly once. When it cannot be committed, it is called again later; so it must have no other consequence. */
+typedef struct limen_effect_result {
+    enum limen_effect_outcome outcome;
+    limen_str object_id; /* the provider's own: "pi_…"; empty when it made none */
+    limen_str state;     /* the provider's own word: "succeeded", "requires_payment_method" */
+    limen_str code;      /* why it was declined: "card_declined"; else empty */
+} limen_effect_result;
+
+/* Something has been heard of the object of this id (or of the effect with this key, "charge/ord_…"), such as by a webhook: the provider is
+ * asked for its state soon. False: no effect waits for news of it. Safe to call with whatever a stranger has sent. */
+bool limen_effect_ask(limen_call *call, limen_str id_or_key);
 
 /* ---- replies (called by the generated api.h) ------------------------------------------------------------------------ */
 limen_reply limen_reply_object(limen_call *call, int status, const struct limen_shape *shape, const void *value);

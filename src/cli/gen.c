@@ -111,20 +111,31 @@ static bool write_all(struct gen *gen, struct limen_app *app, const char *folder
         && files_write(folder, "app.c", buf_str(&out));
 }
 
-/* Statement functions and handlers share C's one name space. */
+/* False after adding to the diags: something else has the C name. */
+static bool check_name(struct gen *gen, const struct statement *statement, limen_str name, const limen_str *taken)
+{
+    if (taken == NULL)
+        return true;
+    diags_add_at(gen->diags, gen->queries->file, statement->line, 1, LIMEN_STR("rename the statement"),
+                 "the statement '%.*s' would have the C name '%.*s' of %.*s", LIMEN_STR_ARG(statement->name),
+                 LIMEN_STR_ARG(name), LIMEN_STR_ARG(*taken));
+    return false;
+}
+
+/* Statement functions, handlers and those who hear of effects share C's one name space. */
 static bool reserve_statements(struct gen *gen)
 {
+    static const limen_str another = LIMEN_STR_INIT("another statement");
     bool ok = true;
     for (uint32_t i = 0; i < gen->queries->count; i++) {
         const struct statement *statement = &gen->queries->statements[i];
         limen_str name = gen_snake(gen->arena, statement->name);
-        const limen_str *taken = map_get(&gen->names, name);
-        if (taken == NULL)
+        ok = check_name(gen, statement, name, map_get(&gen->names, name)) && ok;
+        if (statement->kind != STATEMENT_EFFECT)
             continue;
-        diags_add_at(gen->diags, gen->queries->file, statement->line, 1, LIMEN_STR("rename the statement"),
-                     "the statement '%.*s' would have the C name of %.*s", LIMEN_STR_ARG(statement->name),
-                     LIMEN_STR_ARG(*taken));
-        ok = false;
+        limen_str result = arena_printf(gen->arena, "%.*s_result", LIMEN_STR_ARG(name));
+        ok = check_name(gen, statement, result, map_get(&gen->names, result)) && ok;
+        ok = check_name(gen, statement, result, queries_find(gen->queries, result) != NULL ? &another : NULL) && ok;
     }
     return ok;
 }

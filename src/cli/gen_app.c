@@ -55,9 +55,17 @@ static void write_documents(const struct limen_app *app, struct buf *out)
     BUF_ADD(out, "    { { 0 }, { { 0 }, { 0 } } },\n};\n\n");
 }
 
+static uint32_t count_effects(const struct query_set *queries)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < queries->count; i++)
+        count += queries->statements[i].kind == STATEMENT_EFFECT;
+    return count;
+}
+
 void gen_write_app_c(struct gen *gen, const struct limen_app *app, struct buf *out)
 {
-    BUF_ADD(out, BANNER "#include \"api.h\"\n\n");
+    BUF_ADD(out, BANNER "#include \"api.h\"\n#include \"queries.h\"\n\n");
     write_bytes("contract", 0, app->contract.bytes, out);
     write_bytes("queries", 0, app->queries.bytes, out);
     write_documents(app, out);
@@ -74,5 +82,8 @@ void gen_write_app_c(struct gen *gen, const struct limen_app *app, struct buf *o
                ".migration_count = %zu,\n    .web = web_files,\n    "
                ".web_count = %zu,\n",
                app->document_count, app->migration_count, app->web_count);
-    buf_printf(out, "    .handlers = limen_handlers,\n    .handler_count = %u,\n};\n", gen->contract->operation_count);
+    buf_printf(out,
+               "    .handlers = limen_handlers,\n    .handler_count = %u,\n    .effects = limen_effects,\n    "
+               ".effect_count = %u,\n};\n",
+               gen->contract->operation_count, count_effects(gen->queries));
 }

@@ -57,6 +57,13 @@ static void write_row_type(const struct statement *statement, limen_str name, st
     buf_printf(out, "} %.*s_row;\n", LIMEN_STR_ARG(name));
 }
 
+static void write_params(const struct statement *statement, struct gen *gen, struct buf *out)
+{
+    for (uint32_t i = 0; i < statement->param_count; i++)
+        buf_printf(out, ", %s %.*s", param_type(&statement->params[i]),
+                   LIMEN_STR_ARG(gen_snake(gen->arena, statement->params[i].name)));
+}
+
 static void write_prototype(const struct statement *statement, limen_str name, struct gen *gen, struct buf *out)
 {
     switch (statement->kind) {
@@ -71,13 +78,12 @@ static void write_prototype(const struct statement *statement, limen_str name, s
         break;
     case STATEMENT_EXEC:
     case STATEMENT_MUST:
+    case STATEMENT_EFFECT:
         BUF_ADD(out, "void ");
         break;
     }
     buf_printf(out, "%.*s(limen_call *call", LIMEN_STR_ARG(name));
-    for (uint32_t i = 0; i < statement->param_count; i++)
-        buf_printf(out, ", %s %.*s", param_type(&statement->params[i]),
-                   LIMEN_STR_ARG(gen_snake(gen->arena, statement->params[i].name)));
+    write_params(statement, gen, out);
     if (statement->kind == STATEMENT_ONE)
         buf_printf(out, ", %.*s_row *ret_row", LIMEN_STR_ARG(name));
     if (statement->kind == STATEMENT_MANY)
@@ -103,7 +109,20 @@ static void write_comment(const struct statement *statement, struct buf *out)
     case STATEMENT_RETURNING:
         BUF_ADD(out, "/* Queued; the row is there after limen_commit. */\n");
         break;
+    case STATEMENT_EFFECT:
+        buf_printf(out,
+                   "/* Queued; sent after the commit, to %.*s. Without a row, or with a key that was used: %d. */\n",
+                   LIMEN_STR_ARG(statement->action->target), statement->else_status);
+        break;
     }
+}
+
+static void write_result_prototype(const struct statement *statement, limen_str name, struct gen *gen, struct buf *out)
+{
+    buf_printf(out, "/* Yours to write: called when it is known what came of it. */\nvoid %.*s_result(limen_call *call",
+               LIMEN_STR_ARG(name));
+    write_params(statement, gen, out);
+    BUF_ADD(out, ", const limen_effect_result *result);\n\n");
 }
 
 void gen_write_queries_h(struct gen *gen, struct buf *out)
@@ -119,8 +138,11 @@ void gen_write_queries_h(struct gen *gen, struct buf *out)
         write_comment(statement, out);
         write_prototype(statement, name, gen, out);
         BUF_ADD(out, ";\n\n");
+        if (statement->kind == STATEMENT_EFFECT)
+            write_result_prototype(statement, name, gen, out);
     }
-    BUF_ADD(out, "#endif\n");
+    BUF_ADD(out,
+            "/* Who hears of the effects, by name. */\nextern const struct limen_effect limen_effects[];\n\n#endif\n");
 }
 
 /* ---- functions -------------------------------------------------------------------------------------------------------- */
@@ -145,7 +167,7 @@ static void write_statement(const struct statement *statement, limen_str name, s
                LIMEN_STR_ARG(name), statement->number, LIMEN_STR_ARG(statement->name));
     if (has_rows(statement))
         buf_printf(out, ", .row = &%.*s_shape", LIMEN_STR_ARG(name));
-    if (statement->kind == STATEMENT_MUST) {
+    if (statement->else_status != 0) {
         buf_printf(out, ", .else_status = %d, .else_text = ", statement->else_status);
         json_write_string(out, statement->else_text);
     }
@@ -194,6 +216,7 @@ static void write_body(const struct statement *statement, limen_str name, struct
         break;
     case STATEMENT_EXEC:
     case STATEMENT_MUST:
+    case STATEMENT_EFFECT:
         start = "limen_queue";
         break;
     }
@@ -202,6 +225,39 @@ static void write_body(const struct statement *statement, limen_str name, struct
     if (statement->kind == STATEMENT_MANY)
         BUF_ADD(out, "    *ret_rows = rows;\n    return count;\n");
     BUF_ADD(out, "}\n\n");
+}
+
+/* ---- effects ---------------------------------------------------------------------------------------------------------- */
+
+/* Hands the parameters on to the app's function. */
+static void write_result_call(const struct statement *statement, limen_str name, struct buf *out)
+{
+    buf_printf(out,
+               "static void run_%.*s_result(limen_call *call, const limen_value *params, const limen_effect_result "
+               "*result)\n{\n    %.*s_result(call",
+               LIMEN_STR_ARG(name), LIMEN_STR_ARG(name));
+    for (uint32_t i = 0; i < statement->param_count; i++) {
+        const struct statement_param *param = &statement->params[i];
+        const char *cast = param->type == LIMEN_TYPE_BOOL ? " != 0" : "";
+        if (param->is_nullable)
+            buf_printf(out, ", (%s){ !params[%u].is_null, params[%u].as.%s%s }", optional_type(param->type), i, i,
+                       value_member(param->type), cast);
+        else
+            buf_printf(out, ", params[%u].as.%s%s", i, value_member(param->type), cast);
+    }
+    BUF_ADD(out, ", result);\n}\n\n");
+}
+
+static void write_effects(struct gen *gen, struct buf *out)
+{
+    BUF_ADD(out, "const struct limen_effect limen_effects[] = {\n");
+    for (uint32_t i = 0; i < gen->queries->count; i++) {
+        const struct statement *statement = &gen->queries->statements[i];
+        if (statement->kind == STATEMENT_EFFECT)
+            buf_printf(out, "    { LIMEN_STR_INIT(\"%.*s\"), run_%.*s_result },\n", LIMEN_STR_ARG(statement->name),
+                       LIMEN_STR_ARG(gen_snake(gen->arena, statement->name)));
+    }
+    BUF_ADD(out, "    { { 0 }, 0 },\n};\n");
 }
 
 void gen_write_queries_c(struct gen *gen, struct buf *out)
@@ -215,5 +271,8 @@ void gen_write_queries_c(struct gen *gen, struct buf *out)
         write_statement(statement, name, out);
         write_prototype(statement, name, gen, out);
         write_body(statement, name, gen, out);
+        if (statement->kind == STATEMENT_EFFECT)
+            write_result_call(statement, name, out);
     }
+    write_effects(gen, out);
 }

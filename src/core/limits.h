@@ -148,6 +148,11 @@
 #define LIMIT_FETCH_CONNECT_US 5000000      /* resolving, connecting, TLS: FETCH_TIMEOUT */
 #define LIMIT_FETCH_US 10000000             /* all of it: FETCH_TIMEOUT */
 #define LIMIT_FETCH_WAIT_US 15000000 /* the data role waits no longer, whatever the outbound role does: FETCH_TIMEOUT */
+#define LIMIT_EFFECT_NOTES 40U       /* columns beside those that a target knows: refused at start */
+#define LIMIT_EFFECT_KEY_BYTES 255U  /* effect's name, '/' and key: the batch is refused */
+#define LIMIT_EFFECT_KEPT_US (30 * 24 * 3600 * 1000000LL) /* after it is done; until then its key is refused */
+#define LIMIT_EFFECTS_LISTED 1000U                        /* by one `effects list` */
+#define LIMIT_EFFECT_BYTES (16U * 1024)        /* of what is sent, as JSON: the batch fails, with a line in the log */
 #define LIMIT_CA_FILE_BYTES (4U * 1024 * 1024) /* a longer one is refused at start */
 
 /* ---- processes ------------------------------------------------------------------------------------------------- */

@@ -113,6 +113,8 @@ void data_commit(struct data_client *client, struct data_request *request, const
  * data_commit, any outcome but DATA_OK, data_cancel or the slot's release. `key` is looked up only. */
 void data_step(struct data_client *client, struct data_request *request, const struct data_batch *batch,
                const struct data_key *key, uint16_t statement, const limen_value *params, size_t count);
+/* Something has been heard of a provider's object, or of the effect with this key: it is looked at soon. DATA_NONE: no effect waits. */
+void data_effect_ask(struct data_client *client, struct data_request *request, limen_str news_of);
 void data_key_find(struct data_client *client, struct data_request *request, const struct data_key *key);
 
 /* The system calls of the worker's end, for its sandbox. */

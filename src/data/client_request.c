@@ -275,3 +275,12 @@ void data_key_find(struct data_client *client, struct data_request *request, con
     put_key(&out, key);
     request_send(client, request, &out);
 }
+
+void data_effect_ask(struct data_client *client, struct data_request *request, limen_str news_of)
+{
+    struct buf out;
+    if (!request_begin(client, request, WIRE_EFFECT_ASK, str_bytes(news_of), &out))
+        return;
+    wire_put_str(&out, news_of);
+    request_send(client, request, &out);
+}

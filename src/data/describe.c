@@ -31,6 +31,10 @@ static bool check_kind(const struct describer *describer, const struct statement
 {
     limen_str none = LIMEN_STR("");
     bool is_read = statement_is_read(statement), gives_rows = sqlite3_column_count(describer->stmt) > 0;
+    if (statement->kind == STATEMENT_EFFECT)
+        return sqlite3_stmt_readonly(describer->stmt)
+            || fault(describer, statement, LIMEN_STR("write what is sent as a SELECT of one row"),
+                     "it writes, but an effect's statement only says what is sent", none);
     if (is_read && !sqlite3_stmt_readonly(describer->stmt))
         return fault(describer, statement, LIMEN_STR("make it :exec, :must or :returning"),
                      "it writes, but :one and :many read", none);
@@ -205,6 +209,52 @@ static bool describe_columns(const struct describer *describer, struct statement
     return true;
 }
 
+/* ---- effects -------------------------------------------------------------------------------------------------------------- */
+
+static bool is_note(enum limen_type type)
+{
+    return type == LIMEN_TYPE_TEXT || type == LIMEN_TYPE_INT;
+}
+
+/* Every column is one that the action knows, in its type, or a note. */
+static bool check_sent(const struct describer *describer, const struct statement *statement, uint32_t *ret_notes)
+{
+    for (uint32_t i = 0; i < statement->column_count; i++) {
+        const struct statement_column *column = &statement->columns[i];
+        const struct effect_column *known = effect_find_column(statement->action, column->name);
+        if (known == NULL ? !is_note(column->type) : column->type != known->type)
+            return fault(describer, statement,
+                         LIMEN_STR("amounts are int in the smallest unit, all else is text; notes are text or int"),
+                         "the target cannot be sent this column in its type:", column->name);
+        if (known != NULL && known->is_needed && column->is_nullable)
+            return fault(describer, statement,
+                         LIMEN_STR("make it one that is never null: COALESCE, and `-- returns:` with its type"),
+                         "the target must be sent this column, which may be null:", column->name);
+        *ret_notes += known == NULL;
+    }
+    return true;
+}
+
+static bool check_effect(const struct describer *describer, const struct statement *statement)
+{
+    const struct effect_action *action = statement->action;
+    uint32_t notes = 0;
+    if (!check_sent(describer, statement, &notes))
+        return false;
+    if (notes > LIMIT_EFFECT_NOTES)
+        return fault(describer, statement, LIMEN_STR("40 are the most; leave some out"), "it has too many columns",
+                     LIMEN_STR(""));
+    for (uint32_t i = 0; i < action->column_count; i++) {
+        bool is_there = !action->columns[i].is_needed;
+        for (uint32_t j = 0; j < statement->column_count; j++)
+            is_there |= str_equal(statement->columns[j].name, action->columns[i].name);
+        if (!is_there)
+            return fault(describer, statement, LIMEN_STR("add it to the SELECT, with AS"),
+                         "the target must be sent a column", action->columns[i].name);
+    }
+    return true;
+}
+
 /* ---- all of it ---------------------------------------------------------------------------------------------------------- */
 
 static bool describe_statement(struct describer *describer, struct db *dbs, struct statement *statement)
@@ -214,7 +264,8 @@ static bool describe_statement(struct describer *describer, struct db *dbs, stru
     if (!statement_prepare(describer->db, describer->queries, statement, describer->arena, &prepared, describer->diags))
         return false;
     describer->stmt = prepared.stmt;
-    bool good = check_kind(describer, statement) && describe_columns(describer, statement);
+    bool good = check_kind(describer, statement) && describe_columns(describer, statement)
+        && (statement->kind != STATEMENT_EFFECT || check_effect(describer, statement));
     sqlite3_finalize(prepared.stmt);
     return good;
 }

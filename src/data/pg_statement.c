@@ -240,6 +240,7 @@ bool pg_sql_write(const struct statement *statement, limen_str file, struct aren
     switch (statement->kind) {
     case STATEMENT_ONE:
     case STATEMENT_MANY:
+    case STATEMENT_EFFECT: /* the row that is sent */
         write_read(&writer);
         break;
     case STATEMENT_EXEC:

@@ -7,15 +7,26 @@
  *   -- on: sqlite | postgresql                 the statement below is this back end's variant
  *   UPDATE …;
  *
+ *   -- effect: charge(order_id text) to payments  key :order_id      (`to payments.refund`; `else 409 "…"` for no row, or a key used before)
+ *   SELECT … AS amount, currency …;            one row: what is sent (contract/effect.h tells what the action wants)
+ *
  * A statement's text ends at its `;`. `:name` must be a declared parameter, `:caller` or `:now`; schema-qualified names (main., temp.) and
  * names that start with limen_ are refused. Read at start and by the tools. */
 #ifndef DATA_QUERIES_H
 #define DATA_QUERIES_H
 
 #include "contract/doc.h" /* diags */
+#include "contract/effect.h"
 #include "limen/limen.h"
 
-enum statement_kind { STATEMENT_ONE, STATEMENT_MANY, STATEMENT_EXEC, STATEMENT_MUST, STATEMENT_RETURNING };
+enum statement_kind {
+    STATEMENT_ONE,
+    STATEMENT_MANY,
+    STATEMENT_EXEC,
+    STATEMENT_MUST,
+    STATEMENT_RETURNING,
+    STATEMENT_EFFECT
+};
 
 struct statement_param {
     limen_str name;
@@ -36,16 +47,18 @@ struct statement {
     enum statement_kind kind;
     struct statement_param *params;
     uint32_t param_count;
-    int else_status; /* :must, and :returning where it is written (else 0): the reply when no row changed */
+    int else_status; /* :must, an effect, and :returning where it is written (else 0): the reply when no row changed */
     limen_str else_text;
     limen_str scope; /* "": the caller's rows; "admin"…: a role; "system": never for a worker */
     bool is_slow;
-    limen_str sql;   /* for the chosen back end, as written, without its `;` */
-    bool is_variant; /* written for this back end alone: `-- on:` */
+    const struct effect_action *action; /* an effect: what is done where */
+    uint32_t key_param;                 /* an effect: index of the parameter that keys it */
+    limen_str sql;                      /* for the chosen back end, as written, without its `;` */
+    bool is_variant;                    /* written for this back end alone: `-- on:` */
     limen_str
         sqlite_sql; /* SQLite's text, which describes the columns for both; the same where there are no variants */
     uint32_t sqlite_line, sqlite_column;
-    uint32_t line;                 /* of `-- name:` */
+    uint32_t line;                 /* of `-- name:` or `-- effect:` */
     uint32_t sql_line, sql_column; /* of the first token of `sql` */
     /* Filled in by store_describe (typed by `-- returns:` or by the table); in the order of the SELECT. */
     struct statement_column *columns;

@@ -38,6 +38,20 @@ static bool resolve_scopes(struct data_role *role, struct arena *arena, struct d
     return is_sound;
 }
 
+/* Nobody sends them yet: an app must not believe that they are done. */
+static bool refuse_effects(const struct query_set *queries, struct diags *diags)
+{
+    for (uint32_t i = 0; i < queries->count; i++) {
+        const struct statement *statement = &queries->statements[i];
+        if (statement->kind != STATEMENT_EFFECT)
+            continue;
+        diags_add_at(diags, queries->file, statement->line, 1, LIMEN_STR("remove it"),
+                     "effects are not sent by this version");
+        return false;
+    }
+    return true;
+}
+
 static const struct security_scheme *scheme_with_first_account(const struct contract *contract)
 {
     for (uint32_t i = 0; i < contract->scheme_count; i++)
@@ -78,7 +92,8 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
     role->on_breach = config->on_breach;
     size_t diags_before = diags->count;
     role_webhooks_open(role, config);
-    if (!resolve_scopes(role, arena, diags) || !role_tokens_open(role, config, diags)) {
+    if (!refuse_effects(role->queries, diags) || !resolve_scopes(role, arena, diags)
+        || !role_tokens_open(role, config, diags)) {
         data_role_free(role);
         return NULL;
     }

@@ -262,6 +262,17 @@ static const char *parse_credential(struct role_request *request, struct wire_re
     return NULL;
 }
 
+/* ---- effects ----------------------------------------------------------------------------------------------------- */
+static const char *parse_effect_ask(struct role_request *request, struct wire_reader *reader,
+                                    enum data_outcome *ret_outcome)
+{
+    request->task.kind = STORE_EFFECT_ASK;
+    request->task.news_of = wire_get_str(reader);
+    if (request->task.news_of.len == 0 || request->task.news_of.len > LIMIT_EFFECT_KEY_BYTES)
+        *ret_outcome = DATA_NONE;
+    return NULL;
+}
+
 /* ---- the frame --------------------------------------------------------------------------------------------------- */
 static const char *parse_payload(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
                                  enum data_outcome *ret_outcome)
@@ -281,6 +292,8 @@ static const char *parse_payload(struct role_request *request, const struct role
         return parse_show(request, reader, ret_outcome);
     case WIRE_SHOW_SIGNED:
         return parse_show_signed(request, reader);
+    case WIRE_EFFECT_ASK:
+        return parse_effect_ask(request, reader, ret_outcome);
     case WIRE_SIGN_OUT:
         return parse_sign_out(request, reader, ret_outcome);
     case WIRE_SIGN_UP:

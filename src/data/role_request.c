@@ -369,7 +369,12 @@ static void on_task_done(struct store_task *task)
     case STORE_READ:
     case STORE_KEY_FIND:
     case STORE_SESSION_END:
+    case STORE_EFFECT_ASK:
         break;
+    case STORE_EFFECT_LEASE:
+    case STORE_EFFECT_SETTLE:
+    case STORE_EFFECT_COUNT:
+        BUG("a worker's request that is none of a worker's");
     }
     role_request_answer(request, outcome_of(task->outcome));
 }

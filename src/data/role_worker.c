@@ -130,6 +130,7 @@ static const char *take_frame(struct role_worker *worker, const struct wire_fram
     case WIRE_STEP:
     case WIRE_KEY_FIND:
     case WIRE_SHOW_SIGNED: /* a signature opens nothing but what it is over */
+    case WIRE_EFFECT_ASK:
         return take_request(worker, frame);
     case WIRE_SHOW:
     case WIRE_SIGN_UP:

@@ -1,7 +1,7 @@
 /* sqlite_batch.c - one task of the writer, in a savepoint of its own.
  *
- * The key comes first: whoever committed it before us has done all of the batch. Then a sign-up's credential and session, then the
- * statements in the order in which they were queued. What fails undoes this batch and no other. */
+ * The key comes first: whoever committed it before us has done all of the batch. Then the effect whose result it is, then a sign-up's
+ * credential and session, then the statements in the order in which they were queued. What fails undoes this batch and no other. */
 #include "data/sqlite_store.h"
 
 #include "core/arena.h"
@@ -165,7 +165,8 @@ static enum store_outcome run_item(struct writer *writer, struct store_task *tas
     enum store_outcome outcome = STORE_ERROR;
     store_enter(&writer->db, task, statement);
     if (statement_bind(&writer->db, prepared, statement, item->params, item->param_count, task->now))
-        outcome = step_all(writer, statement, task, prepared->stmt);
+        outcome = statement->kind == STATEMENT_EFFECT ? outbox_put(writer, task, item, prepared->stmt)
+                                                      : step_all(writer, statement, task, prepared->stmt);
     else
         store_log(statement, "parameters do not fit the prototype", "");
     (void)sqlite3_reset(prepared->stmt);
@@ -205,6 +206,8 @@ static struct attempt run_queue(struct writer *writer, struct store_task *task)
 static struct attempt run_batch(struct writer *writer, struct store_task *task)
 {
     struct attempt attempt = task->has_key ? take_key(writer, task) : came_to(STORE_OK);
+    if (attempt.outcome == STORE_OK && task->settlement != NULL)
+        attempt.outcome = outbox_settle(writer, task->settlement);
     if (attempt.outcome == STORE_OK)
         attempt = run_queue(writer, task);
     return attempt.outcome == STORE_OK ? check_deferred(writer, task) : attempt;
@@ -237,6 +240,14 @@ static struct attempt run_task(struct writer *writer, struct store_task *task)
         return came_to(end_session(writer, task));
     case STORE_CREDENTIAL_REHASH:
         return came_to(rehash(writer, task));
+    case STORE_EFFECT_LEASE:
+        return came_to(outbox_lease(writer, task));
+    case STORE_EFFECT_SETTLE:
+        return came_to(outbox_settle(writer, task->settlement));
+    case STORE_EFFECT_ASK:
+        return came_to(outbox_ask(writer, task));
+    case STORE_EFFECT_COUNT:
+        return came_to(outbox_count(writer, task));
     default:
         return came_to(STORE_ERROR);
     }

@@ -22,7 +22,15 @@ static const char LIMEN_TABLES[] =
     "CREATE TABLE IF NOT EXISTS limen_keys (principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, "
     "status INTEGER NOT NULL,"
     " reply BLOB NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (principal, key)) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX IF NOT EXISTS limen_keys_created ON limen_keys (created_at);";
+    "CREATE INDEX IF NOT EXISTS limen_keys_created ON limen_keys (created_at);"
+    "CREATE TABLE IF NOT EXISTS limen_outbox (id TEXT PRIMARY KEY, effect TEXT NOT NULL, key TEXT NOT NULL UNIQUE,"
+    " params BLOB NOT NULL, payload TEXT NOT NULL, principal TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'answered', 'done', 'dead')), due_at INTEGER NOT NULL,"
+    " lease_until INTEGER NOT NULL, fence INTEGER NOT NULL, attempts INTEGER NOT NULL, sent_at INTEGER NOT NULL,"
+    " outcome INTEGER NOT NULL, object_id TEXT NOT NULL, provider_state TEXT NOT NULL, code TEXT NOT NULL,"
+    " note TEXT NOT NULL) STRICT;"
+    "CREATE INDEX IF NOT EXISTS limen_outbox_due ON limen_outbox (state, due_at);"
+    "CREATE INDEX IF NOT EXISTS limen_outbox_object ON limen_outbox (object_id) WHERE object_id <> '';";
 
 const char *sqlite_path(limen_str url, struct arena *arena, struct diags *diags)
 {

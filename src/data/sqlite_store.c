@@ -110,6 +110,10 @@ static void submit(struct store *base, struct store_task *task)
     case STORE_SESSION_START:
     case STORE_SESSION_END:
     case STORE_CREDENTIAL_REHASH:
+    case STORE_EFFECT_LEASE:
+    case STORE_EFFECT_SETTLE:
+    case STORE_EFFECT_ASK:
+    case STORE_EFFECT_COUNT:
         is_taken = writer_submit(&store->writer, task);
         break;
     }
@@ -330,5 +334,9 @@ const struct store_ops sqlite_ops = {
     .key_add = sqlite_key_add,
     .key_revoke = sqlite_key_revoke,
     .key_list = sqlite_key_list,
+    .effect_list = sqlite_effect_list,
+    .effect_show = sqlite_effect_show,
+    .effect_retry = sqlite_effect_retry,
+    .effect_drop = sqlite_effect_drop,
     .migrate = sqlite_migrate,
 };

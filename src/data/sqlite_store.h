@@ -49,6 +49,12 @@ enum own_statement {
     OWN_SESSION_TOUCH,
     OWN_PURGE_KEYS,
     OWN_PURGE_SESSIONS,
+    OWN_PURGE_EFFECTS,
+    OWN_EFFECT_INSERT,
+    OWN_EFFECT_LEASE,
+    OWN_EFFECT_SETTLE,
+    OWN_EFFECT_ASK,
+    OWN_EFFECT_COUNT,
     OWN_COUNT
 };
 
@@ -82,6 +88,7 @@ struct sqlite_store {
     struct loop *loop;
     const struct contract *contract;
     const struct query_set *queries;
+    limen_str effects; /* names, as a JSON array */
     const char *path;
     struct guards guards;
     struct lookup lookup;
@@ -150,7 +157,7 @@ int writer_own(struct writer *writer, enum own_statement which);
 /* Runs one task in a savepoint of its own. When the whole transaction is gone afterwards, sqlite3_get_autocommit tells. */
 void batch_run(struct writer *writer, struct store_task *task, struct attempt *ret_attempt);
 
-/* store.h's, for sqlite_ops: sqlite_folder.c, sqlite_held.c, sqlite_keys.c, sqlite_migrate.c. */
+/* store.h's, for sqlite_ops: sqlite_effects.c, sqlite_folder.c, sqlite_held.c, sqlite_keys.c, sqlite_migrate.c. */
 const char *sqlite_move_in(limen_str url, uint32_t user, struct arena *arena, struct diags *diags);
 extern const struct syscall_list sqlite_syscalls;
 void sqlite_abandon(struct store *base, uint64_t transaction);
@@ -160,5 +167,20 @@ bool sqlite_key_revoke(const struct store_keys_config *config, limen_str id, str
 bool sqlite_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
 bool sqlite_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
                     struct arena *arena, struct diags *diags);
+bool sqlite_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+                        struct diags *diags);
+bool sqlite_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags);
+bool sqlite_effect_retry(limen_str url, limen_str id, struct arena *arena, struct diags *diags);
+bool sqlite_effect_drop(limen_str url, limen_str id, bool although_sent, struct arena *arena, struct diags *diags);
+
+/* sqlite_outbox.c: what runs in a task's savepoint. */
+/* An effect of a batch: `stmt` is its SELECT, bound. */
+enum store_outcome outbox_put(struct writer *writer, struct store_task *task, const struct store_item *item,
+                              sqlite3_stmt *stmt);
+enum store_outcome outbox_lease(struct writer *writer, struct store_task *task);
+enum store_outcome outbox_settle(struct writer *writer, const struct store_settlement *settlement);
+enum store_outcome outbox_ask(struct writer *writer, const struct store_task *task);
+enum store_outcome outbox_count(struct writer *writer, struct store_task *task);
+bool outbox_name_effects(struct sqlite_store *store, struct arena *arena) LIMEN_MUST_CHECK;
 
 #endif

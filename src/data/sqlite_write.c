@@ -34,6 +34,30 @@ static const char *const OWN_SQL[OWN_COUNT] = {
                        "created_at < ?1 LIMIT ?2)",
     [OWN_PURGE_SESSIONS] = "DELETE FROM limen_sessions WHERE token_hash IN (SELECT token_hash FROM limen_sessions "
                            "WHERE seen_at < ?1 LIMIT ?2)",
+    [OWN_PURGE_EFFECTS] = "DELETE FROM limen_outbox WHERE id IN (SELECT id FROM limen_outbox WHERE state = 'done' AND "
+                          "due_at < ?1 LIMIT ?2)",
+    [OWN_EFFECT_INSERT] = "INSERT INTO limen_outbox (id, effect, key, params, payload, principal, created_at, state, "
+                          "due_at, lease_until, fence, attempts, sent_at, outcome, object_id, provider_state, code, "
+                          "note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', ?7, 0, 0, 0, 0, 0, '', '', '', '')"
+                          " ON CONFLICT (key) DO NOTHING",
+    [OWN_EFFECT_LEASE] =
+        "UPDATE limen_outbox SET lease_until = ?2, fence = fence + 1,"
+        " sent_at = CASE WHEN state = 'pending' AND sent_at = 0 THEN ?1 ELSE sent_at END,"
+        " state = CASE state WHEN 'pending' THEN 'sent' ELSE state END"
+        " WHERE id IN (SELECT id FROM limen_outbox WHERE state IN ('pending', 'sent', 'answered') AND due_at <= ?1 AND"
+        " lease_until <= ?1 AND (?4 OR state = 'answered') AND effect IN (SELECT value FROM json_each(?5))"
+        " ORDER BY due_at LIMIT ?3)"
+        " RETURNING id, effect, key, params, payload, state, fence, attempts, sent_at, created_at, outcome, object_id,"
+        " provider_state, code, note",
+    [OWN_EFFECT_SETTLE] =
+        "UPDATE limen_outbox SET state = ?3, due_at = ?4, lease_until = ?5, attempts = ?6, sent_at = ?7, outcome = ?8,"
+        " object_id = ?9, provider_state = ?10, code = ?11, note = ?12"
+        " WHERE id = ?1 AND fence = ?2 AND state IN ('pending', 'sent', 'answered')",
+    [OWN_EFFECT_ASK] = "UPDATE limen_outbox SET due_at = ?2 WHERE (object_id = ?1 OR key = ?1) AND ?1 <> '' AND state "
+                       "= 'sent' AND due_at > ?2",
+    [OWN_EFFECT_COUNT] = "SELECT count(*) FILTER (WHERE state <> 'dead'), count(*) FILTER (WHERE state = 'dead'),"
+                         " COALESCE(min(created_at) FILTER (WHERE state <> 'dead'), 0) FROM limen_outbox"
+                         " WHERE state IN ('pending', 'sent', 'answered', 'dead')",
 };
 
 int writer_own(struct writer *writer, enum own_statement which)
@@ -171,6 +195,7 @@ static void purge(struct writer *writer)
     limen_time now = clock_wall_us();
     bool has_more = purge_step(writer, OWN_PURGE_KEYS, now - KEYS_KEPT_US);
     has_more = purge_step(writer, OWN_PURGE_SESSIONS, now - LIMIT_SESSION_IDLE_US) || has_more;
+    has_more = purge_step(writer, OWN_PURGE_EFFECTS, now - LIMIT_EFFECT_KEPT_US) || has_more;
     writer->purge_at_us = now_us + (has_more ? PURGE_AGAIN_US : PURGE_EVERY_US);
 }
 
@@ -269,7 +294,7 @@ bool writer_prepare(struct writer *writer, struct sqlite_store *store, struct ar
     const struct query_set *queries = store->queries;
     writer->store = store;
     writer->prepared = ARENA_NEW_ARRAY(arena, struct prepared, queries->count);
-    if (writer->prepared == NULL)
+    if (writer->prepared == NULL || !outbox_name_effects(store, arena))
         return false;
     for (int i = 0; i < OWN_COUNT; i++) {
         if (!db_prepare_own(&writer->db, OWN_SQL[i], &writer->own[i])) {

@@ -98,3 +98,28 @@ bool store_migrate(limen_str url, const struct limen_file *migrations, size_t co
     const struct store_ops *ops = need_ops(url, diags);
     return ops != NULL && ops->migrate(url, migrations, count, apply, out, arena, diags);
 }
+
+bool store_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+                       struct diags *diags)
+{
+    const struct store_ops *ops = need_ops(url, diags);
+    return ops != NULL && ops->effect_list(url, filter, out, arena, diags);
+}
+
+bool store_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags)
+{
+    const struct store_ops *ops = need_ops(url, diags);
+    return ops != NULL && ops->effect_show(url, id, out, arena, diags);
+}
+
+bool store_effect_retry(limen_str url, limen_str id, struct arena *arena, struct diags *diags)
+{
+    const struct store_ops *ops = need_ops(url, diags);
+    return ops != NULL && ops->effect_retry(url, id, arena, diags);
+}
+
+bool store_effect_drop(limen_str url, limen_str id, bool although_sent, struct arena *arena, struct diags *diags)
+{
+    const struct store_ops *ops = need_ops(url, diags);
+    return ops != NULL && ops->effect_drop(url, id, although_sent, arena, diags);
+}

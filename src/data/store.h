@@ -40,7 +40,11 @@ enum store_task_kind {
     STORE_SESSION_END,
     STORE_API_KEY_FIND,    /* id and hash of the secret -> principal */
     STORE_CREDENTIAL_FIND, /* email -> principal and password hash */
-    STORE_CREDENTIAL_REHASH
+    STORE_CREDENTIAL_REHASH,
+    STORE_EFFECT_LEASE,  /* takes effects that are due: nobody else does for as long as the lease runs */
+    STORE_EFFECT_SETTLE, /* what came of one. STORE_NONE: another has taken it over, or it is settled for good */
+    STORE_EFFECT_ASK, /* news of a provider's object, or of an effect's key: due at once. STORE_NONE: nobody waits for it */
+    STORE_EFFECT_COUNT
 };
 
 /* One statement of a batch. */
@@ -55,6 +59,58 @@ struct store_sign_up {
     limen_str email, password_hash; /* hash in argon2's encoded form */
     uint8_t token_hash[TOKEN_HASH_BYTES];
     /* The account's id and roles are the task's principal. */
+};
+
+/* ---- effects: the outbox ------------------------------------------------------------------------------------------------ */
+/* An effect's row is written in the batch that asks for it, and lives on its own from then on. Whoever works on it holds a lease; each
+ * lease raises the row's fence, and what is settled under an older fence is refused: a process that slept through its lease changes
+ * nothing that another has taken over. */
+enum store_effect_state {
+    STORE_EFFECT_PENDING,  /* nobody has sent it */
+    STORE_EFFECT_SENT,     /* the provider may have been told; what came of it is not known for good */
+    STORE_EFFECT_ANSWERED, /* it is known, and the app is to hear of it */
+    STORE_EFFECT_DONE,     /* the app has heard */
+    STORE_EFFECT_DEAD      /* given up: an operator's */
+};
+
+/* What came of an effect, as far as it is known. */
+struct store_effect_result {
+    bool is_known; /* for good: `outcome` */
+    enum limen_effect_outcome outcome;
+    limen_str object_id, state, code; /* the provider's words; empty: not told */
+    limen_str note;                   /* for the operator: why it is not done yet */
+};
+
+/* An effect that was leased. */
+struct store_effect {
+    limen_str id;
+    int64_t fence;
+    enum store_effect_state
+        state; /* SENT or ANSWERED: a lease of a pending one is noted as sent, before anything leaves */
+    const struct statement *statement;
+    limen_str key;      /* the provider's: "charge/ord_…" */
+    limen_str params;   /* in the wire's form (wire_get_values) */
+    limen_str payload;  /* a JSON object: the row of its SELECT */
+    uint32_t attempts;  /* since the last thing that was learned */
+    limen_time sent_at; /* when the key was first used */
+    limen_time created_at;
+    struct store_effect_result result;
+};
+
+struct store_settlement {
+    limen_str id;
+    int64_t fence;
+    enum store_effect_state state;
+    limen_time due_at;      /* PENDING, SENT, ANSWERED: when it is worked on again */
+    limen_time lease_until; /* 0: given back */
+    uint32_t attempts;
+    limen_time sent_at;
+    struct store_effect_result result;
+};
+
+struct store_effect_counts {
+    uint64_t open, dead; /* open: PENDING, SENT and ANSWERED */
+    limen_time oldest;   /* when the oldest open one was asked for; 0: there is none */
 };
 
 struct store_task {
@@ -79,10 +135,16 @@ struct store_task {
     const struct store_item *items; /* BATCH, STEP */
     uint32_t item_count;
     const struct store_sign_up *sign_up; /* BATCH, STEP; or NULL */
-    bool has_key;                        /* BATCH; KEY_FIND and STEP, which look only */
-    limen_str key;                       /* unique per principal */
-    uint8_t fingerprint[32];             /* SHA-256 of method, path and payload */
-    int status;                          /* BATCH with key: the reply to store; out: the stored one */
+    const struct store_settlement
+        *settlement;     /* EFFECT_SETTLE; BATCH: what it does is an effect's result, and both or neither are */
+    uint32_t lease_most; /* EFFECT_LEASE: how many at most */
+    limen_time lease_until;
+    bool may_send;           /* EFFECT_LEASE: those that are to be sent as well, not only those that were answered */
+    limen_str news_of;       /* EFFECT_ASK: the provider's id of an object, or an effect's key */
+    bool has_key;            /* BATCH; KEY_FIND and STEP, which look only */
+    limen_str key;           /* unique per principal */
+    uint8_t fingerprint[32]; /* SHA-256 of method, path and payload */
+    int status;              /* BATCH with key: the reply to store; out: the stored one */
     limen_str reply;
 
     uint8_t token_hash[TOKEN_HASH_BYTES]; /* SESSION_… */
@@ -93,9 +155,12 @@ struct store_task {
     enum store_outcome outcome;
     struct buf rows; /* READ, STEP: in the wire's row form (data/wire.h: wire_get_row), one after another */
     uint32_t row_count;
-    struct buf returned;     /* BATCH, STEP: the rows of their :returning, in order */
-    uint32_t refused_by;     /* index in items */
-    limen_str password_hash; /* CREDENTIAL_FIND */
+    struct buf returned;          /* BATCH, STEP: the rows of their :returning, in order */
+    uint32_t refused_by;          /* index in items */
+    limen_str password_hash;      /* CREDENTIAL_FIND */
+    struct store_effect *effects; /* EFFECT_LEASE */
+    uint32_t effect_count;
+    struct store_effect_counts counts; /* EFFECT_COUNT */
 
     void (*on_done)(struct store_task *task); /* on the loop's thread */
     void *context;
@@ -162,6 +227,20 @@ bool store_key_revoke(const struct store_keys_config *config, limen_str id, stru
 /* All keys, one line each: id, when it was made, whether it is revoked, roles, name. */
 bool store_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena,
                     struct diags *diags) LIMEN_MUST_CHECK;
+
+/* The outbox, for the operator's command `effects`. */
+enum store_effect_filter { STORE_EFFECTS_OPEN, STORE_EFFECTS_DEAD, STORE_EFFECTS_ALL };
+/* One line each, oldest first, LIMIT_EFFECTS_LISTED at most: id, state, when, attempts, key, note. */
+bool store_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+                       struct diags *diags) LIMEN_MUST_CHECK;
+/* All that is known of one. */
+bool store_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena,
+                       struct diags *diags) LIMEN_MUST_CHECK;
+/* One that is dead is worked on again; one that waits is due at once. */
+bool store_effect_retry(limen_str url, limen_str id, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+/* Gives a dead one up: the app hears that it failed, or, where it could not take what came of it, nothing more. `although_sent`: also one of which nobody knows whether the provider did it. */
+bool store_effect_drop(limen_str url, limen_str id, bool although_sent, struct arena *arena,
+                       struct diags *diags) LIMEN_MUST_CHECK;
 
 /* `migrate`: what is applied and what is pending, one line each, into `out`; with `apply` it applies. False after adding to diags. */
 bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,

@@ -21,6 +21,11 @@ struct store_ops {
                     struct arena *arena, struct diags *diags);
     bool (*key_revoke)(const struct store_keys_config *config, limen_str id, struct arena *arena, struct diags *diags);
     bool (*key_list)(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
+    bool (*effect_list)(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+                        struct diags *diags);
+    bool (*effect_show)(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags);
+    bool (*effect_retry)(limen_str url, limen_str id, struct arena *arena, struct diags *diags);
+    bool (*effect_drop)(limen_str url, limen_str id, bool although_sent, struct arena *arena, struct diags *diags);
     bool (*migrate)(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
                     struct arena *arena, struct diags *diags);
 };

@@ -24,6 +24,7 @@ enum wire_type {
     WIRE_STEP,        /* a queue, and a :one or :many that sees it: an interactive transaction of the slot stays open */
     WIRE_ASSUME,      /* the slot is bound by a handle that this worker was given; no answer */
     WIRE_SHOW_SIGNED, /* show a signature and what it is over: as SHOW */
+    WIRE_EFFECT_ASK,  /* news of a provider's object: its effect is looked at soon */
     /* data -> worker */
     WIRE_CREDIT = 64, /* slots that the worker may use; first frame of a connection */
     WIRE_ROWS,        /* a chunk of rows */
@@ -60,6 +61,7 @@ enum data_outcome {
  *   SIGN_IN             str email, str password
  *   CANCEL, RELEASE     nothing at all
  *   ASSUME              no timeout; u8 is_more, u32 place, u32 tenant
+ *   EFFECT_ASK          str the object's id, or an effect's key
  *   CREDIT              u32 slots
  *   ROWS                u32 rows, the rows
  *   DONE                u8 outcome, u8 parts, then the parts that it names, in the order of their bits: */

@@ -41,8 +41,12 @@ static struct fake_store {
     bool last_had_sign_up;
     char key[256], reply[1024]; /* the one key that has been committed */
     int key_status;
-    uint32_t refuse_at;       /* with `fault` STORE_REFUSED */
-    uint32_t returned_bytes;  /* what a batch returns */
+    uint32_t refuse_at;         /* with `fault` STORE_REFUSED */
+    uint32_t returned_bytes;    /* what a batch returns */
+    struct store_effect effect; /* the one that may be leased */
+    bool has_effect;
+    struct store_settlement settled; /* the last; its texts are gone when the role has been told */
+    size_t settlements, asked;
     uint64_t open, abandoned; /* the last interactive transaction that was begun, and that was abandoned */
 } fake;
 
@@ -178,6 +182,27 @@ static inline void fake_credential(struct store_task *task)
     task->password_hash = arena_copy(task->arena, str_of(account->hash));
 }
 
+/* One effect, leased while it is open. */
+static inline void fake_lease(struct store_task *task)
+{
+    task->outcome = STORE_OK;
+    task->effect_count = 0;
+    if (!fake.has_effect || task->lease_most == 0)
+        return;
+    task->effects = ARENA_NEW(task->arena, struct store_effect);
+    *task->effects = fake.effect;
+    task->effects->fence = ++fake.effect.fence;
+    task->effect_count = 1;
+    fake.has_effect = false;
+}
+
+static inline void fake_settle(struct store_task *task)
+{
+    task->outcome = task->settlement->fence == fake.effect.fence ? STORE_OK : STORE_NONE;
+    fake.settled = *task->settlement;
+    fake.settlements++;
+}
+
 static inline void fake_finish(struct store_task *task)
 {
     if (__atomic_load_n(&task->is_cancelled, __ATOMIC_RELAXED))
@@ -223,6 +248,19 @@ static inline void fake_finish(struct store_task *task)
     case STORE_CREDENTIAL_FIND:
     case STORE_CREDENTIAL_REHASH:
         fake_credential(task);
+        break;
+    case STORE_EFFECT_LEASE:
+        fake_lease(task);
+        break;
+    case STORE_EFFECT_SETTLE:
+        fake_settle(task);
+        break;
+    case STORE_EFFECT_ASK:
+        fake.asked++;
+        task->outcome = str_equal(task->news_of, LIMEN_STR("pi_known")) ? STORE_OK : STORE_NONE;
+        break;
+    case STORE_EFFECT_COUNT:
+        task->outcome = STORE_OK;
         break;
     }
     task->on_done(task);

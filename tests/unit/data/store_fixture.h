@@ -91,7 +91,12 @@ static const char FIXTURE_QUERIES[] =
     "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) UPDATE counters SET n = (SELECT count(*) FROM "
     "c);\n"
     "-- name: order_by_id(id text) :one\nSELECT id FROM orders WHERE id = :id;\n"
-    "-- name: lines_of(id text) :many\nSELECT item_id FROM order_lines WHERE order_id = :id;\n";
+    "-- name: lines_of(id text) :many\nSELECT item_id FROM order_lines WHERE order_id = :id;\n"
+    "-- effect: charge(order_id text) to payments  key :order_id\n-- returns: amount int, currency text\n"
+    "SELECT sum(unit_price * quantity) AS amount, 'EUR' AS currency, note FROM order_lines JOIN orders ON orders.id = "
+    "order_id WHERE order_id = :order_id;\n"
+    "-- effect: refund(order_id text, payment text) to payments.refund  key :order_id else 404 \"no such order\"\n"
+    "-- scope: system\n-- returns: payment text\nSELECT :payment AS payment FROM orders WHERE id = :order_id;\n";
 
 struct fixture {
     char folder[64], url[128];

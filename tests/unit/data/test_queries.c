@@ -130,6 +130,27 @@ static void test_text_that_steps_around_the_guards_is_refused(void **state)
         assert_refusal(*state, parse(*state, CASES[i].text), &CASES[i]);
 }
 
+static void test_effect_is_read(void **state)
+{
+    struct env *env = *state;
+    assert_true(describe(env,
+                         "-- effect: pay(item_id text) to payments  key :item_id\n-- returns: currency text\n"
+                         "SELECT price AS amount, 'EUR' AS currency, name, note FROM items WHERE id = :item_id;\n"
+                         "-- effect: give_back(item_id text, payment text) to payments.refund key :item_id else 404 "
+                         "\"no such item\"\n-- scope: admin\n-- returns: payment text\n"
+                         "SELECT :payment AS payment FROM items;\n"));
+    const struct statement *it = queries_find(&env->set, LIMEN_STR("pay"));
+    assert_int_equal(it->kind, STATEMENT_EFFECT);
+    assert_int_equal(it->action->kind, EFFECT_CHARGE);
+    assert_int_equal(it->key_param, 0);
+    assert_int_equal(it->else_status, 409);
+    assert_int_equal(it->column_count, 4);
+    it = queries_find(&env->set, LIMEN_STR("give_back"));
+    assert_int_equal(it->action->kind, EFFECT_REFUND);
+    assert_int_equal(it->else_status, 404);
+    assert_text(it->scope, "admin");
+}
+
 static void test_faults_of_form_are_refused(void **state)
 {
     static const struct refusal CASES[] = {
@@ -156,7 +177,17 @@ static void test_faults_of_form_are_refused(void **state)
         { "-- name: a() :many\n-- returns: a int, a text\nSELECT 1 AS a;", 2, 19, "typed twice" },
         { "-- name: a() :many\n-- on: mysql\nSELECT 1;", 2, 8, "no such back end" },
         { "-- name: limen_a() :many\nSELECT 1;", 1, 10, "Limen's own" },
-        { "-- effect: pay(x text) to y\nSELECT :x;", 1, 1, "not part of this version" },
+        { "-- effect: pay(x text) key :x\nSELECT :x;", 1, 24, "says where it goes" },
+        { "-- effect: pay(x text) to y key :x\nSELECT :x;", 1, 27, "no such target" },
+        { "-- effect: pay(x text) to payments.steal key :x\nSELECT :x;", 1, 27, "no such action" },
+        { "-- effect: pay(x text) to payments\nSELECT :x;", 1, 35, "has a key" },
+        { "-- effect: pay(x text) to payments key :y\nSELECT :x;", 1, 40, "no parameter" },
+        { "-- effect: pay(x text) to payments key x\nSELECT :x;", 1, 40, "no parameter" },
+        { "-- effect: pay(x text?) to payments key :x\nSELECT :x;", 1, 41, "never null" },
+        { "-- effect: pay(x int) to payments key :x\nSELECT :x;", 1, 39, "never null" },
+        { "-- effect: pay(x text, y int[]) to payments key :x\nSELECT :x;", 1, 32, "takes no list" },
+        { "-- effect: pay(x text, y int) to payments key :x\nSELECT :x;", 2, 1, "not used" },
+        { "-- effect: pay(x text) to payments key :x twice\nSELECT :x;", 1, 43, "nothing more" },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
         assert_refusal(*state, parse(*state, CASES[i].text), &CASES[i]);
@@ -233,6 +264,19 @@ static void test_statement_that_does_not_describe_is_refused(void **state)
         { "-- name: a() :many\n-- returns: x int\nSELECT last_insert_rowid() AS x;", 3, 8, "not allowed" },
         { "-- name: a() :many\n-- returns: x text\nSELECT load_extension('x') AS x;", 3, 8, "not allowed" },
         { "-- name: a() :many\n-- returns: n int\nSELECT count(*) AS n FROM dbstat;", 3, 1, "not allowed" },
+        { "-- effect: p(x text) to payments key :x\nUPDATE items SET name = :x;", 2, 1, "it writes" },
+        { "-- effect: p(x text) to payments key :x\nSELECT id AS currency FROM items;", 2, 1,
+          "must be sent a column 'amount'" },
+        { "-- effect: p(x text) to payments key :x\nSELECT price AS amount FROM items;", 2, 1,
+          "must be sent a column 'currency'" },
+        { "-- effect: p(x text) to payments key :x\nSELECT name AS amount, id AS currency FROM items;", 2, 1,
+          "in its type: 'amount'" },
+        { "-- effect: p(x text) to payments key :x\nSELECT price AS amount, meta AS currency FROM items;", 2, 1,
+          "may be null: 'currency'" },
+        { "-- effect: p(x text) to payments key :x\nSELECT price AS amount, name AS currency, pic FROM items;", 2, 1,
+          "in its type: 'pic'" },
+        { "-- effect: p(x text) to payments key :x\nSELECT price + 1 AS amount, name AS currency FROM items;", 2, 1,
+          "no table gives a type" },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
         assert_refusal(*state, describe(*state, CASES[i].text), &CASES[i]);
@@ -245,6 +289,7 @@ int main(void)
         TEST(test_prototype_is_read),
         TEST(test_variant_of_the_back_end_is_chosen),
         TEST(test_text_that_steps_around_the_guards_is_refused),
+        TEST(test_effect_is_read),
         TEST(test_faults_of_form_are_refused),
         TEST(test_all_faulty_statements_are_named),
         TEST(test_columns_are_typed_by_table_or_by_returns),
