@@ -1,11 +1,15 @@
 """The harness itself: one seed is one timetable, what it has started it ends, and a broken promise is said and counted."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import tokens
+from apps import build_app
 from limen_chaos import faults
+from limen_chaos.command import load_workload
 from limen_chaos.plan import plan
 from limen_chaos.process import Process, tree_of, wait_for
 from limen_chaos.run import one_run
@@ -106,6 +110,26 @@ def test_the_command_prints_one_table(tmp_path):
 def test_the_command_shows_the_timetable_of_a_seed():
     first, again = (run_command("--seed", 5, "--plan").stdout for _ in range(2))
     assert first == again and "kill worker" in first and "stop data for" in first
+
+
+def test_the_workload_of_the_documentation_runs_on_another_app(tmp_path):
+    """Verbatim but for how one signs in: this app's notes are written with tokens."""
+    tmp_path.chmod(0o755)
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "chaos.md").read_text(), re.DOTALL)[1]
+    (tmp_path / "notes.py").write_text(code)
+    (tmp_path / "keys.json").write_text(tokens.key_set())
+    notes = load_workload(tmp_path / "notes.py")
+
+    class WithTokens(notes):
+        async def prepare(self, run):
+            run.principals["a"] = [("Authorization", f"Bearer {tokens.token('write')}")]
+
+    workload = WithTokens()
+    workload.rates = {name: 0 for name in faults.KINDS} | {"kill worker": 0.3, "kill data": 1.0}
+    callers = build_app("callers", ROOT / "tests" / "http" / "callers", tmp_path)
+    flags = [*notes.flags, "--jwks", f"token={tmp_path}/keys.json", "--jwks", f"partner={tmp_path}/keys.json"]
+    figures = one_run(workload, Topology(Shape(callers, flags=tuple(flags)), tmp_path / "run"), 1, 3)
+    assert figures.broken == [] and figures.acknowledged >= 10 and figures.hits["kills"] >= 3
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,7 @@ def money_faults(books, charges):
         (paid_books(), [charge()]),
         (paid_books("refunded"), [charge(refunded=6400)]),
         (paid_books("payment_failed", stock=64), []),
+        (paid_books("payment_failed", stock=64), [charge(refunded=6400)]),
         (paid_books(), [charge(), charge(2, "ord_unknown", 5000, refunded=5000)]),  # without an order, and given back
     ],
 )
@@ -154,7 +155,7 @@ MONEY_VIOLATIONS = {
     "money without a name": (paid_books(), [charge(), charge(2, None)], "ch_2 took 6400 for order None"),
     "refunded on paper": (paid_books("refunded"), [charge(refunded=6000)], "ord_1 is refunded, and 400 was kept"),
     "refunded in secret": (paid_books(), [charge(refunded=6400)], "ord_1 is paid, and 6400 was given back"),
-    "failed and captured": (paid_books("payment_failed", 64), [charge()], "ord_1 is payment_failed, and 6400 was captured"),
+    "failed and captured": (paid_books("payment_failed", 64), [charge()], "ord_1 is payment_failed, and 6400 was kept"),
     "failed, stock kept": (paid_books("payment_failed", 62), [], "sku_bowl: 64 before, 0 sold, 62 left"),
     "stuck before the effect": (paid_books("placed"), [], "ord_1 is still placed"),
     "stuck after the capture": (paid_books("paying"), [charge()], "ord_1 is still paying"),

@@ -180,12 +180,11 @@ def _faults_of_money(orders, charges):
         it = orders[order]
         if charge["amount"] != it.total:
             yield f"order {order} costs {it.total}, and {charge['amount']} was captured"
-        if it.state == "refunded" and kept > 0:
-            yield f"order {order} is refunded, and {kept} was kept"
-        if it.state != "refunded" and kept < charge["amount"]:
-            yield f"order {order} is {it.state}, and {charge['amount_refunded']} was given back"
-        if it.state == "payment_failed" and kept > 0:
-            yield f"order {order} is payment_failed, and {kept} was captured"
+        if it.state == "paid" and kept < charge["amount"]:
+            yield f"order {order} is paid, and {charge['amount_refunded']} was given back"
+        # What was taken for an order that was given up meanwhile goes back.
+        if it.state in ("refunded", "payment_failed") and kept > 0:
+            yield f"order {order} is {it.state}, and {kept} was kept"
     for order, it in orders.items():
         if it.state in ("paid", "refunded") and order not in captured:
             yield f"order {order} is {it.state}, and nothing was captured"
