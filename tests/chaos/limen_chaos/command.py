@@ -32,6 +32,8 @@ def read_arguments(arguments):
     parser.add_argument("--postgres", action="store_true", help="state in a PostgreSQL of the harness's own, else in SQLite")
     parser.add_argument("--standby", action="store_true", help="and a standby that takes over")
     parser.add_argument("--redis", action="store_true", help="sessions and limits in a Redis of the harness's own")
+    parser.add_argument("--provider", action="store_true", help="the payment provider's stand-in that the workload brings")
+    parser.add_argument("--all", action="store_true", help="--standby, --redis and, where the workload has one, --provider")
     parser.add_argument("--seed", type=int, default=None, help="of the first minute; the next has the next (default: the clock's)")
     parser.add_argument("--minutes", type=int, default=1, help="how many runs, each with a seed of its own (default: 1)")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long faults happen in each run (default: 60)")
@@ -79,13 +81,17 @@ def make_workload(arguments):
 
 
 def make_topology(arguments, workload, folder):
-    has_postgres = arguments.postgres or arguments.standby
+    has_standby, has_redis = arguments.standby or arguments.all, arguments.redis or arguments.all
+    has_postgres = arguments.postgres or has_standby
+    provider = workload.provider(folder / "provider") if arguments.provider or arguments.all else None
+    if arguments.provider and provider is None:
+        raise Broken("this workload brings no payment provider")
     shape = Shape(
         binary=arguments.app.resolve(), workers=workload.workers, flags=tuple(workload.flags), has_postgres=has_postgres,
-        replicas=arguments.replicas or (workload.replicas if has_postgres else 1), has_standby=arguments.standby,
-        has_redis=arguments.redis,
+        replicas=arguments.replicas or (workload.replicas if has_postgres else 1), has_standby=has_standby,
+        has_redis=has_redis,
     )  # fmt: skip
-    return Topology(shape, folder, workload.provider(folder))
+    return Topology(shape, folder, provider)
 
 
 # ---- what is printed --------------------------------------------------------------------------------------------------
@@ -155,7 +161,7 @@ def run_all(arguments, folder):
 
 def main(words):
     arguments = read_arguments(words)
-    folder = arguments.folder or pathlib.Path(tempfile.mkdtemp(prefix="limen-chaos-"))
+    folder = (arguments.folder or pathlib.Path(tempfile.mkdtemp(prefix="limen-chaos-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # the database's user passes through
     try:

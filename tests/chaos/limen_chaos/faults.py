@@ -78,6 +78,15 @@ async def restart_replica(topology, fault):
     return replica.name
 
 
+async def reload_replica(topology, fault):
+    """The next server takes over while this one finishes; whatever dies meanwhile."""
+    replica = _replica(topology, fault)
+    if replica.is_running:
+        send([replica.pid], signal.SIGHUP)
+        return replica.name
+    return None
+
+
 async def stop_replica(topology, fault):
     """All of it at once, as a machine that is suspended."""
     replica = _replica(topology, fault)
@@ -191,6 +200,7 @@ KINDS = {
     "stop data": Kind(stop_role("data"), 5.0, 0.2, 3.0, counts_as="stops"),
     "kill replica": Kind(kill_replica, 8.0, 0.0, 1.0),
     "restart replica": Kind(restart_replica, 15.0, counts_as="restarts"),
+    "reload replica": Kind(reload_replica, 10.0, counts_as="restarts"),
     "kill redis": Kind(kill_part("redis"), 10.0, 0.0, 1.0, _has("redis")),
     "cut redis": Kind(cut("redis"), 7.0, 0.3, 3.0, _has("redis"), "cuts"),
     "crash postgres": Kind(crash_postgres, 12.0, is_possible=_has("postgres")),

@@ -20,17 +20,19 @@ class Replica(Process):
         command = [binary, "run", "--listen", f"127.0.0.1:{self.port}", "--operator", f"127.0.0.1:{self.operator_port}", *flags]
         env = {"ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0:abort_on_error=1"}
         super().__init__(f"replica{number}", command, folder, env=env)
-        self.number = number
+        self.number, self.was_ready = number, False
 
     def start(self):
-        """As systemd does: one that ends before it was ready (its database is away just now) is started again."""
+        """As systemd does: one that ends before it is ready again (its database is away just now) is started once more."""
         deadline = time.monotonic() + START_S
         while True:
             self.launch()
             try:
-                return self.wait_ready(START_S)
+                self.wait_ready(START_S)
+                self.was_ready = True
+                return
             except Broken:
-                if self.is_running or time.monotonic() > deadline:
+                if not self.was_ready or self.is_running or time.monotonic() > deadline:
                     raise
                 time.sleep(RESTART_S)
 
