@@ -6,7 +6,8 @@
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import asyncio  # noqa: E402
 
@@ -31,6 +32,7 @@ class Shop(Workload):
     clients = 60
     accounts = 20
     flags = ("--limit-scale", "100000", "--connections-per-address", "4096")
+    haproxy = ROOT / "deploy" / "haproxy.cfg"
     signed_in = ("GET", "/api/me")
 
     async def prepare(self, run):

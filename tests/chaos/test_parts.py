@@ -5,8 +5,9 @@ import shutil
 import socket
 
 import pytest
+from limen_chaos.haproxy import Haproxy
 from limen_chaos.postgres import PLACES, Cluster
-from limen_chaos.process import wait_for
+from limen_chaos.process import Broken, wait_for
 from limen_chaos.provider import Provider
 from limen_chaos.redis import Redis
 from limen_chaos.wire import State, Wire
@@ -172,6 +173,49 @@ def test_a_killed_provider_remembers_and_is_told_to_behave(tmp_path):
         assert provider.behave() and provider.charges() == []
     finally:
         provider.kill()
+
+
+# ---- HAProxy ------------------------------------------------------------------------------------------------------------
+
+CONFIGURATION = """defaults
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+frontend clients
+    bind "${LIMEN_BIND}"
+    default_backend replicas
+backend replicas
+    server one 10.0.0.1:80 port 81
+    server two 10.0.0.2:80 port 81
+"""
+
+
+class There:
+    def __init__(self, number):
+        self.name, self.port, self.operator_port = f"replica{number}", 8000 + number, 9000 + number
+
+
+def test_of_a_balancers_configuration_only_the_servers_are_replaced(tmp_path):
+    original = tmp_path / "original.cfg"
+    original.write_text(CONFIGURATION)
+    haproxy = Haproxy(original, tmp_path / "run")
+    haproxy.folder.mkdir()
+    haproxy.lead_to([There(number) for number in range(5)])
+    text = haproxy.configuration.read_text()
+    assert text.startswith(CONFIGURATION[: CONFIGURATION.index("    server one")]) and text.count("\n    server ") == 5
+    assert "    server replica4 127.0.0.1:8004 port 9004\n" in text and "10.0.0." not in text
+    try:
+        haproxy.start()
+    finally:
+        haproxy.kill()
+
+
+def test_a_balancers_configuration_that_cannot_be_used_is_refused(tmp_path):
+    original = tmp_path / "original.cfg"
+    original.write_text(CONFIGURATION.replace("LIMEN_BIND", "BIND"))
+    with pytest.raises(Broken, match="LIMEN_BIND"):
+        Haproxy(original, tmp_path).lead_to([There(1)])
 
 
 # ---- Redis --------------------------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ def read_arguments(arguments):
     parser.add_argument("--standby", action="store_true", help="and a standby that takes over")
     parser.add_argument("--redis", action="store_true", help="sessions and limits in a Redis of the harness's own")
     parser.add_argument("--provider", action="store_true", help="the payment provider's stand-in that the workload brings")
-    parser.add_argument("--all", action="store_true", help="--standby, --redis and, where the workload has one, --provider")
+    parser.add_argument("--haproxy", metavar="FILE", type=pathlib.Path, help="HAProxy in front, with this configuration")
+    parser.add_argument("--all", action="store_true", help="--standby, --redis, and what the workload has of --provider and --haproxy")
     parser.add_argument("--seed", type=int, default=None, help="of the first minute; the next has the next (default: the clock's)")
     parser.add_argument("--minutes", type=int, default=1, help="how many runs, each with a seed of its own (default: 1)")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long faults happen in each run (default: 60)")
@@ -89,7 +90,7 @@ def make_topology(arguments, workload, folder):
     shape = Shape(
         binary=arguments.app.resolve(), workers=workload.workers, flags=tuple(workload.flags), has_postgres=has_postgres,
         replicas=arguments.replicas or (workload.replicas if has_postgres else 1), has_standby=has_standby,
-        has_redis=has_redis,
+        has_redis=has_redis, haproxy=arguments.haproxy or (workload.haproxy if arguments.all else None),
     )  # fmt: skip
     return Topology(shape, folder, provider)
 

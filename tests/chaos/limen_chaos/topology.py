@@ -10,7 +10,7 @@ import dataclasses
 import pathlib
 
 from limen_chaos import postgres
-from limen_chaos.process import Broken
+from limen_chaos.haproxy import Haproxy
 from limen_chaos.redis import Redis
 from limen_chaos.replica import Replica
 from limen_chaos.wire import State, Wire
@@ -27,6 +27,7 @@ class Shape:
     has_postgres: bool = False
     has_standby: bool = False
     has_redis: bool = False
+    haproxy: pathlib.Path | None = None  # the configuration of a balancer in front
 
 
 class Topology:
@@ -35,25 +36,29 @@ class Topology:
         self.replicas, self.locks, self.wires, self.longest_s = [], {}, {}, 0.0
         self.postgres = postgres.Cluster(self.folder, shape.has_standby) if shape.has_postgres else None
         self.redis = Redis(self.folder) if shape.has_redis else None
+        self.haproxy = Haproxy(shape.haproxy, self.folder) if shape.haproxy else None
         # A folder of its own: started by root, the server hands it over to the data role.
         self.sqlite_path = None if shape.has_postgres else self.folder / "var" / "app.db"
 
     # ---- life ------------------------------------------------------------------------------------------------------
     async def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.shape.replicas > 1 and self.postgres is None:
-            raise Broken("several replicas need a database that they can share; SQLite is one server's own")
         for number in range(self.shape.replicas):
             await self._lay_wires(number)
             self.replicas.append(Replica(number, self.shape.binary, self.folder, self.flags_of(number)))
         if self.provider:
             self.provider.send_events_to(self.entries()[0][1])
+        if self.haproxy:
+            self.haproxy.lead_to(self.replicas)
         # One after the other: the first replica applies the migrations, and says the first account's password.
-        for part in [*self.foundations(), *self.replicas]:
+        for part in [*self.foundations(), *self.replicas, *self.balancers()]:
             await asyncio.to_thread(part.start)
 
     def foundations(self):
         return [part for part in (self.postgres, self.redis, self.provider) if part is not None]
+
+    def balancers(self):
+        return [self.haproxy] if self.haproxy else []
 
     def ports(self):
         """{what a replica stands on: its port now}"""
@@ -82,11 +87,13 @@ class Topology:
             flags += ["--redis", f"redis://127.0.0.1:{self.wire_port(number, 'redis')}"]
         if self.provider:
             flags += self.provider.flags_of_app(self.wire_port(number, "provider"))
+        if self.haproxy:
+            flags += ["--trusted-proxy", "127.0.0.1/32"]
         return flags
 
     def entries(self):
         """The addresses at which clients may come in."""
-        return [("127.0.0.1", replica.port) for replica in self.replicas]
+        return [("127.0.0.1", part.port) for part in self.balancers() or self.replicas]
 
     def lock_of(self, part):
         """Whoever takes a part down holds this until it is up again."""
@@ -116,7 +123,7 @@ class Topology:
         return [fault for replica in self.replicas for fault in (*replica.stop(), *replica.faults())]
 
     def stop_all(self):
-        for part in [*self.replicas, *self.foundations()]:
+        for part in [*self.balancers(), *self.replicas, *self.foundations()]:
             part.kill()
         for wire in self.wires.values():
             wire.close()

@@ -15,6 +15,7 @@ class Workload:
     replicas = 5  # where the database can be shared; else one
     flags = ()  # of the app's `run`
     rates = {}  # {fault: seconds between two}, where the harness's own are not right; 0: never
+    haproxy = None  # the configuration of the balancer in front, with --all
     signed_in = None  # ("GET", "/api/me"): what anybody who is signed in may ask
 
     def provider(self, folder):
