@@ -16,6 +16,7 @@ import ledger  # noqa: E402
 from limen_chaos import Workload  # noqa: E402
 from limen_chaos.postgres import PLACES  # noqa: E402
 from limen_chaos.process import find_program  # noqa: E402
+from limen_chaos.provider import Provider  # noqa: E402
 
 ADMIN_EMAIL = "admin@shop.example"
 SOLD_OUT = "sku_vase"  # three of them: most who want one are told 409
@@ -76,6 +77,21 @@ class Shop(Workload):
             if not sold_out:
                 run.surprises.append(f"a checkout was answered with {answer.status} {answer.body[:200]!r}")
 
+    # ---- money -----------------------------------------------------------------------------------------------------
+    def provider(self, folder):
+        return Provider(ROOT / "apps" / "payments-sandbox" / "payments-sandbox", folder, self.flags_for, "/api/webhooks/payments")
+
+    @staticmethod
+    def flags_for(port, provider):
+        return ["--payments", f"http://127.0.0.1:{port}", "--secret", f"payments=@{provider.api_key_path}",
+                "--secret", f"payment-events=@{provider.secret_path}"]  # fmt: skip
+
+    def unsettled(self, run):
+        """Orders that wait for the provider."""
+        if run.topology.provider is None:
+            return 0
+        return self.rows(run)("SELECT count(*) AS n FROM orders WHERE state IN ('placed', 'paying')")[0][0]
+
     # ---- the books -------------------------------------------------------------------------------------------------
     def rows(self, run):
         if run.topology.postgres:
@@ -90,4 +106,5 @@ class Shop(Workload):
     def check(self, run):
         acknowledged = run.history.acknowledged()
         answers = [ledger.Answer(who, key, attempt.body) for (who, key), attempt in acknowledged.items()]
-        return ledger.faults(self.books(run), answers, self.stock_before)
+        charges = run.topology.provider.charges() if run.topology.provider else None
+        return ledger.faults(self.books(run), answers, self.stock_before, charges)

@@ -1,19 +1,24 @@
 """The parts that a topology is made of: wires that are cut, a PostgreSQL that crashes and fails over, a Redis that is killed."""
 
 import asyncio
-import shutil
 import socket
 
 import pytest
 from limen_chaos.haproxy import Haproxy
 from limen_chaos.postgres import PLACES, Cluster
-from limen_chaos.process import Broken, wait_for
+from limen_chaos.process import Broken, find_program, wait_for
 from limen_chaos.provider import Provider
 from limen_chaos.redis import Redis
 from limen_chaos.wire import State, Wire
 from server import ROOT
 
-HAS_POSTGRES = any(shutil.which("initdb", path=place) for place in PLACES)
+
+
+def needs(program, package):
+    try:
+        find_program(program, *PLACES)
+    except Broken:
+        pytest.skip(f"{package} is not installed")
 
 
 # ---- wires --------------------------------------------------------------------------------------------------------------
@@ -120,8 +125,7 @@ def test_a_wire_leads_elsewhere():
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    if not HAS_POSTGRES:
-        pytest.skip("PostgreSQL is not installed")
+    needs("initdb", "PostgreSQL")
     it = Cluster(tmp_path_factory.mktemp("cluster"), has_standby=True)
     try:
         it.start()
@@ -197,6 +201,7 @@ class There:
 
 
 def test_of_a_balancers_configuration_only_the_servers_are_replaced(tmp_path):
+    needs("haproxy", "HAProxy")
     original = tmp_path / "original.cfg"
     original.write_text(CONFIGURATION)
     haproxy = Haproxy(original, tmp_path / "run")
@@ -212,6 +217,7 @@ def test_of_a_balancers_configuration_only_the_servers_are_replaced(tmp_path):
 
 
 def test_a_balancers_configuration_that_cannot_be_used_is_refused(tmp_path):
+    needs("haproxy", "HAProxy")
     original = tmp_path / "original.cfg"
     original.write_text(CONFIGURATION.replace("LIMEN_BIND", "BIND"))
     with pytest.raises(Broken, match="LIMEN_BIND"):
@@ -222,8 +228,7 @@ def test_a_balancers_configuration_that_cannot_be_used_is_refused(tmp_path):
 
 
 def test_a_killed_redis_remembers(tmp_path):
-    if shutil.which("redis-server") is None:
-        pytest.skip("Redis is not installed")
+    needs("redis-server", "Redis")
 
     def ask(text):
         with socket.create_connection(("127.0.0.1", redis.port), timeout=5) as connection:
