@@ -135,14 +135,9 @@ void call_send(struct limen_call *call, limen_reply reply)
 
 limen_reply call_refusal(struct limen_call *call)
 {
-    struct admission *admission = &call->admission;
-    struct buf text;
-    buf_init(&text, &call->arena, REPLY_FIRST_BYTES);
-    problem_write(&admission->problem, &text);
+    const struct admission *admission = &call->admission;
     board_add(&call->app->boundary->board->refusals[admission->refusal], 1);
-    return (limen_reply){ .status = admission->problem.status,
-                          .is_problem = true,
-                          .body = text.failed ? (limen_str){ 0 } : buf_str(&text) };
+    return (limen_reply){ .status = admission->problem.status, .is_problem = true, .body = admission->problem.text };
 }
 
 void call_send_refusal(struct limen_call *call)

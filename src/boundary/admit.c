@@ -10,26 +10,36 @@
 #include "core/clock.h"
 #include "core/str.h"
 
+#define PROBLEM_FIRST_BYTES 512U
+
 /* ---- refusing --------------------------------------------------------------------------------------------------------- */
 
-bool admission_refuse(struct admission *admission, enum refusal refusal, int status, const char *detail)
+bool admission_refuse(struct admission *admission, enum refusal refusal, struct problem_reply problem)
 {
     admission->refusal = refusal;
-    admission->problem.status = status;
-    admission->problem.detail = str_of(detail);
+    admission->problem = problem;
     return false;
 }
 
 bool admission_refuse_overload(struct admission *admission, enum refusal refusal)
 {
     admission_add_header(admission, LIMEN_STR("Retry-After"), LIMEN_STR("1"));
-    return admission_refuse(admission, refusal, 503, "the server cannot answer right now; nothing was done");
+    return admission_refuse(admission, refusal, PROBLEM(503, "the server cannot answer right now; nothing was done"));
+}
+
+/* What was written is the arena's. */
+static bool refuse_written(struct admission *admission, enum refusal refusal, int status, const struct buf *text)
+{
+    limen_str written = text->failed ? (limen_str){ 0 } : buf_str(text);
+    return admission_refuse(admission, refusal, (struct problem_reply){ status, written });
 }
 
 static bool refuse_with_faults(struct admission *admission, enum refusal refusal)
 {
-    admission->problem.faults = &admission->faults;
-    return admission_refuse(admission, refusal, 422, "the request does not satisfy the contract");
+    struct buf text;
+    buf_init(&text, admission->arena, PROBLEM_FIRST_BYTES);
+    problem_write_faults(PROBLEM(422, "the request does not satisfy the contract"), &admission->faults, &text);
+    return refuse_written(admission, refusal, 422, &text);
 }
 
 void admission_add_header(struct admission *admission, limen_str name, limen_str value)
@@ -73,10 +83,8 @@ static bool refuse_too_often(struct admission *admission, enum refusal refusal)
     buf_init_fixed(&seconds, admission->retry_text, sizeof(admission->retry_text));
     buf_add_int(&seconds, state->retry_s);
     admission_add_header(admission, LIMEN_STR("Retry-After"), buf_str(&seconds));
-    admission->problem.type = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-    admission->problem.policy = state->limit->name;
-    return admission_refuse(admission, refusal, 429,
-                            "too many requests; come back after the time that Retry-After names");
+    const struct policy_text *texts = &admission->boundary->policies[state->limit->policy];
+    return admission_refuse(admission, refusal, (struct problem_reply){ 429, texts->problem });
 }
 
 static bool count_against(struct admission *admission, const struct rate_limit *limit, limen_str caller)
@@ -145,7 +153,7 @@ static void add_limit_fields(struct admission *admission)
     if (!admission->has_limit_state)
         return;
     admission_add_header(admission, LIMEN_STR("RateLimit-Policy"),
-                         admission->boundary->policies[admission->limit_state.limit->policy]);
+                         admission->boundary->policies[admission->limit_state.limit->policy].field);
     admission_add_header(admission, LIMEN_STR("RateLimit"),
                          limit_write_state(&admission->limit_state, admission->state_text));
 }
@@ -155,7 +163,7 @@ static void add_limit_fields(struct admission *admission)
 static bool refuse_method(struct admission *admission, limen_str allow)
 {
     admission_add_header(admission, LIMEN_STR("Allow"), allow);
-    return admission_refuse(admission, REFUSAL_NO_METHOD, 405, "this path has no such method");
+    return admission_refuse(admission, REFUSAL_NO_METHOD, PROBLEM(405, "this path has no such method"));
 }
 
 /* What is no operation but has an answer all the same: OPTIONS, the contract itself, the app's page. */
@@ -198,13 +206,13 @@ static bool operation_is_found(struct admission *admission, bool *ret_is_answere
         return false;
     if (route == ROUTE_NO_METHOD)
         return refuse_method(admission, allow);
-    return admission_refuse(admission, REFUSAL_NO_PATH, 404, "there is nothing at this path");
+    return admission_refuse(admission, REFUSAL_NO_PATH, PROBLEM(404, "there is nothing at this path"));
 }
 
 bool admission_refuse_cross_site(struct admission *admission)
 {
-    return admission_refuse(admission, REFUSAL_CROSS_SITE, 403,
-                            "a page of another site may not do this with your cookies");
+    return admission_refuse(admission, REFUSAL_CROSS_SITE,
+                            PROBLEM(403, "a page of another site may not do this with your cookies"));
 }
 
 /* Where no credential is asked for, a cookie could still be one to the app: signing in is such a case. Elsewhere the rule is the
@@ -253,16 +261,17 @@ static bool refuse_body(struct admission *admission)
 {
     switch (admission->body_outcome) {
     case BODY_TOO_LARGE:
-        return admission_refuse(admission, REFUSAL_BODY_SIZE, 413, "the body is larger than this operation reads");
+        return admission_refuse(admission, REFUSAL_BODY_SIZE,
+                                PROBLEM(413, "the body is larger than this operation reads"));
     case BODY_TIMEOUT:
-        return admission_refuse(admission, REFUSAL_HTTP, 408, "the body did not arrive in time");
+        return admission_refuse(admission, REFUSAL_HTTP, PROBLEM(408, "the body did not arrive in time"));
     case BODY_NO_MEMORY:
         return admission_refuse_overload(admission, REFUSAL_OVERLOAD);
     case BODY_MALFORMED:
     case BODY_OK:
         break;
     }
-    return admission_refuse(admission, REFUSAL_HTTP, 400, "the body's chunked coding is malformed");
+    return admission_refuse(admission, REFUSAL_HTTP, PROBLEM(400, "the body's chunked coding is malformed"));
 }
 
 static bool body_is_read(struct admission *admission)
@@ -292,10 +301,12 @@ static bool body_is_announced_well(struct admission *admission)
     const struct operation *operation = admission->operation;
     const struct http_field *type = http_field_get(request, HEADER_CONTENT_TYPE);
     if (http_field_get(request, HEADER_CONTENT_ENCODING) != NULL)
-        return admission_refuse(admission, REFUSAL_MEDIA_TYPE, 415, "send the body without a Content-Encoding");
+        return admission_refuse(admission, REFUSAL_MEDIA_TYPE,
+                                PROBLEM(415, "send the body without a Content-Encoding"));
     if (type == NULL || !media_type_is(type->value, operation->body_media_type)) {
         admission_add_header(admission, LIMEN_STR("Accept"), operation->body_media_type);
-        return admission_refuse(admission, REFUSAL_MEDIA_TYPE, 415, "this operation reads application/json only");
+        return admission_refuse(admission, REFUSAL_MEDIA_TYPE,
+                                PROBLEM(415, "this operation reads application/json only"));
     }
     if (request->framing == FRAMING_LENGTH && request->content_length > operation->body_ceiling) {
         admission->body_outcome = BODY_TOO_LARGE;
@@ -308,10 +319,12 @@ static bool refuse_json(struct admission *admission, enum json_outcome outcome, 
 {
     if (outcome == JSON_NO_MEMORY)
         return admission_refuse_overload(admission, REFUSAL_OVERLOAD);
-    admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "");
-    admission->problem.detail = arena_printf(admission->arena, "the body is not JSON that we read: %s (at byte %zu)",
-                                             error->what, error->at);
-    return false;
+    limen_str detail = arena_printf(admission->arena, "the body is not JSON that we read: %s (at byte %zu)",
+                                    error->what, error->at);
+    struct buf text;
+    buf_init(&text, admission->arena, PROBLEM_FIRST_BYTES);
+    problem_write(&(struct problem){ .status = 400, .detail = detail }, &text);
+    return refuse_written(admission, REFUSAL_BODY_MALFORMED, 400, &text);
 }
 
 static bool json_is_valid(struct admission *admission)
@@ -326,7 +339,7 @@ static bool json_is_valid(struct admission *admission)
     if (!schema_validate(operation->body, &doc, 0, SCHEMA_REQUEST, &admission->faults))
         return refuse_with_faults(admission, REFUSAL_BODY_SCHEMA);
     if (!input_bind_body(admission, &admission->boundary->operations[operation->index], &doc))
-        return admission_refuse(admission, REFUSAL_OVERLOAD, 500, "the server could not take this body in");
+        return admission_refuse(admission, REFUSAL_OVERLOAD, PROBLEM(500, "the server could not take this body in"));
     return true;
 }
 
@@ -337,10 +350,11 @@ static bool body_is_valid(struct admission *admission)
     bool has_body = request->framing == FRAMING_CHUNKED
         || (request->framing == FRAMING_LENGTH && request->content_length > 0);
     if (!operation->has_body)
-        return !has_body || admission_refuse(admission, REFUSAL_BODY_SIZE, 413, "this operation takes no body");
+        return !has_body
+            || admission_refuse(admission, REFUSAL_BODY_SIZE, PROBLEM(413, "this operation takes no body"));
     if (!has_body)
         return !operation->body_required
-            || admission_refuse(admission, REFUSAL_BODY_MALFORMED, 400, "this operation needs a body");
+            || admission_refuse(admission, REFUSAL_BODY_MALFORMED, PROBLEM(400, "this operation needs a body"));
     return body_is_announced_well(admission) && body_is_read(admission) && caller_has_signed(admission)
         && json_is_valid(admission);
 }
@@ -355,12 +369,12 @@ static bool key_is_well_formed(struct admission *admission)
         fingerprint_take(request, admission->body, admission->key.fingerprint);
         return true;
     case KEY_MISSING:
-        return admission_refuse(admission, REFUSAL_KEY, 400, "this operation needs an Idempotency-Key field");
+        return admission_refuse(admission, REFUSAL_KEY, PROBLEM(400, "this operation needs an Idempotency-Key field"));
     case KEY_MALFORMED:
         break;
     }
-    return admission_refuse(admission, REFUSAL_KEY, 400,
-                            "the Idempotency-Key is not 1 to 255 printable characters, sent once");
+    return admission_refuse(admission, REFUSAL_KEY,
+                            PROBLEM(400, "the Idempotency-Key is not 1 to 255 printable characters, sent once"));
 }
 
 /* ---- the boundary ----------------------------------------------------------------------------------------------------- */

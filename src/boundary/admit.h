@@ -18,6 +18,12 @@
 
 struct bound_operation;
 
+/* What is always said of a limit. */
+struct policy_text {
+    limen_str field;   /* RateLimit-Policy */
+    limen_str problem; /* of its 429 */
+};
+
 /* All that admission needs, once a worker. Borrowed pointers outlive it. */
 struct boundary {
     const struct contract *contract;
@@ -27,7 +33,7 @@ struct boundary {
     struct data_client *data;
     void *limits; /* the shared table */
     uint32_t limit_scale;
-    const limen_str *policies; /* what RateLimit-Policy says of each limit, by its number; made by boundary_bind */
+    const struct policy_text *policies; /* of each limit, by its number; made by boundary_bind */
     const struct clock *clock;
     struct board_row *board;
     const struct bound_operation *operations; /* by index */
@@ -78,7 +84,7 @@ struct admission {
 
     /* ---- a refusal ---- */
     enum refusal refusal;
-    struct problem problem;
+    struct problem_reply problem;
     struct faults faults;
 
     /* Fields of the reply, also of a good one. */
@@ -107,7 +113,7 @@ void admission_add_header(struct admission *admission, limen_str name, limen_str
 /* What is left of the operation's time, in microseconds; at least 0. */
 int64_t admission_time_left(const struct admission *admission);
 /* Records a refusal; always false, so that a step can return it. */
-bool admission_refuse(struct admission *admission, enum refusal refusal, int status, const char *detail);
+bool admission_refuse(struct admission *admission, enum refusal refusal, struct problem_reply problem);
 bool admission_refuse_overload(struct admission *admission, enum refusal refusal);
 bool admission_refuse_cross_site(struct admission *admission);
 

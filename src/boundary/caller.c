@@ -181,31 +181,31 @@ static void add_challenges(struct admission *admission, const struct finding *fi
 
 static bool refuse(struct admission *admission, const struct finding *finding)
 {
-    static const char *const absent[] = {
-        [SCHEME_SESSION] = "this operation needs a session; sign in",
-        [SCHEME_BEARER] = "this operation needs a bearer token",
-        [SCHEME_API_KEY] = "this operation needs an API key",
-        [SCHEME_WEBHOOK] = "this operation needs a signature over the body",
+    static const struct problem_reply absent[] = {
+        [SCHEME_SESSION] = PROBLEM_INIT(401, "this operation needs a session; sign in"),
+        [SCHEME_BEARER] = PROBLEM_INIT(401, "this operation needs a bearer token"),
+        [SCHEME_API_KEY] = PROBLEM_INIT(401, "this operation needs an API key"),
+        [SCHEME_WEBHOOK] = PROBLEM_INIT(401, "this operation needs a signature over the body"),
     };
-    static const char *const invalid[] = {
-        [SCHEME_SESSION] = "the session is unknown or has ended; sign in",
-        [SCHEME_BEARER] = "the bearer token is not valid here, or no longer",
-        [SCHEME_API_KEY] = "the API key is unknown or revoked",
-        [SCHEME_WEBHOOK] = "the signature is not one of this body, or it is too old",
+    static const struct problem_reply invalid[] = {
+        [SCHEME_SESSION] = PROBLEM_INIT(401, "the session is unknown or has ended; sign in"),
+        [SCHEME_BEARER] = PROBLEM_INIT(401, "the bearer token is not valid here, or no longer"),
+        [SCHEME_API_KEY] = PROBLEM_INIT(401, "the API key is unknown or revoked"),
+        [SCHEME_WEBHOOK] = PROBLEM_INIT(401, "the signature is not one of this body, or it is too old"),
     };
     switch (finding->best) {
     case TRIAL_ABSENT:
         add_challenges(admission, finding);
-        return admission_refuse(admission, REFUSAL_CREDENTIAL, 401, absent[finding->scheme->kind]);
+        return admission_refuse(admission, REFUSAL_CREDENTIAL, absent[finding->scheme->kind]);
     case TRIAL_INVALID:
         add_challenges(admission, finding);
-        return admission_refuse(admission, REFUSAL_CREDENTIAL, 401, invalid[finding->scheme->kind]);
+        return admission_refuse(admission, REFUSAL_CREDENTIAL, invalid[finding->scheme->kind]);
     case TRIAL_CROSS_SITE:
         return admission_refuse_cross_site(admission);
     case TRIAL_FORBIDDEN:
         if (finding->scheme->kind == SCHEME_BEARER)
             challenge(admission, finding->scheme, LIMEN_STR("Bearer realm=\"limen\", error=\"insufficient_scope\""));
-        return admission_refuse(admission, REFUSAL_ROLE, 403, "your account may not do this");
+        return admission_refuse(admission, REFUSAL_ROLE, PROBLEM(403, "your account may not do this"));
     case TRIAL_OK:
     case TRIAL_BROKEN:
         break;

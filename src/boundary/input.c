@@ -7,6 +7,8 @@
 #include "core/log.h"
 #include "core/str.h"
 
+#define NAME_SHOWN 64U /* bytes of an unknown parameter's name */
+
 /* ---- resolved at start ------------------------------------------------------------------------------------------------ */
 
 static const struct limen_field *shape_field(const struct limen_shape *shape, limen_str name)
@@ -79,25 +81,37 @@ static bool bind_operation(struct bound_operation *bound, const struct boundary 
 }
 
 static bool write_policy(const struct boundary *boundary, const struct rate_limit *limit, struct arena *arena,
-                         limen_str *policies)
+                         struct policy_text *texts)
 {
+    const struct problem problem = {
+        .status = 429,
+        .type = "https://iana.org/assignments/http-problem-types#quota-exceeded",
+        .detail = LIMEN_STR("too many requests; come back after the time that Retry-After names"),
+        .policy = limit->name,
+    };
+    struct buf text;
+    buf_init(&text, arena, 0);
+    problem_write(&problem, &text);
     char *memory = arena_alloc(arena, LIMIT_FIELD_BYTES);
-    if (memory == NULL)
+    if (memory == NULL || text.failed)
         return false;
-    policies[limit->policy] = limit_write_policy(limit, boundary->limit_scale, memory);
+    texts[limit->policy] = (struct policy_text){ limit_write_policy(limit, boundary->limit_scale, memory),
+                                                 buf_str(&text) };
     return true;
 }
 
 static bool write_policies(struct boundary *boundary, struct arena *arena)
 {
     const struct contract *contract = boundary->contract;
-    limen_str *policies = ARENA_NEW_ARRAY(arena, limen_str, contract->policy_count);
-    bool ok = policies != NULL && write_policy(boundary, &contract->address_limit, arena, policies);
+    struct policy_text *texts = ARENA_NEW_ARRAY(arena, struct policy_text, contract->policy_count);
+    bool ok = texts != NULL && write_policy(boundary, &contract->address_limit, arena, texts);
+    for (uint32_t i = 0; ok && i < contract->sign_in_limit_count; i++)
+        ok = write_policy(boundary, &contract->sign_in_limits[i], arena, texts);
     for (uint32_t i = 0; i < contract->operation_count; i++) {
         for (uint32_t j = 0; ok && j < contract->operations[i].limit_count; j++)
-            ok = write_policy(boundary, &contract->operations[i].limits[j], arena, policies);
+            ok = write_policy(boundary, &contract->operations[i].limits[j], arena, texts);
     }
-    boundary->policies = policies;
+    boundary->policies = texts;
     return ok;
 }
 
@@ -125,7 +139,8 @@ static void bind_value(struct admission *admission, const struct bound_parameter
     struct json_doc doc = { .tape = &value, .count = 1 };
     char *base = (char *)admission->input + target->base;
     if (bind_field(target->field, &doc, 0, admission->arena, base) != BIND_OK)
-        faults_add(&admission->faults, target->pointer, LIMEN_STR("type"), "is nothing that this server can hold");
+        faults_add(&admission->faults, target->pointer, LIMEN_STR("type"),
+                   LIMEN_STR("is nothing that this server can hold"));
 }
 
 /* Percent-decodes into the arena, where needed; a fault when that fails. */
@@ -140,13 +155,14 @@ static bool decode(struct admission *admission, limen_str raw, bool is_form, lim
         && (is_form ? percent_decode_form(raw, memory, raw.len, ret_text)
                     : percent_decode(raw, memory, raw.len, ret_text)))
         return true;
-    faults_add(&admission->faults, pointer, LIMEN_STR("encoding"), "must be percent-encoded UTF-8 without NUL");
+    faults_add(&admission->faults, pointer, LIMEN_STR("encoding"),
+               LIMEN_STR("must be percent-encoded UTF-8 without NUL"));
     return false;
 }
 
 static void add_missing(struct admission *admission, const struct bound_parameter *target)
 {
-    faults_add(&admission->faults, target->pointer, LIMEN_STR("required"), "is required");
+    faults_add(&admission->faults, target->pointer, LIMEN_STR("required"), LIMEN_STR("is required"));
 }
 
 static void bind_path(struct admission *admission, const struct bound_parameter *target, uint32_t index)
@@ -161,7 +177,7 @@ static void bind_header(struct admission *admission, const struct bound_paramete
     uint32_t count;
     limen_str value = http_field_find(exchange_request(admission->exchange), target->parameter->name, &count);
     if (count > 1)
-        faults_add(&admission->faults, target->pointer, LIMEN_STR("repeated"), "was sent more than once");
+        faults_add(&admission->faults, target->pointer, LIMEN_STR("repeated"), LIMEN_STR("was sent more than once"));
     else if (count == 1)
         bind_value(admission, target, value);
     else if (target->parameter->is_required)
@@ -176,7 +192,7 @@ static void bind_cookie(struct admission *admission, const struct bound_paramete
         bind_value(admission, target, value);
         return;
     case COOKIE_AMBIGUOUS:
-        faults_add(&admission->faults, target->pointer, LIMEN_STR("repeated"), "was sent more than once");
+        faults_add(&admission->faults, target->pointer, LIMEN_STR("repeated"), LIMEN_STR("was sent more than once"));
         return;
     case COOKIE_ABSENT:
         if (target->parameter->is_required)
@@ -206,12 +222,13 @@ static void bind_query_pair(struct admission *admission, const struct bound_oper
         return;
     const struct bound_parameter *target = find_query(admission->operation, bound, name, &index);
     if (target == NULL) {
-        faults_add(&admission->faults, LIMEN_STR("/query"), LIMEN_STR("unknown"), "there is no query parameter '%.*s'",
-                   (int)(name.len < 64 ? name.len : 64), name.ptr);
+        limen_str detail = arena_printf(admission->arena, "there is no query parameter '%.*s'",
+                                        LIMEN_STR_ARG(str_slice(name, 0, NAME_SHOWN)));
+        faults_add(&admission->faults, LIMEN_STR("/query"), LIMEN_STR("unknown"), detail);
         return;
     }
     if ((*seen & (1U << index)) != 0) {
-        faults_add(&admission->faults, target->pointer, LIMEN_STR("repeated"), "was sent more than once");
+        faults_add(&admission->faults, target->pointer, LIMEN_STR("repeated"), LIMEN_STR("was sent more than once"));
         return;
     }
     *seen |= 1U << index;

@@ -33,7 +33,8 @@ struct faults {
     bool is_cut; /* there were more */
 };
 void faults_init(struct faults *faults, struct arena *arena);
-void faults_add(struct faults *faults, limen_str pointer, limen_str rule, const char *format, ...) LIMEN_PRINTF(4, 5);
+/* The texts live as long as the arena. */
+void faults_add(struct faults *faults, limen_str pointer, limen_str rule, limen_str detail);
 
 /* What the value is for: `readOnly` members are refused in a request, `writeOnly` ones in a reply. */
 enum schema_use { SCHEMA_ANY, SCHEMA_REQUEST, SCHEMA_REPLY };

@@ -8,8 +8,6 @@
 #include "core/limits.h"
 #include "core/str.h"
 
-#include <stdarg.h>
-
 #define NAME_CUT 64U         /* bytes of a member name in a pointer */
 #define ENUMERATION_CUT 200U /* bytes of allowed values in a detail */
 
@@ -22,7 +20,7 @@ void faults_init(struct faults *faults, struct arena *arena)
 static struct fault *faults_next(struct faults *faults)
 {
     if (faults->items == NULL)
-        faults->items = ARENA_NEW_ARRAY(faults->arena, struct fault, LIMIT_SCHEMA_FAULTS);
+        faults->items = arena_alloc(faults->arena, LIMIT_SCHEMA_FAULTS * sizeof(*faults->items));
     if (faults->items == NULL || faults->count == LIMIT_SCHEMA_FAULTS) {
         faults->is_cut = true;
         return NULL;
@@ -30,22 +28,11 @@ static struct fault *faults_next(struct faults *faults)
     return &faults->items[faults->count++];
 }
 
-static void faults_vadd(struct faults *faults, limen_str pointer, limen_str rule, const char *format, va_list args)
+void faults_add(struct faults *faults, limen_str pointer, limen_str rule, limen_str detail)
 {
     struct fault *fault = faults_next(faults);
-    if (fault == NULL)
-        return;
-    fault->pointer = pointer;
-    fault->rule = rule;
-    fault->detail = arena_vprintf(faults->arena, format, args);
-}
-
-void faults_add(struct faults *faults, limen_str pointer, limen_str rule, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    faults_vadd(faults, pointer, rule, format, args);
-    va_end(args);
+    if (fault != NULL)
+        *fault = (struct fault){ pointer, rule, detail };
 }
 
 /* ---- JSON Pointer ---------------------------------------------------------------------------------------------- */
@@ -73,6 +60,8 @@ static limen_str walk_pointer(const struct walk *walk)
 {
     const struct place *way[LIMIT_JSON_DEPTH + 1];
     size_t depth = 0;
+    if (walk->place == NULL)
+        return walk->base;
     for (const struct place *place = walk->place; place != NULL && depth <= LIMIT_JSON_DEPTH; place = place->up)
         way[depth++] = place;
     struct buf out;
@@ -90,19 +79,43 @@ static limen_str walk_pointer(const struct walk *walk)
 }
 
 /* ---- sentences ------------------------------------------------------------------------------------------------- */
-bool walk_fault(struct walk *walk, const char *rule, const char *format, ...)
+/* The pieces as one text; a single one is not copied: all are the contract's or our own. Empty when memory is out. */
+static limen_str join(struct arena *arena, const limen_str *pieces, size_t count)
 {
-    if (walk->faults == NULL)
-        return false;
-    if (walk->faults->count == LIMIT_SCHEMA_FAULTS) {
-        walk->faults->is_cut = true;
-        return false;
+    size_t bytes = 0;
+    if (count == 1)
+        return pieces[0];
+    for (size_t i = 0; i < count; i++)
+        bytes += pieces[i].len;
+    struct buf out;
+    buf_init(&out, arena, bytes);
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].ptr != NULL)
+            buf_add(&out, pieces[i]);
     }
-    va_list args;
-    va_start(args, format);
-    faults_vadd(walk->faults, walk_pointer(walk), str_of(rule), format, args);
-    va_end(args);
+    return out.failed ? (limen_str){ 0 } : buf_str(&out);
+}
+
+bool walk_fault(struct walk *walk, limen_str rule, const limen_str *pieces, size_t count)
+{
+    struct faults *faults = walk->faults;
+    if (faults == NULL)
+        return false;
+    if (faults->count == LIMIT_SCHEMA_FAULTS)
+        faults->is_cut = true;
+    else
+        faults_add(faults, walk_pointer(walk), rule, join(faults->arena, pieces, count));
     return false;
+}
+
+bool walk_fault_count(struct walk *walk, limen_str rule, limen_str bound, size_t count, limen_str noun, limen_str rest)
+{
+    char digits[24];
+    struct buf number;
+    buf_init_fixed(&number, digits, sizeof(digits));
+    buf_add_int(&number, (int64_t)count);
+    return WALK_FAULT_OF(walk, rule, LIMEN_STR("must have "), bound, buf_str(&number), LIMEN_STR(" "), noun,
+                         count == 1 ? LIMEN_STR("") : LIMEN_STR("s"), rest);
 }
 
 bool walk_fault_type(struct walk *walk, uint8_t types)
@@ -129,7 +142,7 @@ bool walk_fault_type(struct walk *walk, uint8_t types)
             BUF_ADD(&words, " or ");
         buf_add(&words, nouns[i].noun);
     }
-    return walk_fault(walk, "type", "must be %.*s", LIMEN_STR_ARG(buf_str(&words)));
+    return WALK_FAULT(walk, "type", LIMEN_STR("must be "), buf_str(&words));
 }
 
 bool walk_fault_values(struct walk *walk, const struct value_rules *rules)
@@ -138,7 +151,7 @@ bool walk_fault_values(struct walk *walk, const struct value_rules *rules)
         return false;
     const struct json_doc *doc = &rules->enumeration;
     if (doc->text.len > ENUMERATION_CUT)
-        return walk_fault(walk, "enum", "is not one of the values that are allowed");
+        return WALK_FAULT(walk, "enum", LIMEN_STR("is not one of the values that are allowed"));
     char memory[ENUMERATION_CUT * 2];
     struct buf words;
     buf_init_fixed(&words, memory, sizeof memory);
@@ -147,5 +160,5 @@ bool walk_fault_values(struct walk *walk, const struct value_rules *rules)
             BUF_ADD(&words, ", ");
         buf_add(&words, str_slice(doc->text, doc->tape[at].from, doc->tape[at].to));
     }
-    return walk_fault(walk, "enum", "must be one of %.*s", LIMEN_STR_ARG(buf_str(&words)));
+    return WALK_FAULT(walk, "enum", LIMEN_STR("must be one of "), buf_str(&words));
 }

@@ -229,8 +229,15 @@ bool walk_give_up(struct walk *walk, const char *why);
 /* Zeroed words on top of the scratch, or NULL after walk_give_up; given back with scratch_reset(walk, mark). */
 uint64_t *scratch_take(struct walk *walk, size_t words);
 
-/* Adds a fault at the place of the walk, unless it is quiet. Always false. */
-bool walk_fault(struct walk *walk, const char *rule, const char *format, ...) LIMEN_PRINTF(3, 4);
+/* Adds a fault at the place of the walk, unless it is quiet; the pieces, of which there is at least one, make up its detail. Always
+ * false. WALK_FAULT(walk, "minimum", LIMEN_STR("must be at least "), text) */
+bool walk_fault(struct walk *walk, limen_str rule, const limen_str *pieces, size_t count);
+#define WALK_FAULT(walk, rule, ...) WALK_FAULT_OF((walk), LIMEN_STR(rule), __VA_ARGS__)
+#define WALK_FAULT_OF(walk, rule, ...)                             \
+    walk_fault((walk), (rule), (const limen_str[]){ __VA_ARGS__ }, \
+               sizeof((const limen_str[]){ __VA_ARGS__ }) / sizeof(limen_str))
+/* "must have " and, for example, "at most ", 3, "item": the plural is made here. */
+bool walk_fault_count(struct walk *walk, limen_str rule, limen_str bound, size_t count, limen_str noun, limen_str rest);
 bool walk_fault_type(struct walk *walk, uint8_t types);
 bool walk_fault_values(struct walk *walk, const struct value_rules *rules);
 /* True while faults are still being collected. */

@@ -55,27 +55,22 @@ static bool check_number(struct walk *walk, const struct number_rules *rules, co
 {
     bool ok = true;
     if (rules->minimum.is_set && json_compare_numbers(value, &rules->minimum.value) < 0)
-        ok = walk_fault(walk, "minimum", "must be at least %.*s", LIMEN_STR_ARG(rules->minimum.text));
+        ok = WALK_FAULT(walk, "minimum", LIMEN_STR("must be at least "), rules->minimum.text);
     if (rules->maximum.is_set && json_compare_numbers(value, &rules->maximum.value) > 0)
-        ok = walk_fault(walk, "maximum", "must be at most %.*s", LIMEN_STR_ARG(rules->maximum.text));
+        ok = WALK_FAULT(walk, "maximum", LIMEN_STR("must be at most "), rules->maximum.text);
     if (rules->above.is_set && json_compare_numbers(value, &rules->above.value) <= 0)
-        ok = walk_fault(walk, "exclusiveMinimum", "must be greater than %.*s", LIMEN_STR_ARG(rules->above.text));
+        ok = WALK_FAULT(walk, "exclusiveMinimum", LIMEN_STR("must be greater than "), rules->above.text);
     if (rules->below.is_set && json_compare_numbers(value, &rules->below.value) >= 0)
-        ok = walk_fault(walk, "exclusiveMaximum", "must be less than %.*s", LIMEN_STR_ARG(rules->below.text));
+        ok = WALK_FAULT(walk, "exclusiveMaximum", LIMEN_STR("must be less than "), rules->below.text);
     if (rules->multiple.is_set
         && !json_is_multiple(str_slice(walk->doc->text, value->from, value->to), rules->multiple.text))
-        ok = walk_fault(walk, "multipleOf", "must be a multiple of %.*s", LIMEN_STR_ARG(rules->multiple.text));
+        ok = WALK_FAULT(walk, "multipleOf", LIMEN_STR("must be a multiple of "), rules->multiple.text);
     if (rules->format != NULL && !fits_format(rules->format, value))
-        ok = walk_fault(walk, "format", "must be %.*s", LIMEN_STR_ARG(rules->format->noun));
+        ok = WALK_FAULT(walk, "format", LIMEN_STR("must be "), rules->format->noun);
     return ok;
 }
 
 /* ---- strings --------------------------------------------------------------------------------------------------- */
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* Bytes tell most of it: a code point has one to four of them. */
 static bool check_length(struct walk *walk, const struct string_rules *rules, const struct json_value *value)
 {
@@ -84,11 +79,11 @@ static bool check_length(struct walk *walk, const struct string_rules *rules, co
         return true;
     const size_t points = str_code_points(json_text(value));
     if (points < rules->min_length)
-        return walk_fault(walk, "minLength", "must have at least %zu character%s", rules->min_length,
-                          plural(rules->min_length));
+        return walk_fault_count(walk, LIMEN_STR("minLength"), LIMEN_STR("at least "), rules->min_length,
+                                LIMEN_STR("character"), LIMEN_STR(""));
     if (points > rules->max_length)
-        return walk_fault(walk, "maxLength", "must have at most %zu character%s", rules->max_length,
-                          plural(rules->max_length));
+        return walk_fault_count(walk, LIMEN_STR("maxLength"), LIMEN_STR("at most "), rules->max_length,
+                                LIMEN_STR("character"), LIMEN_STR(""));
     return true;
 }
 
@@ -98,9 +93,9 @@ static bool check_string(struct walk *walk, const struct string_rules *rules, co
     if (!ok && !walk_goes_on(walk))
         return false;
     if (rules->pattern != NULL && walk_pattern(walk, rules->pattern, value) == PATTERN_DIFFERS)
-        ok = walk_fault(walk, "pattern", "must match the pattern %.*s", LIMEN_STR_ARG(pattern_source(rules->pattern)));
+        ok = WALK_FAULT(walk, "pattern", LIMEN_STR("must match the pattern "), pattern_source(rules->pattern));
     if (rules->format != NULL && !rules->format->check(json_text(value)))
-        ok = walk_fault(walk, "format", "must be %.*s", LIMEN_STR_ARG(rules->format->noun));
+        ok = WALK_FAULT(walk, "format", LIMEN_STR("must be "), rules->format->noun);
     return ok && walk->gave_up == NULL;
 }
 
@@ -121,7 +116,7 @@ static bool check_values(struct walk *walk, const struct value_rules *rules, uin
 {
     bool ok = true;
     if (rules->has_const && !json_equal(&rules->constant, 0, walk->doc, at))
-        ok = walk_fault(walk, "const", "must be %.*s", LIMEN_STR_ARG(rules->constant.text));
+        ok = WALK_FAULT(walk, "const", LIMEN_STR("must be "), rules->constant.text);
     if (rules->has_enum && !is_enumerated(walk, rules, at))
         ok = walk_fault_values(walk, rules);
     return ok;
@@ -130,8 +125,9 @@ static bool check_values(struct walk *walk, const struct value_rules *rules, uin
 /* ---- the walk -------------------------------------------------------------------------------------------------- */
 static bool check_use(struct walk *walk)
 {
-    return walk->use == SCHEMA_REQUEST ? walk_fault(walk, "readOnly", "is decided by the server and must not be sent")
-                                       : walk_fault(walk, "writeOnly", "must not be in a reply");
+    return walk->use == SCHEMA_REQUEST
+        ? WALK_FAULT(walk, "readOnly", LIMEN_STR("is decided by the server and must not be sent"))
+        : WALK_FAULT(walk, "writeOnly", LIMEN_STR("must not be in a reply"));
 }
 
 bool walk_rules(struct walk *walk, const struct schema *schema, uint32_t at, struct marks *marks)
@@ -174,7 +170,7 @@ bool walk_check(struct walk *walk, const struct schema *schema, uint32_t at, str
     if (walk->gave_up != NULL) /* else every branch above would still be tried */
         return false;
     if (schema->is_never)
-        return walk_fault(walk, "false", "must not be here");
+        return WALK_FAULT(walk, "false", LIMEN_STR("must not be here"));
     if (walk->depth == LIMIT_SCHEMA_DEPTH)
         return walk_give_up(walk, "is nested too deep to be checked");
     if (walk->steps == 0)
@@ -209,7 +205,7 @@ static bool validate(struct walk *walk, const struct schema *schema, uint32_t at
     }
     if (walk->gave_up != NULL) {
         walk->place = NULL;
-        ok = walk_fault(walk, "limit", "%s", walk->gave_up);
+        ok = WALK_FAULT(walk, "limit", str_of(walk->gave_up));
     }
     return ok;
 }
@@ -245,7 +241,7 @@ bool schema_validate_param(const struct schema *schema, limen_str raw, limen_str
     const struct json_doc doc = { .tape = &value, .count = 1, .text = raw };
     struct walk walk = { .doc = &doc, .tape = &value, .faults = faults, .use = SCHEMA_REQUEST, .base = pointer };
     if (raw.len >= UINT32_MAX || !str_is_utf8(raw))
-        return walk_fault(&walk, "type", "must be UTF-8");
+        return WALK_FAULT(&walk, "type", LIMEN_STR("must be UTF-8"));
     value.to = (uint32_t)raw.len;
     if (!read_param(schema->param_types, raw, &value))
         return walk_fault_type(&walk, schema->param_types);

@@ -9,25 +9,29 @@
 #define MEMBERS_COMPARED \
     64U /* larger objects with equal keyed hashes are taken as equal: comparing them costs its square */
 
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static bool check_count(struct walk *walk, const struct array_rules *rules, size_t items)
 {
     if (items < rules->min_items)
-        return walk_fault(walk, "minItems", "must have at least %zu item%s", rules->min_items,
-                          plural(rules->min_items));
+        return walk_fault_count(walk, LIMEN_STR("minItems"), LIMEN_STR("at least "), rules->min_items,
+                                LIMEN_STR("item"), LIMEN_STR(""));
     if (items > rules->max_items)
-        return walk_fault(walk, "maxItems", "must have at most %zu item%s", rules->max_items, plural(rules->max_items));
+        return walk_fault_count(walk, LIMEN_STR("maxItems"), LIMEN_STR("at most "), rules->max_items, LIMEN_STR("item"),
+                                LIMEN_STR(""));
     return true;
 }
 
 /* ---- uniqueItems ----------------------------------------------------------------------------------------------- */
 static bool fault_twice(struct walk *walk, uint32_t first, uint32_t second)
 {
-    return walk_fault(walk, "uniqueItems", "must not hold the same item twice (items %u and %u)", first, second);
+    char memory[64];
+    struct buf which;
+    buf_init_fixed(&which, memory, sizeof(memory));
+    BUF_ADD(&which, "(items ");
+    buf_add_int(&which, first);
+    BUF_ADD(&which, " and ");
+    buf_add_int(&which, second);
+    BUF_ADD(&which, ")");
+    return WALK_FAULT(walk, "uniqueItems", LIMEN_STR("must not hold the same item twice "), buf_str(&which));
 }
 
 static bool check_few_unique(struct walk *walk, uint32_t at)
@@ -109,12 +113,12 @@ static bool check_contains(struct walk *walk, const struct array_rules *rules, u
         item = walk->tape[item].next;
     }
     if (found < rules->min_contains)
-        return walk_fault(walk, rules->min_contains == 1 ? "contains" : "minContains",
-                          "must have at least %zu item%s of the kind that `contains` describes", rules->min_contains,
-                          plural(rules->min_contains));
+        return walk_fault_count(walk, rules->min_contains == 1 ? LIMEN_STR("contains") : LIMEN_STR("minContains"),
+                                LIMEN_STR("at least "), rules->min_contains, LIMEN_STR("item"),
+                                LIMEN_STR(" of the kind that `contains` describes"));
     if (found > rules->max_contains)
-        return walk_fault(walk, "maxContains", "must have at most %zu item%s of the kind that `contains` describes",
-                          rules->max_contains, plural(rules->max_contains));
+        return walk_fault_count(walk, LIMEN_STR("maxContains"), LIMEN_STR("at most "), rules->max_contains,
+                                LIMEN_STR("item"), LIMEN_STR(" of the kind that `contains` describes"));
     return true;
 }
 
@@ -132,7 +136,7 @@ static bool check_items(struct walk *walk, const struct array_rules *rules, uint
             break; /* nothing speaks of the rest */
         here.index = i;
         if (schema->is_never && schema == rules->items)
-            ok = walk_fault(walk, "items", "must not be here");
+            ok = WALK_FAULT(walk, "items", LIMEN_STR("must not be here"));
         else
             ok = walk_child(walk, schema, item) && ok;
         marks_set(marks, i);

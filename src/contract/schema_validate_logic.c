@@ -35,7 +35,7 @@ static bool check_any(struct walk *walk, const struct logic_rules *rules, uint32
         if (has_match && marks == NULL)
             return true; /* the others could only mark */
     }
-    return has_match || walk_fault(walk, "anyOf", "matches none of the alternatives");
+    return has_match || WALK_FAULT(walk, "anyOf", LIMEN_STR("matches none of the alternatives"));
 }
 
 static bool check_one(struct walk *walk, const struct logic_rules *rules, uint32_t at, struct marks *marks)
@@ -45,8 +45,8 @@ static bool check_one(struct walk *walk, const struct logic_rules *rules, uint32
         matches += walk_check_quietly(walk, rules->one[i], at, marks);
     if (matches == 1)
         return true;
-    return matches == 0 ? walk_fault(walk, "oneOf", "matches none of the alternatives")
-                        : walk_fault(walk, "oneOf", "matches more than one of the alternatives");
+    return matches == 0 ? WALK_FAULT(walk, "oneOf", LIMEN_STR("matches none of the alternatives"))
+                        : WALK_FAULT(walk, "oneOf", LIMEN_STR("matches more than one of the alternatives"));
 }
 
 static bool check_condition(struct walk *walk, const struct logic_rules *rules, uint32_t at, struct marks *marks)
@@ -68,7 +68,7 @@ bool walk_logic(struct walk *walk, const struct logic_rules *rules, uint32_t at,
     if (rules->one_count > 0 && (ok || walk_goes_on(walk)))
         ok = check_one(walk, rules, at, marks) && ok;
     if (rules->negated != NULL && (ok || walk_goes_on(walk)) && walk_check_quietly(walk, rules->negated, at, NULL))
-        ok = walk_fault(walk, "not", "must not be of the kind that `not` describes");
+        ok = WALK_FAULT(walk, "not", LIMEN_STR("must not be of the kind that `not` describes"));
     if (rules->condition != NULL && (ok || walk_goes_on(walk)))
         ok = check_condition(walk, rules, at, marks) && ok;
     return ok;
@@ -94,7 +94,8 @@ static bool check_rest(struct walk *walk, const struct schema *rest, uint32_t at
         child += is_object;
         if (!is_marked(marks, i)) {
             if (rest->is_never)
-                ok = walk_fault(walk, is_object ? "unevaluatedProperties" : "unevaluatedItems", "is not declared");
+                ok = WALK_FAULT_OF(walk, is_object ? LIMEN_STR("unevaluatedProperties") : LIMEN_STR("unevaluatedItems"),
+                                   LIMEN_STR("is not declared"));
             else
                 ok = walk_check(walk, rest, child, NULL) && ok;
         }

@@ -8,19 +8,14 @@
 
 #define NAME_SHOWN 64 /* bytes of our own contract's names in a detail */
 
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static bool check_count(struct walk *walk, const struct object_rules *rules, size_t members)
 {
     if (members < rules->min_properties)
-        return walk_fault(walk, "minProperties", "must have at least %zu member%s", rules->min_properties,
-                          plural(rules->min_properties));
+        return walk_fault_count(walk, LIMEN_STR("minProperties"), LIMEN_STR("at least "), rules->min_properties,
+                                LIMEN_STR("member"), LIMEN_STR(""));
     if (members > rules->max_properties)
-        return walk_fault(walk, "maxProperties", "must have at most %zu member%s", rules->max_properties,
-                          plural(rules->max_properties));
+        return walk_fault_count(walk, LIMEN_STR("maxProperties"), LIMEN_STR("at most "), rules->max_properties,
+                                LIMEN_STR("member"), LIMEN_STR(""));
     return true;
 }
 
@@ -31,8 +26,8 @@ static bool check_required(struct walk *walk, const struct object_rules *rules, 
     for (uint32_t word = 0; word < rules->words; word++) {
         for (uint64_t missing = required[word] & ~seen[word]; missing != 0; missing &= missing - 1) {
             const limen_str name = rules->names.entries[word * 64 + (uint32_t)__builtin_ctzll(missing)].name;
-            ok = walk_fault(walk, "required", "must have the member \"%.*s\"",
-                            LIMEN_STR_ARG(str_slice(name, 0, NAME_SHOWN)));
+            ok = WALK_FAULT(walk, "required", LIMEN_STR("must have the member \""), str_slice(name, 0, NAME_SHOWN),
+                            LIMEN_STR("\""));
             if (!walk_goes_on(walk))
                 return false;
         }
@@ -67,7 +62,7 @@ static bool check_member(struct walk *walk, const struct object_rules *rules, ui
     if (!is_evaluated && rules->additional != NULL) {
         is_evaluated = true;
         if (rules->additional->is_never)
-            ok = walk_fault(walk, "additionalProperties", "is not declared");
+            ok = WALK_FAULT(walk, "additionalProperties", LIMEN_STR("is not declared"));
         else
             ok = walk_child(walk, rules->additional, name_at + 1) && ok;
     }
@@ -82,10 +77,10 @@ static bool check_members(struct walk *walk, const struct object_rules *rules, u
 {
     const struct json_value *tape = walk->tape;
     struct place here = { .up = walk->place };
-    uint32_t name_at = at + 1;
+    uint32_t name_at = at + 1, likely = 0;
     bool ok = true;
     for (uint32_t i = 0; i < tape[at].length; i++) {
-        const uint32_t found = name_find(&rules->names, tape[name_at].as.text, tape[name_at].length);
+        const uint32_t found = name_find_near(&rules->names, likely, tape[name_at].as.text, tape[name_at].length);
         bool is_evaluated;
         if (found != NAME_NONE)
             seen[found / 64] |= UINT64_C(1) << found % 64;
@@ -97,6 +92,7 @@ static bool check_members(struct walk *walk, const struct object_rules *rules, u
         if (!ok && !walk_goes_on(walk))
             break;
         name_at = tape[name_at + 1].next;
+        likely = found + 1; /* NAME_NONE: the first */
     }
     walk->place = here.up;
     return ok;
@@ -111,9 +107,9 @@ static bool check_dependents(struct walk *walk, const struct object_rules *rules
             continue;
         for (size_t j = 0; j < dependent->required_count; j++) {
             if (json_member(walk->doc, at, dependent->required[j]) == 0)
-                ok = walk_fault(walk, "dependentRequired", "must have the member \"%.*s\" when it has \"%.*s\"",
-                                LIMEN_STR_ARG(str_slice(dependent->required[j], 0, NAME_SHOWN)),
-                                LIMEN_STR_ARG(str_slice(dependent->name, 0, NAME_SHOWN)));
+                ok = WALK_FAULT(walk, "dependentRequired", LIMEN_STR("must have the member \""),
+                                str_slice(dependent->required[j], 0, NAME_SHOWN), LIMEN_STR("\" when it has \""),
+                                str_slice(dependent->name, 0, NAME_SHOWN), LIMEN_STR("\""));
         }
         if (dependent->schema != NULL)
             ok = walk_check(walk, dependent->schema, at, marks) && ok;

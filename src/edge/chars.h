@@ -39,18 +39,30 @@ static inline bool chars_are(limen_str s, unsigned kind)
     return all != 0;
 }
 
+#ifdef __SSE2__
+/* A bit for each of the 16 bytes at `bytes` that is a control (but HTAB) or DEL. */
+static inline unsigned chars_control_bits(const char *bytes)
+{
+    const __m128i last_control = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
+    const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)bytes);
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, last_control), x);
+    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), control), _mm_cmpeq_epi8(x, del));
+    return (unsigned)_mm_movemask_epi8(bad);
+}
+#endif
+
 /* Index of the first control byte (but HTAB) or DEL at or after `at`, or `len`. */
 static inline size_t chars_find_control(const char *bytes, size_t at, size_t len)
 {
 #ifdef __SSE2__
-    const __m128i last_control = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
     for (; at + 16 <= len; at += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(bytes + at));
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, last_control), x);
-        __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), control), _mm_cmpeq_epi8(x, del));
-        int mask = _mm_movemask_epi8(bad);
-        if (mask != 0)
-            return at + (size_t)__builtin_ctz((unsigned)mask);
+        unsigned bits = chars_control_bits(bytes + at);
+        if (bits != 0)
+            return at + (size_t)__builtin_ctz(bits);
+    }
+    if (at < len && len >= 16) { /* the last 16 bytes, less those before `at` */
+        unsigned bits = chars_control_bits(bytes + len - 16) >> (16 - (len - at));
+        return bits != 0 ? at + (size_t)__builtin_ctz(bits) : len;
     }
 #else
     /* Eight bytes at once: a byte below 0x20 or equal to 0x7f sets its top bit. HTAB stops too and is looked at below. */

@@ -8,8 +8,6 @@
 #include "core/str.h"
 #include "edge/chars.h"
 
-#include <stdio.h>
-
 /* What OWASP's secure headers ask for. HSTS comes with TLS. */
 #define SECURITY_COMMON                           \
     "X-Content-Type-Options: nosniff\r\n"         \
@@ -106,22 +104,28 @@ static char *put_number(char *at, uint64_t value)
     return put(at, str_make(digits + sizeof(digits) - count, count));
 }
 
-static bool field_is_clean(const struct http_header_out *field)
+static char *drop(char *at, limen_str name)
 {
-    return field->name.len > 0 && chars_are(field->name, CHAR_TOKEN)
-        && chars_find_control(field->value.ptr, 0, field->value.len) == field->value.len;
+    LOG_WARN("a reply's field was dropped: it holds a control character", log_str("field", name));
+    return at;
+}
+
+/* `name` is one of our own. */
+static char *put_own_field(char *at, limen_str name, limen_str value)
+{
+    if (chars_find_control(value.ptr, 0, value.len) != value.len)
+        return drop(at, name);
+    at = put(at, name);
+    at = PUT(at, ": ");
+    at = put(at, value);
+    return PUT(at, "\r\n");
 }
 
 static char *put_field(char *at, const struct http_header_out *field)
 {
-    if (!field_is_clean(field)) {
-        LOG_WARN("a reply's field was dropped: it holds a control character", log_str("field", field->name));
-        return at;
-    }
-    at = put(at, field->name);
-    at = PUT(at, ": ");
-    at = put(at, field->value);
-    return PUT(at, "\r\n");
+    if (field->name.len == 0 || !chars_are(field->name, CHAR_TOKEN))
+        return drop(at, field->name);
+    return put_own_field(at, field->name, field->value);
 }
 
 static char *put_status_line(char *at, int status)
@@ -169,7 +173,7 @@ void reply_write(struct connection *connection, const struct http_reply *reply, 
     at = put(at, str_make(loop_clock(connection->edge->loop)->date, 29));
     at = PUT(at, "\r\n");
     if (reply->content_type.len > 0)
-        at = put_field(at, &(struct http_header_out){ LIMEN_STR_INIT("Content-Type"), reply->content_type });
+        at = put_own_field(at, LIMEN_STR("Content-Type"), reply->content_type);
     at = put_length(at, reply, frame.is_head);
     for (uint32_t i = 0; i < reply->header_count; i++)
         at = put_field(at, &reply->headers[i]);
@@ -191,16 +195,21 @@ void reply_write(struct connection *connection, const struct http_reply *reply, 
 
 void reply_refuse(struct connection *connection, int status, const char *why)
 {
-    char body[256];
-    limen_str reason = reason_of(status);
-    int len = snprintf(body, sizeof(body),
-                       "{\"type\":\"about:blank\",\"title\":\"%.*s\",\"status\":%d,\"detail\":\"%s\"}",
-                       LIMEN_STR_ARG(reason), status, why);
-    size_t body_bytes = len < 0 ? 0 : (size_t)len < sizeof(body) ? (size_t)len : sizeof(body) - 1;
+    char memory[256];
+    struct buf body;
+    buf_init_fixed(&body, memory, sizeof(memory));
+    BUF_ADD(&body, "{\"type\":\"about:blank\",\"title\":\"");
+    buf_add(&body, reason_of(status));
+    BUF_ADD(&body, "\",\"status\":");
+    buf_add_int(&body, status);
+    BUF_ADD(&body, ",\"detail\":\"");
+    buf_add(&body, str_of(why));
+    BUF_ADD(&body, "\"}");
+    if (body.failed)
+        BUG("a refusal's reason is longer than its place");
     reply_write(connection,
-                &(struct http_reply){ .status = status,
-                                      .content_type = LIMEN_STR("application/problem+json"),
-                                      .body = str_make(body, body_bytes) },
+                &(struct http_reply){
+                    .status = status, .content_type = LIMEN_STR("application/problem+json"), .body = buf_str(&body) },
                 (struct reply_frame){ .close = true });
     connection->is_last = true;
     connection->lingers = true;
