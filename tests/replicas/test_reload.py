@@ -5,7 +5,6 @@ processes do (the first one's id stays, the others are new; a server that cannot
 """
 
 import asyncio
-import collections
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ import time
 import pytest
 from altered import CONTRACT, app_with, replaced
 from caller import Caller, customer, new_key
-from client import Client, Gone
+from load import Load, sign_up
 from server import Server, build_dir, wait_for
 
 CLIENTS = 200
@@ -24,67 +23,32 @@ ACCOUNTS = 20
 RELOADS = 3
 
 
+def reload(server):
+    """Returns when the roles of the server before have ended."""
+    before = set(server.children())
+    server.reload()
+    assert wait_for(lambda: not before & set(server.children()), seconds=20), server.tail()
+
+
 # ---- under load ------------------------------------------------------------------------------------------------------
-class Load:
-    """Clients that come again and again, each over a connection that it keeps as long as the server lets it."""
-
-    def __init__(self, server, cookies):
-        self.server, self.cookies = server, cookies
-        self.seen = collections.Counter()
-        self.faults = []
-        self.goes_on = True
-
-    async def client(self, number):
-        client = Client(self.server.host, self.server.port, self.cookies[number % len(self.cookies)])
-        calls = [
-            ("GET", "/api/items", None, 200),
-            ("GET", "/api/me", None, 200),
-            ("POST", "/api/checkout", {"lines": [{"itemId": "sku_pencils", "quantity": 1}]}, 201),
-        ]
-        turn = number
-        while self.goes_on:
-            method, path, body, expected = calls[turn % len(calls)]
-            turn += 1
-            try:
-                answer = await client.call(method, path, body, key=new_key() if body else None)
-            except Gone:
-                self.faults.append(f"{method} {path}: no answer")
-                continue
-            self.seen[method, path, answer.status] += 1
-            if answer.status != expected and not (answer.status == 409 and b"not enough in stock" in answer.body):
-                self.faults.append(f"{method} {path}: {answer.status} {answer.body[:200]!r}")
-        client.close()
-
-
 def test_three_reloads_under_load_lose_no_request_and_sign_nobody_out(make_shop):
     server = make_shop(flags=["--limit-scale", "100000"])
 
     async def run():
-        cookies = []
-        for number in range(ACCOUNTS):
-            client = Client(server.host, server.port)
-            await client.sign_up(f"reload-{number}@example.com")
-            cookies.append(client.cookie)
-            client.close()
-        load = Load(server, cookies)
-        clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
-        generations = [set(server.children())]
+        load = Load(server.host, server.port, await sign_up(server.host, server.port, ACCOUNTS, "reload"))
+        load.start(CLIENTS)
         for _ in range(RELOADS):
             await asyncio.sleep(1)
-            answered = sum(load.seen.values())
-            await asyncio.to_thread(server.reload)
-            assert await asyncio.to_thread(wait_for, lambda: not generations[-1] & set(server.children()), 20)
-            generations.append(set(server.children()))
-            await asyncio.to_thread(wait_for, lambda before=answered: sum(load.seen.values()) > before + CLIENTS, 20)
-        load.goes_on = False
-        await asyncio.wait_for(asyncio.gather(*clients), 60)
-        return load, generations
+            answered = load.answered
+            await asyncio.to_thread(reload, server)
+            assert await asyncio.to_thread(wait_for, lambda before=answered: load.answered > before + CLIENTS, 20)
+        await load.stop()
+        return load
 
-    load, generations = asyncio.run(run())
-    assert not load.faults, f"{len(load.faults)} of {sum(load.seen.values())}: {load.faults[:5]}\n{server.tail()}"
-    assert sum(load.seen.values()) > CLIENTS * (RELOADS + 1)
+    load = asyncio.run(run())
+    assert not load.faults, f"{load.say()}\n{server.tail()}"
+    assert load.answered > CLIENTS * (RELOADS + 1)
     assert load.seen["GET", "/api/me", 200] > CLIENTS
-    assert len(generations) == RELOADS + 1
     assert server.is_running
 
 
@@ -104,13 +68,6 @@ def test_a_call_under_way_is_finished_by_the_server_that_began_it(make_shop):
         answer = connection.makefile("rb").read()  # to the end: the server closes after it
     assert answer.startswith(b"HTTP/1.1 201 "), answer
     assert wait_for(lambda: before not in server.roles("worker"))
-
-
-def reload(server):
-    """Returns when the roles of the server before have ended."""
-    before = set(server.children())
-    server.reload()
-    assert wait_for(lambda: not before & set(server.children()), seconds=20), server.tail()
 
 
 # ---- what is taken along ---------------------------------------------------------------------------------------------

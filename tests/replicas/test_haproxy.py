@@ -1,0 +1,226 @@
+"""deploy/haproxy.cfg in front of three replicas: what it retries, whom it believes, and that replicas can be replaced under load.
+
+All replicas share SQLite's file, which processes of one host may do.
+"""
+
+import asyncio
+import http.client
+import os
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from balancer import CONFIGURATION, HAPROXY, Balancer, environment
+from client import Client
+from load import Load, sign_up
+from server import Server, wait_for
+
+pytestmark = pytest.mark.skipif(HAPROXY is None, reason="no haproxy")
+
+REPLICAS = 3
+CLIENTS = 60
+USERS = int(os.environ.get("REPLICAS_USERS", "100"))  # argon2 for each: 1,000 take a minute
+
+
+def test_the_configuration_is_valid():
+    for env in (environment(8000, [(8080, 8081), (8090, 8091), (8100, 8101)]), {}):
+        done = subprocess.run([HAPROXY, "-c", "-f", CONFIGURATION], env={**os.environ, **env}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "WARNING" not in done.stderr
+
+
+# ---- replicas that are none ------------------------------------------------------------------------------------------
+class Fake:
+    """Answers as a replica does, or takes a request and says nothing."""
+
+    def __init__(self, answers):
+        self.taken = []
+        self.clients, self.operator = self._serve(answers), self._serve(answers=True)
+
+    def _serve(self, answers):
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                if self.path != "/readyz":
+                    fake.taken.append((self.command, self.path, self.headers))
+                if not answers:
+                    self.close_connection = True
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+    @property
+    def ports(self):
+        return self.clients.server_port, self.operator.server_port
+
+    def stop(self):
+        for server in (self.clients, self.operator):
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def fakes():
+    made = []
+
+    def make(*answers):
+        made.extend(Fake(answer) for answer in answers)
+        return made
+
+    yield make
+    for fake in made:
+        fake.stop()
+
+
+def ask(balancer, method, fields=None, body=None):
+    connection = http.client.HTTPConnection(balancer.host, balancer.port, timeout=20)
+    connection.request(method, "/thing", body=body, headers=fields or {})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "is_repeated"),
+    [("GET", {}, True), ("DELETE", {}, True), ("PUT", {}, True), ("POST", {"Idempotency-Key": "a"}, True), ("POST", {}, False),
+     ("PATCH", {}, False)],
+)  # fmt: skip
+def test_only_what_can_be_sent_twice_is_sent_twice(fakes, tmp_path, method, fields, is_repeated):
+    silent = fakes(False, False, False)
+    with Balancer([fake.ports for fake in silent], tmp_path) as balancer:
+        status = ask(balancer, method, fields, body=b"{}" if method not in ("GET", "DELETE") else None)
+    assert status in (502, 503)
+    times = sum(len(fake.taken) for fake in silent)
+    assert times > 1 if is_repeated else times == 1
+
+
+def test_a_replica_that_cannot_be_reached_is_passed_over_for_every_request(fakes, tmp_path):
+    first, second, third = fakes(True, True, True)
+    for fake in (first, second):  # they are still thought to be up
+        fake.clients.shutdown()
+        fake.clients.server_close()
+    with Balancer([fake.ports for fake in (first, second, third)], tmp_path) as balancer:
+        assert [ask(balancer, "POST", body=b"{}") for _ in range(6)] == [200] * 6
+    assert len(third.taken) == 6
+
+
+def test_addresses_that_clients_name_are_not_passed_on(fakes, tmp_path):
+    replicas = fakes(True, True, True)
+    with Balancer([fake.ports for fake in replicas], tmp_path) as balancer:
+        ask(balancer, "GET", {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"})
+    ((_, _, fields),) = [request for fake in replicas for request in fake.taken]
+    assert fields["X-Forwarded-For"] == "127.0.0.1"
+    assert "Forwarded" not in fields  # in whatever case
+
+
+# ---- replicas --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def replicas(tmp_path):
+    """Three servers on one database; they believe the balancer, and give it time to see them go."""
+    database = f"sqlite:{tmp_path}/var/shop.db"
+    flags = ["--trusted-proxy", "127.0.0.1", "--drain-notice", "3", "--limit-scale", "100000"]
+    servers = [Server(tmp_path / f"replica-{number}", flags=flags, workers=1, database=database) for number in range(REPLICAS)]
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+        for server in servers:
+            server.stop()
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def ports_of(servers):
+    return [(server.port, server.operator_port) for server in servers]
+
+
+def is_used(server):
+    return "limen_connections 0\n" not in server.metrics()
+
+
+async def replace(server, stop):
+    """Ends one replica and starts another in its place; returns when the balancer has found it."""
+    await asyncio.to_thread(stop)
+    await asyncio.to_thread(server.start)
+    assert await asyncio.to_thread(wait_for, lambda: is_used(server), 20), server.tail()
+
+
+def test_three_rolling_restarts_under_load_lose_no_request(replicas, tmp_path):
+    async def run(balancer):
+        load = Load(balancer.host, balancer.port, await sign_up(balancer.host, balancer.port, 20, "rolling"))
+        load.start(CLIENTS)
+        for _ in range(3):
+            for server in replicas:
+                await replace(server, server.stop)
+        await load.stop()
+        return load
+
+    with Balancer(ports_of(replicas), tmp_path) as balancer:
+        load = asyncio.run(run(balancer))
+    assert not load.faults, f"{load.say()}\n{balancer.log[-2000:]}"
+    assert load.seen["GET", "/api/me", 200] > CLIENTS
+
+
+def test_users_are_signed_in_after_every_replica_was_killed_and_replaced(replicas, tmp_path):
+    async def who_is_in(balancer, cookies):
+        answered, left = [], iter(cookies)
+
+        async def some():
+            for cookie in left:
+                client = Client(balancer.host, balancer.port, cookie)
+                answered.append((await client.call("GET", "/api/me")).status)
+                client.close()
+
+        await asyncio.gather(*(some() for _ in range(8)))
+        return answered
+
+    async def run(balancer):
+        cookies = await sign_up(balancer.host, balancer.port, USERS, "user")
+        load = Load(balancer.host, balancer.port, cookies)  # so that the balancer has something to send
+        for server in replicas:
+            server.kill()
+            server.start()
+            load.start(2)
+            load.faults.clear()
+            assert await asyncio.to_thread(wait_for, lambda at=server: is_used(at), 20), server.tail()
+            await load.stop()
+            load.goes_on = True
+        return await who_is_in(balancer, cookies)
+
+    with Balancer(ports_of(replicas), tmp_path) as balancer:
+        assert asyncio.run(run(balancer)) == [200] * USERS
+
+
+def test_callers_are_told_apart_by_the_address_that_the_balancer_saw(replicas, tmp_path):
+    """A caller who names another address in each request counts as one all the same."""
+    (server, *_) = replicas
+    server.flags = ["--trusted-proxy", "127.0.0.1"]
+    server.restart()
+    with Balancer([(server.port, server.operator_port)] * REPLICAS, tmp_path) as balancer:
+        statuses = []
+        for number in range(30):
+            connection = http.client.HTTPConnection(balancer.host, balancer.port, timeout=20)
+            connection.request("POST", "/api/sessions", body=b"{}", headers={
+                "Content-Type": "application/json", "X-Forwarded-For": f"203.0.113.{number}"})  # fmt: skip
+            statuses.append(connection.getresponse().status)
+            connection.close()
+    assert statuses[0] == 422
+    assert statuses[-1] == 429
