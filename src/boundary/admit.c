@@ -319,8 +319,9 @@ static bool refuse_json(struct admission *admission, enum json_outcome outcome, 
 {
     if (outcome == JSON_NO_MEMORY)
         return admission_refuse_overload(admission, REFUSAL_OVERLOAD);
-    limen_str detail = arena_printf(admission->arena, "the body is not JSON that we read: %s (at byte %zu)",
-                                    error->what, error->at);
+    const char *claim = outcome == JSON_DUPLICATE_NAME ? "the body is JSON, but not I-JSON (RFC 7493)"
+                                                       : "the body is not JSON that we read";
+    limen_str detail = arena_printf(admission->arena, "%s: %s (at byte %zu)", claim, error->what, error->at);
     struct buf text;
     buf_init(&text, admission->arena, PROBLEM_FIRST_BYTES);
     problem_write(&(struct problem){ .status = 400, .detail = detail }, &text);

@@ -44,6 +44,7 @@ struct parser {
     uint32_t *slots;
     uint32_t slot_count;
     struct hash_key key;
+    const uint8_t *twice_at; /* the first name seen to be in its object already; NULL: none */
     enum json_outcome outcome;
     const uint8_t *wrong_at;
     const char *what;
@@ -277,9 +278,12 @@ static bool names_equal(const struct json_value *a, const struct json_value *b)
     return a->length == b->length && memcmp(a->as.text, b->as.text, a->length) == 0;
 }
 
-static bool fail_duplicate(struct parser *p, const struct json_value *name)
+/* The rest is read all the same: a text that is not JSON is called that. */
+static bool note_duplicate(struct parser *p, const struct json_value *name)
 {
-    return fail(p, JSON_DUPLICATE_NAME, p->start + name->from, "a member name occurs twice in an object");
+    if (p->twice_at == NULL)
+        p->twice_at = p->start + name->from;
+    return true;
 }
 
 static bool check_few_names(struct parser *p, const struct json_value *tape, uint32_t object, uint32_t members)
@@ -293,7 +297,7 @@ static bool check_few_names(struct parser *p, const struct json_value *tape, uin
         const struct name_mark mark = name_mark_of(name->as.text, name->length);
         for (uint32_t j = 0; j < i; j++) {
             if (name_mark_equal(mark, seen[j].mark) && names_equal(name, seen[j].name))
-                return fail_duplicate(p, name);
+                return note_duplicate(p, name);
         }
         seen[i].mark = mark;
         seen[i].name = name;
@@ -335,7 +339,7 @@ static bool check_many_names(struct parser *p, const struct json_value *tape, ui
         uint32_t slot = (uint32_t)hash_bytes(&p->key, name->as.text, name->length) & mask;
         for (; p->slots[slot] != 0; slot = (slot + 1) & mask) { /* 0 is the root: never a name */
             if (names_equal(name, &tape[p->slots[slot]]))
-                return fail_duplicate(p, name);
+                return note_duplicate(p, name);
         }
         p->slots[slot] = at;
         at = tape[at + 1].next;
@@ -446,6 +450,8 @@ static bool parse_document(struct parser *p, struct cursor c, struct json_doc *r
     skip_space(&c);
     if (c.at != c.end)
         return fail(p, JSON_MALFORMED, c.at, "the document ends here, but the text goes on");
+    if (p->twice_at != NULL)
+        return fail(p, JSON_DUPLICATE_NAME, p->twice_at, "a member name occurs twice in an object");
     ret_doc->tape = c.tape;
     ret_doc->count = (uint32_t)(c.next - c.tape);
     return true;

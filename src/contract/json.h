@@ -1,6 +1,6 @@
 /* json.h - JSON text to a tape, strictly.
  *
- * RFC 8259 and nothing else: UTF-8 is checked, duplicate member names are refused, depth and number of values are capped,
+ * RFC 8259 and nothing else: UTF-8 is checked, duplicate member names are refused as I-JSON asks (RFC 7493 section 2.3), depth and number of values are capped,
  * a lone surrogate escape is refused. The tape is a flat array in document order; every value knows where the next one
  * behind it starts, so that a subtree is skipped in one step. */
 #ifndef CONTRACT_JSON_H
@@ -38,7 +38,7 @@ enum json_outcome {
     JSON_MALFORMED,
     JSON_TOO_DEEP,
     JSON_TOO_MANY_VALUES,
-    JSON_DUPLICATE_NAME,
+    JSON_DUPLICATE_NAME, /* otherwise well-formed, within the ceilings, and read to its end */
     JSON_BAD_UTF8,
     JSON_NUMBER_RANGE,
     JSON_NO_MEMORY

@@ -70,13 +70,17 @@ static void write_who(const struct contract *contract, const struct operation *o
     }
 }
 
-static void write_limits(const struct operation *operation, struct buf *out)
+static void write_limits(const struct rate_limit *limits, uint32_t count, struct buf *out)
 {
-    for (uint32_t i = 0; i < operation->limit_count; i++) {
-        const struct rate_limit *limit = &operation->limits[i];
-        buf_printf(out, "%s%u/%s per %s", i > 0 ? ", " : "", limit->quota, unit_of(limit->window_us),
-                   limit->per == LIMIT_PER_ADDRESS ? "address" : "caller");
-    }
+    static const char *const per[] = {
+        [LIMIT_PER_ADDRESS] = "address",
+        [LIMIT_PER_CALLER] = "caller",
+        [LIMIT_PER_ACCOUNT_AND_ADDRESS] = "account and address",
+        [LIMIT_PER_ACCOUNT] = "account",
+    };
+    for (uint32_t i = 0; i < count; i++)
+        buf_printf(out, "%s%u/%s per %s", i > 0 ? ", " : "", limits[i].quota, unit_of(limits[i].window_us),
+                   per[limits[i].per]);
 }
 
 /* "CheckoutRequest" of a $ref, else the type. */
@@ -151,7 +155,7 @@ static void write_cell(const struct contract *contract, const struct operation *
     if (cell == CELL_WHO)
         write_who(contract, operation, out);
     else if (cell == CELL_LIMIT)
-        write_limits(operation, out);
+        write_limits(operation->limits, operation->limit_count, out);
     else if (cell == CELL_IN)
         write_in(operation, out);
     else if (cell == CELL_OUT)
@@ -190,7 +194,18 @@ static void write_padded(struct buf *out, limen_str text, size_t width)
         buf_add_char(out, ' ');
 }
 
-static void write_table(const struct line *lines, size_t count, bool colour, struct buf *out)
+/* How often an account may be tried, whichever operation signs in: below the tables. */
+static void write_sign_in(const struct contract *contract, struct buf *out)
+{
+    if (contract->session == NULL)
+        return;
+    BUF_ADD(out, "signing in: ");
+    write_limits(contract->sign_in_limits, contract->sign_in_limit_count, out);
+    BUF_ADD(out, "\n");
+}
+
+static void write_table(const struct contract *contract, const struct line *lines, size_t count, bool colour,
+                        struct buf *out)
 {
     size_t widths[CELL_COUNT];
     for (int cell = 0; cell < CELL_COUNT; cell++) {
@@ -210,6 +225,7 @@ static void write_table(const struct line *lines, size_t count, bool colour, str
             write_padded(out, lines[i].cells[cell], cell == CELL_OUT ? 0 : widths[cell] + 2);
         buf_add_char(out, '\n');
     }
+    write_sign_in(contract, out);
 }
 
 static void write_number(size_t number, struct buf *out)
@@ -241,7 +257,7 @@ static void write_json(const struct line *lines, size_t count, struct buf *out)
     BUF_ADD(out, "\n]\n");
 }
 
-static void write_markdown(const struct line *lines, size_t count, struct buf *out)
+static void write_markdown(const struct contract *contract, const struct line *lines, size_t count, struct buf *out)
 {
     for (int cell = 0; cell < CELL_COUNT; cell++)
         buf_printf(out, "| %s ", titles[cell]);
@@ -254,6 +270,8 @@ static void write_markdown(const struct line *lines, size_t count, struct buf *o
             buf_printf(out, "| %.*s ", LIMEN_STR_ARG(lines[i].cells[cell]));
         BUF_ADD(out, "|\n");
     }
+    BUF_ADD(out, "\n");
+    write_sign_in(contract, out);
 }
 
 static void write_escaped(struct buf *out, limen_str text)
@@ -299,7 +317,9 @@ static void write_html(const struct contract *contract, const struct line *lines
         }
         BUF_ADD(out, "\n");
     }
-    BUF_ADD(out, "</table>\n</html>\n");
+    BUF_ADD(out, "</table>\n<p>");
+    write_sign_in(contract, out);
+    BUF_ADD(out, "</html>\n");
 }
 
 void contract_report(const struct contract *contract, enum report_format format, bool colour, struct buf *out)
@@ -315,10 +335,10 @@ void contract_report(const struct contract *contract, enum report_format format,
     else if (format == REPORT_JSON)
         write_json(lines, count, out);
     else if (format == REPORT_MARKDOWN)
-        write_markdown(lines, count, out);
+        write_markdown(contract, lines, count, out);
     else if (format == REPORT_HTML)
         write_html(contract, lines, count, out);
     else
-        write_table(lines, count, colour, out);
+        write_table(contract, lines, count, colour, out);
     arena_release(&arena);
 }

@@ -147,38 +147,43 @@ static const char *read_items(struct role_request *request, struct wire_reader *
     return NULL;
 }
 
+static const char *read_reply(struct role_request *request, struct wire_reader *reader)
+{
+    uint32_t status = wire_get_u32(reader);
+    request->task.reply = wire_get_str(reader);
+    request->task.status = (int)status;
+    return status < 100 || status > 599 ? "a reply's status out of range" : NULL;
+}
+
+/* A queue with the key that it is done under, if any, and, where it is the call's last one, the reply to keep; a new account goes first. */
+static const char *read_writes(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
+                               enum data_outcome *ret_outcome)
+{
+    uint8_t has_key = wire_get_u8(reader);
+    if (has_key > 1)
+        return BREACH_MALFORMED;
+    if (has_key)
+        read_key(request, reader, ret_outcome);
+    const char *breach = has_key && request->task.kind == STORE_BATCH ? read_reply(request, reader) : NULL;
+    if (breach != NULL)
+        return breach;
+    if (slot->has_sign_up && !adopt_sign_up(request, slot))
+        *ret_outcome = DATA_BUSY;
+    return read_items(request, reader, ret_outcome);
+}
+
 static const char *parse_batch(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
                                enum data_outcome *ret_outcome)
 {
     request->task.kind = STORE_BATCH;
-    uint8_t has_key = wire_get_u8(reader);
-    if (has_key > 1)
-        return BREACH_MALFORMED;
-    if (has_key) {
-        read_key(request, reader, ret_outcome);
-        uint32_t status = wire_get_u32(reader);
-        request->task.reply = wire_get_str(reader);
-        if (status < 100 || status > 599)
-            return "a reply's status out of range";
-        request->task.status = (int)status;
-    }
-    if (slot->has_sign_up && !adopt_sign_up(request, slot))
-        *ret_outcome = DATA_BUSY;
-    return read_items(request, reader, ret_outcome);
+    return read_writes(request, slot, reader, ret_outcome);
 }
 
 static const char *parse_step(struct role_request *request, const struct role_slot *slot, struct wire_reader *reader,
                               enum data_outcome *ret_outcome)
 {
     request->task.kind = STORE_STEP;
-    uint8_t has_key = wire_get_u8(reader);
-    if (has_key > 1)
-        return BREACH_MALFORMED;
-    if (has_key)
-        read_key(request, reader, ret_outcome);
-    if (slot->has_sign_up && !adopt_sign_up(request, slot))
-        *ret_outcome = DATA_BUSY;
-    const char *breach = read_items(request, reader, ret_outcome);
+    const char *breach = read_writes(request, slot, reader, ret_outcome);
     return breach != NULL || *ret_outcome == DATA_BUSY ? breach : read_question(request, reader, ret_outcome);
 }
 

@@ -192,6 +192,26 @@ def test_every_operation_by_every_kind_of_caller(app, credentials, kind):
         assert got == wanted
 
 
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        (token("read", secret=b"another secret of 32 bytes or so."), "its signature is wrong"),
+        (token("read", exp=int(time.time()) - 120), "it has expired"),
+        (token("read", nbf=int(time.time()) + 3600), "it is not valid yet"),
+        (token("read", aud="elsewhere"), "it is for another audience"),
+    ],
+    ids=["forged", "expired", "early", "others"],
+)
+def test_the_log_says_why_a_token_is_refused_and_never_which(binary, tmp_path, shown, why):
+    flags = ["--jwks", "partner=partner.json", "--limit-scale", "1000", "--log-level", "debug"]
+    with Callers(tmp_path, flags=flags, workers=1, binary=binary) as server:
+        answers = [Caller(server).call("GET", "/token", fields=bearer(shown)) for _ in range(2)]
+        assert [answer.status for answer in answers] == [401, 401]
+        assert why.encode() not in answers[0].body
+        assert why in server.log
+        assert not any(part in server.log for part in shown.split("."))
+
+
 def test_the_table_names_every_operation(app):
     paths = Caller(app).get("/openapi.json").json()["paths"]
     declared = {operation["operationId"] for item in paths.values() for operation in item.values() if operation["security"]}

@@ -1,6 +1,7 @@
 """The commands of limen: what they write, what they refuse, and their exit codes."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -88,6 +89,9 @@ def test_the_report_in_each_form(tmp_path):
     assert table.returncode == 0
     lines = [line for line in table.stdout.splitlines() if "/api/" in line]
     assert len(lines) == 12 and "\x1b" not in table.stdout
+    for form in "table", "markdown", "html":
+        shown = limen(tmp_path, "check", "--report", "--format", form, shop).stdout
+        assert re.search(r"signing in: \d+/\w+ per account and address, \d+/\w+ per account$", shown, re.MULTILINE)
     report = json.loads(limen(tmp_path, "check", "--report", "--format", "json", shop).stdout)
     assert "checkout" in json.dumps(report)
     assert limen(tmp_path, "check", "--report", "--format", "markdown", shop).stdout.count("\n|") >= 12

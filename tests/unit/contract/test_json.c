@@ -223,6 +223,12 @@ static void test_text_full_of_commas_in_strings(void **state)
 static void test_duplicate_names_are_refused(void **state)
 {
     (void)state;
+    assert_outcome("{\"a\":1,\"a\":1", JSON_MALFORMED); /* what is no JSON is called that first */
+    assert_outcome("{\"a\":1,\"a\":01}", JSON_MALFORMED);
+    assert_outcome("[{\"a\":1,\"a\":1},]", JSON_MALFORMED);
+    assert_outcome("{\"a\":1,\"a\":1} x", JSON_MALFORMED);
+    assert_outcome("[{\"a\":1,\"a\":1},\"\xff\"]", JSON_BAD_UTF8);
+    assert_outcome("[{\"a\":1,\"a\":1},1e400]", JSON_NUMBER_RANGE);
     assert_outcome("{\"a\":1,\"a\":1}", JSON_DUPLICATE_NAME);
     assert_outcome("{\"a\":1,\"\\u0061\":2}", JSON_DUPLICATE_NAME);
     assert_outcome("{\"\":1,\"\":2}", JSON_DUPLICATE_NAME);
