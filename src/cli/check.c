@@ -18,7 +18,8 @@ static const char usage[] =
     "\n"
     "Holds a contract (and its statements against its migrations) against every rule; each refusal names file, line,\n"
     "column and the mend. --report prints the boundary: who may call what, how often, what goes in and what comes "
-    "out. --database warns of a database with a public address; --strict refuses what is otherwise a warning.\n"
+    "out. --database warns of a database with a public address, and compares PostgreSQL with the statements; --strict\n"
+    "refuses what is otherwise a warning.\n"
     "--with gives a document that a $ref may lead to; it is known by its $id, by URI, or by its path from the "
     "contract's\nfolder. Nothing is fetched from the network.\n"
     "Exit code: 0 fine, 1 refused, 2 wrong usage or a file that cannot be read.\n";
@@ -123,8 +124,23 @@ static void print_report(const struct contract *contract, const struct check_opt
     fwrite(text.ptr, 1, text.len, stdout);
 }
 
+/* Is it where only the server reaches it, and does it give what the statements were described to give? Without statements nobody has to
+ * be asked. */
+static void look_at_database(const struct limen_app *app, const struct check_options *options,
+                             const struct query_set *queries, struct arena *arena, struct diags *errors,
+                             struct diags *warnings)
+{
+    limen_str url = str_of(options->database);
+    check_database(url, arena, errors, warnings);
+    if (errors->count > 0 || (queries->count == 0 && app->migration_count == 0))
+        return;
+    if (!store_check(url, queries, app->migrations, app->migration_count, arena, errors) && errors->count == 0)
+        diags_add_at(errors, LIMEN_STR("--database"), 0, 0, LIMEN_STR(""), "memory is out");
+}
+
 static int check(const struct limen_app *app, const struct check_options *options, struct arena *arena)
 {
+    limen_str backend = store_backend(options->database == NULL ? LIMEN_STR("sqlite:") : str_of(options->database));
     struct contract contract;
     struct query_set queries;
     struct diags errors, mild;
@@ -132,11 +148,11 @@ static int check(const struct limen_app *app, const struct check_options *option
     diags_init(&mild, arena);
     struct diags *warnings = options->is_strict ? &errors : &mild;
     bool is_loaded = contract_load(app, arena, &contract, &errors, warnings);
-    if (queries_parse(app->queries.bytes, app->queries.path, LIMEN_STR("sqlite"), arena, &queries, &errors)
+    if (queries_parse(app->queries.bytes, app->queries.path, backend, arena, &queries, &errors)
         && !store_describe(&queries, app->migrations, app->migration_count, arena, &errors) && errors.count == 0)
         return 2;
     if (options->database != NULL)
-        check_database(str_of(options->database), arena, &errors, warnings);
+        look_at_database(app, options, &queries, arena, &errors, warnings);
     int code = cli_print_diags(&errors, &mild);
     if (is_loaded && code == 0 && options->wants_report)
         print_report(&contract, options, arena);

@@ -26,6 +26,9 @@ struct store_ops {
     bool (*effect_show)(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags);
     bool (*effect_retry)(limen_str url, limen_str id, struct arena *arena, struct diags *diags);
     bool (*effect_drop)(limen_str url, limen_str id, bool although_sent, struct arena *arena, struct diags *diags);
+    /* NULL: there is nothing that store_describe does not see. */
+    bool (*check)(limen_str url, const struct query_set *queries, const struct limen_file *migrations, size_t count,
+                  struct arena *arena, struct diags *diags);
     bool (*migrate)(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
                     struct arena *arena, struct diags *diags);
 };
