@@ -2,6 +2,7 @@
  * described is found. */
 #include "postgres_fixture.h"
 
+#include <dirent.h>
 #include <sys/wait.h>
 
 static const char TABLES[] = "CREATE TABLE items (id TEXT NOT NULL PRIMARY KEY, price INTEGER NOT NULL) STRICT;\n"
@@ -25,7 +26,7 @@ static const char QUERIES[] = "-- name: all_orders() :many\n"
                               "SELECT price FROM items;\n";
 
 struct files {
-    struct limen_file items[4];
+    struct limen_file items[16];
     size_t count;
 };
 
@@ -495,6 +496,57 @@ static void test_first_account_is_made_once(void **state)
     assert_string_equal(postgres_ask(env, env->pg, "SELECT email FROM limen.limen_credentials"), "a@x.example");
 }
 
+/* ---- the reference app --------------------------------------------------------------------------------------------------------------- */
+
+static limen_str read_source(struct postgres_env *env, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/apps/shop/%s", getenv("LIMEN_SOURCE_DIR"), name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    struct buf text;
+    buf_init(&text, &env->arena, 64U * 1024);
+    for (size_t count = 1; count > 0;) {
+        char *room = buf_reserve(&text, 4096);
+        assert_non_null(room);
+        count = fread(room, 1, 4096, file);
+        text.len += count;
+    }
+    fclose(file);
+    return buf_str(&text);
+}
+
+static struct files read_migrations(struct postgres_env *env)
+{
+    struct files files = { 0 };
+    char folder[512], name[300];
+    snprintf(folder, sizeof folder, "%s/apps/shop/migrations", getenv("LIMEN_SOURCE_DIR"));
+    DIR *listing = opendir(folder);
+    assert_non_null(listing);
+    for (const struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        if (entry->d_name[0] == '.')
+            continue;
+        assert_true(files.count < sizeof files.items / sizeof files.items[0]);
+        snprintf(name, sizeof name, "migrations/%s", entry->d_name);
+        files.items[files.count++] = (struct limen_file){ arena_copy(&env->arena, str_of(entry->d_name)),
+                                                          read_source(env, name) };
+    }
+    closedir(listing);
+    return files;
+}
+
+static void test_shop_needs_no_word_of_its_own(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = read_migrations(env);
+    limen_str queries = read_source(env, "queries.sql");
+    const char *text = arena_copy(&env->arena, queries).ptr;
+    if (!open_as(env, env->url, &files, text, STORE_MIGRATE_AUTO))
+        postgres_assert_fault(env, "", 0, "");
+    assert_true(check(env, &files, text));
+    assert_string_equal(postgres_ask(env, env->pg, "SELECT count(*) FROM items"), "24");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, postgres_setup, postgres_teardown)
 
 int main(void)
@@ -522,6 +574,7 @@ int main(void)
         CASE(test_text_is_sorted_by_its_bytes),
         CASE(test_key_is_made_listed_and_revoked),
         CASE(test_first_account_is_made_once),
+        CASE(test_shop_needs_no_word_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
