@@ -56,11 +56,29 @@ static bool is_trigger(const struct splitter *splitter, uint32_t first)
         && sql_is_word(code_token(splitter, first, 1), LIMEN_STR("trigger"));
 }
 
-/* True when the `;` just read ends the statement: inside a trigger only one that stands behind `; END`. */
+/* The back end that `-- on:` names above the statement, or "". */
+static bool read_variant(const struct splitter *splitter, uint32_t first, limen_str *ret_backend)
+{
+    *ret_backend = LIMEN_STR("");
+    for (uint32_t i = 0; i < first; i++) {
+        limen_str word, rest;
+        if (!sql_directive(&splitter->tokens[i], &word, &rest) || !str_equal(word, LIMEN_STR("on")))
+            continue;
+        *ret_backend = rest;
+        if (!str_equal(rest, LIMEN_STR("sqlite")) && !str_equal(rest, LIMEN_STR("postgresql")))
+            return fault(splitter, &splitter->tokens[i], LIMEN_STR("write `-- on: sqlite` or `-- on: postgresql`"),
+                         "no such back end");
+    }
+    return true;
+}
+
+/* True when the `;` just read ends the statement: inside SQLite's trigger only one that stands behind `; END`. */
 static bool is_end(const struct splitter *splitter, uint32_t first, const struct sql_token *before,
                    const struct sql_token *before_that)
 {
-    if (!is_trigger(splitter, first))
+    limen_str variant;
+    if (!is_trigger(splitter, first) || !read_variant(splitter, first, &variant)
+        || str_equal(variant, LIMEN_STR("postgresql")))
         return true;
     return sql_is_word(before, LIMEN_STR("end")) && sql_is_sign(before_that, ';');
 }
@@ -119,7 +137,7 @@ static bool check_start(const struct splitter *splitter, uint32_t first)
 }
 
 /* What would step around triggers or the transaction, in a statement or later in a trigger. */
-static bool check_tokens(const struct splitter *splitter, uint32_t first)
+static bool check_tokens(const struct splitter *splitter, uint32_t first, bool is_postgresql)
 {
     static const limen_str CLAUSES[] = { LIMEN_STR_INIT("replace"), LIMEN_STR_INIT("rollback"),
                                          LIMEN_STR_INIT("fail") };
@@ -128,6 +146,9 @@ static bool check_tokens(const struct splitter *splitter, uint32_t first)
         const struct sql_token *token = &splitter->tokens[i];
         if (token->kind == SQL_COMMENT)
             continue;
+        if (token->text.ptr[0] == '$' && !is_postgresql)
+            return fault(splitter, token, LIMEN_STR("write 'text', or `-- on: postgresql` above the statement"),
+                         "this quote is PostgreSQL's alone");
         bool in_clause = sql_is_word(&before, LIMEN_STR("or")) || sql_is_word(&before, LIMEN_STR("conflict"))
             || (sql_is_sign(&before, '(') && sql_is_word(&before_that, LIMEN_STR("raise")));
         for (size_t j = 0; in_clause && j < sizeof CLAUSES / sizeof CLAUSES[0]; j++) {
@@ -140,26 +161,11 @@ static bool check_tokens(const struct splitter *splitter, uint32_t first)
             return fault(splitter, token, LIMEN_STR("rename it"), "names that start with limen_ are Limen's own");
         if (sql_is_sign(token, '.')
             && (str_equal_nocase(sql_name(&before), LIMEN_STR("main"))
-                || str_equal_nocase(sql_name(&before), LIMEN_STR("temp"))))
+                || str_equal_nocase(sql_name(&before), LIMEN_STR("temp"))
+                || str_equal_nocase(sql_name(&before), LIMEN_STR("limen"))))
             return fault(splitter, &before, LIMEN_STR("write the table's name alone"), "a migration names no schema");
         before_that = before;
         before = *token;
-    }
-    return true;
-}
-
-/* The back end that `-- on:` names above the statement, or "". */
-static bool read_variant(const struct splitter *splitter, uint32_t first, limen_str *ret_backend)
-{
-    *ret_backend = LIMEN_STR("");
-    for (uint32_t i = 0; i < first; i++) {
-        limen_str word, rest;
-        if (!sql_directive(&splitter->tokens[i], &word, &rest) || !str_equal(word, LIMEN_STR("on")))
-            continue;
-        *ret_backend = rest;
-        if (!str_equal(rest, LIMEN_STR("sqlite")) && !str_equal(rest, LIMEN_STR("postgresql")))
-            return fault(splitter, &splitter->tokens[i], LIMEN_STR("write `-- on: sqlite` or `-- on: postgresql`"),
-                         "no such back end");
     }
     return true;
 }
@@ -200,7 +206,8 @@ static bool split(const struct limen_file *file, uint32_t index, limen_str backe
             return false;
         if (variant.len > 0 && !str_equal(variant, backend))
             continue;
-        if (!check_start(&splitter, first) || !check_tokens(&splitter, first)
+        if (!check_start(&splitter, first)
+            || !check_tokens(&splitter, first, str_equal(variant, LIMEN_STR("postgresql")))
             || !annotations_follow(set, &text, arena, diags))
             return false;
         add_statement(&splitter, first, variant.len > 0, migration);

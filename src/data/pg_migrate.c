@@ -150,13 +150,23 @@ static bool note_applied(const struct pg_admin *admin, const struct migration *m
     return result != NULL;
 }
 
+/* SQLite counts on from the largest id that is there, whoever wrote it. */
+static const char COUNT_ON_SQL[] =
+    "DO $$ DECLARE it record; BEGIN FOR it IN SELECT c.oid::regclass AS place, a.attname AS name,"
+    " pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS counter FROM pg_attribute AS a JOIN pg_class AS c"
+    " ON c.oid = a.attrelid WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attidentity <> ''"
+    " AND pg_has_role(c.relowner, 'USAGE') LOOP"
+    " EXECUTE format('SELECT setval(%L, largest) FROM (SELECT max(%I) AS largest FROM %s) AS t, %s AS s"
+    "  WHERE largest >= s.last_value + s.is_called::int', it.counter, it.name, it.place, it.counter);"
+    " END LOOP; END $$";
+
 /* `limen.migrates` opens owned tables to their owner, who is under their guards as well: a migration that changes rows sees all of them. */
 static bool apply_one(const struct pg_admin *admin, const struct migration *migration)
 {
     bool good = pg_run(admin, "BEGIN; SET LOCAL limen.migrates = 'on'");
     for (uint32_t i = 0; i < migration->count && good; i++)
         good = run_statement(admin, migration, &migration->statements[i]);
-    good = good && note_applied(admin, migration) && pg_run(admin, "COMMIT");
+    good = good && pg_run(admin, COUNT_ON_SQL) && note_applied(admin, migration) && pg_run(admin, "COMMIT");
     if (!good)
         PQclear(PQexec(admin->pg, "ROLLBACK"));
     return good;

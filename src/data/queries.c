@@ -55,10 +55,16 @@ static bool check_param(struct query_parser *parser, const struct sql_token *tok
 /* Names that lead around the guards. */
 static bool check_name(struct query_parser *parser, const struct sql_token *token)
 {
-    static const limen_str SCHEMAS[] = { LIMEN_STR_INIT("main"), LIMEN_STR_INIT("temp") };
-    static const limen_str PREFIXES[] = { LIMEN_STR_INIT("limen_"),  LIMEN_STR_INIT("sqlite_"),
-                                          LIMEN_STR_INIT("pragma_"), LIMEN_STR_INIT("pg_"),
-                                          LIMEN_STR_INIT("rowid"),   LIMEN_STR_INIT("_rowid_") };
+    static const limen_str SCHEMAS[] = { LIMEN_STR_INIT("main"), LIMEN_STR_INIT("temp"), LIMEN_STR_INIT("limen"),
+                                         LIMEN_STR_INIT("information_schema") };
+    /* Of functions: those that set or tell who the caller is, or run SQL that stands in a string. */
+    static const limen_str PREFIXES[] = {
+        LIMEN_STR_INIT("limen_"),        LIMEN_STR_INIT("sqlite_"),         LIMEN_STR_INIT("pragma_"),
+        LIMEN_STR_INIT("pg_"),           LIMEN_STR_INIT("rowid"),           LIMEN_STR_INIT("_rowid_"),
+        LIMEN_STR_INIT("set_config"),    LIMEN_STR_INIT("current_setting"), LIMEN_STR_INIT("query_to_xml"),
+        LIMEN_STR_INIT("table_to_xml"),  LIMEN_STR_INIT("schema_to_xml"),   LIMEN_STR_INIT("database_to_xml"),
+        LIMEN_STR_INIT("cursor_to_xml"), LIMEN_STR_INIT("ts_stat"),         LIMEN_STR_INIT("dblink"),
+    };
     limen_str name = sql_name(token);
     if (ANY_OF(name, SCHEMAS)) {
         FAULT(parser, token, "write the table's name alone", "a statement names no schema");
@@ -98,6 +104,19 @@ static bool check_first_word(struct query_parser *parser, const struct sql_token
     return false;
 }
 
+/* E'…', U&"…" and $$…$$ end elsewhere in PostgreSQL than here, or say another name than they show. */
+static bool check_quote(struct query_parser *parser, const struct sql_token *before)
+{
+    const struct sql_token *token = &parser->token;
+    bool is_dollar = token->text.ptr[0] == '$';
+    bool has_prefix = (before->kind == SQL_WORD || sql_is_sign(before, '&'))
+        && before->text.ptr + before->text.len == token->text.ptr;
+    if (!is_dollar && !has_prefix)
+        return true;
+    FAULT(parser, token, "write 'text' or \"name\", with a space before it", "this quote is not one of both databases");
+    return false;
+}
+
 static bool check_token(struct query_parser *parser, const struct statement *statement, const struct sql_token *before,
                         const struct sql_token *before_that, uint32_t *used)
 {
@@ -112,11 +131,14 @@ static bool check_token(struct query_parser *parser, const struct statement *sta
     case SQL_PARAM:
         return check_param(parser, token, statement, used, before, before_that);
     case SQL_WORD:
-    case SQL_QUOTED:
         return check_name(parser, token) && check_conflict_clause(parser, token, before);
+    case SQL_QUOTED:
+        return check_quote(parser, before) && check_name(parser, token);
     case SQL_STRING: /* SQLite takes 'main'.orders for a name */
-        return !sql_is_sign(before, '.') || check_name(parser, token);
+        return check_quote(parser, before) && (!sql_is_sign(before, '.') || check_name(parser, token));
     case SQL_SIGN:
+        if (sql_is_sign(token, '$'))
+            return check_quote(parser, before);
         if (!sql_is_sign(token, '.') || before->kind != SQL_STRING)
             return true;
         FAULT(parser, token, "write names bare or in double quotes", "a string is no name");

@@ -93,6 +93,23 @@ static enum sql_kind skip_number(struct sql_lexer *lexer)
     return SQL_NUMBER;
 }
 
+/* $$text$$ or $tag$text$tag$; false, and nothing is taken, when it is no such quote. One without an end goes to the end of the text. */
+static bool skip_dollars(struct sql_lexer *lexer)
+{
+    size_t end = lexer->at + 1;
+    while (end < lexer->text.len && lexer->text.ptr[end] != '$' && is_name_part(lexer->text.ptr[end]))
+        end++;
+    bool starts_with_digit = is_digit(peek(lexer, 1));
+    if (end == lexer->text.len || lexer->text.ptr[end] != '$' || starts_with_digit)
+        return false;
+    limen_str tag = str_slice(lexer->text, lexer->at, end + 1);
+    size_t close = str_find(lexer->text, tag, end + 1);
+    size_t stop = close == SIZE_MAX ? lexer->text.len : close + tag.len;
+    while (lexer->at < stop)
+        advance(lexer);
+    return true;
+}
+
 static enum sql_kind skip_token(struct sql_lexer *lexer)
 {
     char c = peek(lexer, 0), d = peek(lexer, 1);
@@ -109,6 +126,8 @@ static enum sql_kind skip_token(struct sql_lexer *lexer)
         lexer->at++;
         return skip_quoted(lexer, '\'', /* doubles= */ true) ? SQL_STRING : SQL_BROKEN;
     }
+    if (c == '$' && skip_dollars(lexer))
+        return SQL_STRING;
     if (c == '"' || c == '`')
         return skip_quoted(lexer, c, /* doubles= */ true) ? SQL_QUOTED : SQL_BROKEN;
     if (c == '[')

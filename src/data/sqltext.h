@@ -11,7 +11,7 @@ enum sql_kind {
     SQL_END,
     SQL_WORD,   /* a keyword or a bare name */
     SQL_QUOTED, /* "name", [name], `name` */
-    SQL_STRING, /* 'text', also x'00' */
+    SQL_STRING, /* 'text', also x'00' and PostgreSQL's $$text$$ */
     SQL_NUMBER,
     SQL_PARAM,    /* :name */
     SQL_POSITION, /* ?1, @name, $name: never ours */

@@ -224,6 +224,40 @@ static void test_migration_that_changes_rows_sees_all_owners(void **state)
     assert_true(open_as(env, url, &files, QUERIES, STORE_MIGRATE_AUTO));
 }
 
+static void test_numbers_count_on_from_the_largest(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = { { { LIMEN_STR("0001.sql"),
+                               LIMEN_STR("CREATE TABLE a (id INTEGER PRIMARY KEY, note TEXT) STRICT;\n"
+                                         "CREATE TABLE b (id INTEGER PRIMARY KEY, note TEXT) STRICT;\n"
+                                         "INSERT INTO a (id, note) VALUES (7, 'x');\n") } },
+                           1 };
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    assert_string_equal(postgres_ask(env, env->pg, "INSERT INTO a (note) VALUES ('y') RETURNING id"), "8");
+    assert_string_equal(postgres_ask(env, env->pg, "INSERT INTO b (note) VALUES ('y') RETURNING id"), "1");
+}
+
+static void test_variant_may_make_functions_and_triggers(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = {
+        { { LIMEN_STR("0001.sql"),
+            LIMEN_STR("CREATE TABLE a (id TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL) STRICT;\n"
+                      "-- on: sqlite\n"
+                      "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET n = n + 1 WHERE id = NEW.id; END;\n"
+                      "-- on: postgresql\n"
+                      "CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+                      "BEGIN NEW.n = NEW.n + 1; RETURN NEW; END; $$;\n"
+                      "-- on: postgresql\n"
+                      "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION more();\n") } },
+        1
+    };
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    assert_string_equal(postgres_ask(env, env->pg, "INSERT INTO a (id, n) VALUES ('x', 1) RETURNING n"), "2");
+}
+
 /* ---- whose rows ------------------------------------------------------------------------------------------------------------------ */
 
 static void test_statement_sees_the_rows_of_its_caller_alone(void **state)
@@ -313,6 +347,24 @@ static void test_role_that_passes_policies_by_is_refused(void **state)
     postgres_run(env->pg, sql);
     assert_false(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_AUTO));
     postgres_assert_fault(env, NULL, 0, "pass row-level security by");
+}
+
+static void test_filter_of_an_owner_is_answered_by_an_index(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    files.items[2] = (struct limen_file){ LIMEN_STR("0003_index.sql"),
+                                          LIMEN_STR("CREATE INDEX orders_of ON orders (customer_id, id);\n") };
+    files.count = 3;
+    assert_true(migrate(env, &files, true, &out));
+    PGconn *pg = serve(env);
+    postgres_run(pg, "SET enable_seqscan = off");
+    enter(pg, "ann", "");
+    const char *plan = postgres_ask(env, pg, "EXPLAIN (FORMAT json) SELECT id FROM orders ORDER BY id DESC LIMIT 1");
+    assert_true(str_find(str_of(plan), LIMEN_STR("\"Index Cond\": \"(customer_id = NULLIF("), 0) != SIZE_MAX);
+    postgres_run(pg, "COMMIT");
+    PQfinish(pg);
 }
 
 /* ---- who decides ------------------------------------------------------------------------------------------------------------------- */
@@ -560,6 +612,9 @@ int main(void)
         CASE(test_failed_migration_leaves_nothing_and_names_its_line),
         CASE(test_older_version_starts_on_a_database_that_is_ahead),
         CASE(test_migration_that_changes_rows_sees_all_owners),
+        CASE(test_numbers_count_on_from_the_largest),
+        CASE(test_variant_may_make_functions_and_triggers),
+        CASE(test_filter_of_an_owner_is_answered_by_an_index),
         CASE(test_statement_sees_the_rows_of_its_caller_alone),
         CASE(test_rows_of_others_cannot_be_written),
         CASE(test_scope_lifts_the_filter_for_one_transaction),
