@@ -94,7 +94,8 @@ static bool make_principal(const struct data_role *role, const struct security_s
         return false;
     memset(ret_principal, 0, sizeof(*ret_principal));
     ret_principal->id_len = (uint8_t)bytes;
-    memcpy(ret_principal->id, scheme->prefix.ptr, scheme->prefix.len);
+    if (scheme->prefix.len > 0)
+        memcpy(ret_principal->id, scheme->prefix.ptr, scheme->prefix.len);
     memcpy(ret_principal->id + scheme->prefix.len, jwt->subject.ptr, jwt->subject.len);
     for (uint32_t i = 0; i < jwt->role_count; i++)
         ret_principal->roles |= contract_role(role->contract, jwt->roles[i]) & scheme->roles;

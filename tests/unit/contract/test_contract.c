@@ -1,92 +1,5 @@
 /* Tests of contract/contract.h: every rule of the boundary, by a contract that breaks it and nothing else. */
-#include "check.h"
-
-#include "contract/contract.h"
-
-/* A contract that is accepted; each case below puts one thing in another's place. */
-static const char whole[] =
-    "openapi: 3.1.0\n"
-    "info: { title: Test, version: '1' }\n"
-    "x-rate-limit: 60/minute per caller\n"
-    "paths:\n"
-    "  /things/{id}:\n"
-    "    post:\n"
-    "      operationId: makeThing\n"
-    "      security: [{ session: [customer] }]\n"
-    "      x-rate-limit: 10/minute per caller\n"
-    "      x-idempotency: required\n"
-    "      x-timeout: 5s\n"
-    "      x-max-body: 64KiB\n"
-    "      parameters:\n"
-    "        - { name: id, in: path, required: true, schema: { type: string, maxLength: 9 } }\n"
-    "        - { name: q, in: query, schema: { type: integer, minimum: 0, maximum: 9 } }\n"
-    "      requestBody:\n"
-    "        required: true\n"
-    "        content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n"
-    "      responses:\n"
-    "        '201': { description: made, content: { application/json: { schema: { $ref: "
-    "'#/components/schemas/Thing' } } } }\n"
-    "        '204': { description: nothing }\n"
-    "components:\n"
-    "  securitySchemes:\n"
-    "    session: { type: apiKey, in: cookie, name: __Host-session, x-roles: [customer, admin] }\n"
-    "    token: { type: http, scheme: bearer, bearerFormat: JWT, x-issuer: https://id.example, x-audience: shop, "
-    "x-algorithms: [ES256, Ed25519], x-jwks: keys.json, x-roles: [read, write] }\n"
-    "    key: { type: apiKey, in: header, name: X-API-Key, x-roles: [admin] }\n"
-    "  schemas:\n"
-    "    Thing:\n"
-    "      type: object\n"
-    "      additionalProperties: false\n"
-    "      properties:\n"
-    "        name: { type: string, maxLength: 80 }\n"
-    "        count: { type: integer, minimum: 1, maximum: 99 }\n"
-    "        tags: { type: array, maxItems: 5, items: { type: string, enum: [a, b] } }\n";
-
-struct fixture {
-    struct arena arena;
-    struct contract contract;
-    struct diags errors, warnings;
-    bool is_loaded;
-};
-
-static void load(struct fixture *f, limen_str text)
-{
-    *f = (struct fixture){ 0 };
-    arena_init(&f->arena, NULL, 64U * 1024 * 1024);
-    diags_init(&f->errors, &f->arena);
-    diags_init(&f->warnings, &f->arena);
-    const struct limen_app app = { .contract = { LIMEN_STR("api.yaml"), text } };
-    f->is_loaded = contract_load(&app, &f->arena, &f->contract, &f->errors, &f->warnings);
-    assert_int_equal(f->is_loaded, f->errors.count == 0);
-}
-
-static void unload(struct fixture *f)
-{
-    if (f->is_loaded)
-        contract_release(&f->contract);
-    arena_release(&f->arena);
-}
-
-/* The whole contract with the first `old` (a text that is there) replaced. */
-static limen_str changed(char *memory, size_t bytes, const char *old, const char *new)
-{
-    const char *at = strstr(whole, old);
-    if (at == NULL)
-        fail_msg("the contract does not say %s", old);
-    const int len = snprintf(memory, bytes, "%.*s%s%s", (int)(at - whole), whole, new, at + strlen(old));
-    return str_make(memory, (size_t)len);
-}
-
-static bool says(const struct diags *diags, const char *message, const char *mend)
-{
-    for (size_t i = 0; i < diags->count; i++) {
-        const struct diag *diag = &diags->items[i];
-        if (str_find(diag->message, str_of(message), 0) != SIZE_MAX
-            && str_find(diag->mend, str_of(mend), 0) != SIZE_MAX)
-            return diag->line > 0 && diag->column > 0 && str_equal(diag->file, LIMEN_STR("api.yaml"));
-    }
-    return false;
-}
+#include "contract_check.h"
 
 static void test_a_whole_contract_is_read(void **state)
 {
@@ -480,77 +393,6 @@ static void test_json_is_read_as_yaml_is(void **state)
     unload(&f);
 }
 
-static void test_the_report_has_a_line_for_each_operation(void **state)
-{
-    (void)state;
-    struct fixture f;
-    load(&f, str_of(whole));
-    assert_true(f.is_loaded);
-    static const struct {
-        enum report_format format;
-        const char *holds;
-    } cases[] = {
-        { REPORT_TABLE, "makeThing" },
-        { REPORT_MARKDOWN, "| makeThing |" },
-        { REPORT_HTML, "<td>" },
-        { REPORT_JSON, "\"makeThing\"" },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct buf out;
-        buf_init(&out, &f.arena, 1024);
-        contract_report(&f.contract, cases[i].format, /* colour= */ false, &out);
-        assert_false(out.failed);
-        if (str_find(buf_str(&out), str_of(cases[i].holds), 0) == SIZE_MAX)
-            fail_msg("%.*s", LIMEN_STR_ARG(buf_str(&out)));
-        assert_true(str_find(buf_str(&out), LIMEN_STR("customer"), 0) != SIZE_MAX);
-        assert_true(str_find(buf_str(&out), LIMEN_STR("\x1b"), 0) == SIZE_MAX);
-    }
-    unload(&f);
-}
-
-static void test_the_page_of_a_report_is_escaped(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct buf out;
-    char text[8192];
-    load(&f, changed(text, sizeof text, "title: Test", "title: '<script>alert(\"&amp;\")</script>'"));
-    assert_true(f.is_loaded);
-    buf_init(&out, &f.arena, 1024);
-    contract_report(&f.contract, REPORT_HTML, /* colour= */ false, &out);
-    assert_true(str_find(buf_str(&out), LIMEN_STR("<script"), 0) == SIZE_MAX);
-    assert_true(str_find(buf_str(&out), LIMEN_STR("&lt;script&gt;alert(&quot;&amp;amp;&quot;)&lt;"), 0) != SIZE_MAX);
-    unload(&f);
-}
-
-static void test_the_report_says_who_and_what_in_words(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct buf out;
-    char text[8192];
-    load(&f,
-         changed(text, sizeof text, "[{ session: [customer] }]",
-                 "[{ session: [customer, admin] }, { session: [admin] }]"));
-    assert_true(f.is_loaded);
-    buf_init(&out, &f.arena, 1024);
-    contract_report(&f.contract, REPORT_MARKDOWN, /* colour= */ false, &out);
-    assert_true(str_find(buf_str(&out), LIMEN_STR("session: customer and admin or session: admin"), 0) != SIZE_MAX);
-    buf_init(&out, &f.arena, 1024);
-    contract_report(&f.contract, REPORT_TABLE, /* colour= */ true, &out);
-    assert_true(str_find(buf_str(&out), LIMEN_STR("\x1b[1m"), 0) != SIZE_MAX);
-    assert_true(str_find(buf_str(&out), LIMEN_STR("\x1b[0m\n"), 0) != SIZE_MAX);
-    unload(&f);
-    load(&f,
-         changed(text, sizeof text, "{ application/json: { schema: { $ref: '#/components/schemas/Thing' } } }\n",
-                 "{ application/json: { schema: { type: array, maxItems: 3, items: " NAME " } } }\n"));
-    assert_true(f.is_loaded);
-    buf_init(&out, &f.arena, 1024);
-    contract_report(&f.contract, REPORT_MARKDOWN, /* colour= */ false, &out);
-    assert_true(str_find(buf_str(&out), LIMEN_STR("array"), 0) != SIZE_MAX);
-    unload(&f);
-}
-
 /* `each` with a number in the place of every '#'. */
 static void write_numbered(struct buf *out, const char *each, unsigned number)
 {
@@ -610,9 +452,6 @@ int main(void)
         cmocka_unit_test(test_dynamic_references_must_be_bounded_in_each_scope),
         cmocka_unit_test(test_paths_that_match_the_same_are_refused),
         cmocka_unit_test(test_json_is_read_as_yaml_is),
-        cmocka_unit_test(test_the_report_has_a_line_for_each_operation),
-        cmocka_unit_test(test_the_page_of_a_report_is_escaped),
-        cmocka_unit_test(test_the_report_says_who_and_what_in_words),
         cmocka_unit_test(test_what_a_contract_may_have_many_of_has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,95 @@
+/* Tests of contract/schema.h: recursion, and the ceilings of depth and work. */
+#include "schema_check.h"
+
+static void test_a_long_enumeration_is_not_told_in_full(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char schema[2048] = "enum: [first";
+    for (int i = 0; i < 100; i++)
+        strncat(schema, ", another value", sizeof schema - strlen(schema) - 1);
+    strncat(schema, "]", sizeof schema - strlen(schema) - 1);
+    open_schema(&f, schema);
+    assert_non_null(f.schema);
+    assert_true(validate(&f, "\"first\""));
+    assert_false(validate(&f, "\"last\""));
+    assert_int_equal(f.faults.count, 1);
+    assert_text(f.faults.items[0].detail, "is not one of the values that are allowed");
+    close_schema(&f);
+}
+
+static void test_recursive_schemas(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_schema(&f,
+                "$defs:\n  node:\n    type: object\n    additionalProperties: false\n    properties:\n"
+                "      next: { $ref: '#/$defs/node' }\n      value: { type: integer }\n$ref: '#/$defs/node'\n");
+    assert_true(validate(&f, "{\"next\":{\"next\":{\"value\":1}}}"));
+    assert_false(validate(&f, "{\"next\":{\"next\":{\"value\":\"\"}}}"));
+    check_fault(&f, 0, "/next/next/value", "type", "must be an integer");
+    close_schema(&f);
+}
+
+/* Each level of the value tries both alternatives: twice the work with every level, and a ceiling. */
+static void test_work_has_a_ceiling_even_below_not(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[600];
+    size_t len = 0;
+    open_schema(&f,
+                "not: { $ref: '#/$defs/node' }\n$defs:\n  node:\n    anyOf:\n"
+                "      - { type: object, properties: { a: { $ref: '#/$defs/node' } }, required: [x] }\n"
+                "      - { type: object, properties: { a: { $ref: '#/$defs/node' } }, required: [y] }\n");
+    for (int i = 0; i < 60; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "{\"a\":");
+    text[len++] = '1';
+    memset(text + len, '}', 60);
+    assert_false(validate_text(&f, str_make(text, len + 60), SCHEMA_ANY));
+    check_fault(&f, 0, "", "limit", "takes too much work to be checked");
+    close_schema(&f);
+}
+
+static void test_depth_has_a_ceiling(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[600];
+    size_t len = 0;
+    /* three schemas for each level of the value */
+    open_schema(&f,
+                "$ref: '#/$defs/node'\n$defs:\n  node:\n    allOf: [ { allOf: [ { properties: { a: { $ref: "
+                "'#/$defs/node' } } } ] } ]\n");
+    for (int i = 0; i < 60; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "{\"a\":");
+    text[len++] = '1';
+    memset(text + len, '}', 60);
+    assert_false(validate_text(&f, str_make(text, len + 60), SCHEMA_ANY));
+    check_fault(&f, 0, "", "limit", "is nested too deep to be checked");
+    assert_true(validate(&f, "{\"a\":{\"a\":{\"a\":{}}}}"));
+    close_schema(&f);
+}
+
+static void test_a_pattern_past_its_limit_refuses_even_below_not(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_schema(&f, "not: { pattern: '^(a|aa)+$' }");
+    assert_false(validate(&f, "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\""));
+    check_fault(&f, 0, "", "limit", "takes too much work to be matched with its pattern");
+    assert_true(validate(&f, "\"!\""));
+    close_schema(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_long_enumeration_is_not_told_in_full),
+        cmocka_unit_test(test_recursive_schemas),
+        cmocka_unit_test(test_work_has_a_ceiling_even_below_not),
+        cmocka_unit_test(test_depth_has_a_ceiling),
+        cmocka_unit_test(test_a_pattern_past_its_limit_refuses_even_below_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
