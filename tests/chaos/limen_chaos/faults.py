@@ -193,26 +193,26 @@ def _has(name):
 
 
 KINDS = {
-    "kill worker": Kind(kill_role("worker"), 0.5),
-    "kill data": Kind(kill_role("data"), 2.0),
+    "kill worker": Kind(kill_role("worker"), 1.0),
+    "kill data": Kind(kill_role("data"), 3.0),
     "kill operator": Kind(kill_role("operator"), 10.0),
-    "stop worker": Kind(stop_role("worker"), 5.0, 0.2, 2.0, counts_as="stops"),
-    "stop data": Kind(stop_role("data"), 5.0, 0.2, 3.0, counts_as="stops"),
-    "kill replica": Kind(kill_replica, 8.0, 0.0, 1.0),
+    "stop worker": Kind(stop_role("worker"), 6.0, 0.2, 2.0, counts_as="stops"),
+    "stop data": Kind(stop_role("data"), 8.0, 0.2, 3.0, counts_as="stops"),
+    "kill replica": Kind(kill_replica, 10.0, 0.0, 1.0),
     "restart replica": Kind(restart_replica, 15.0, counts_as="restarts"),
     "reload replica": Kind(reload_replica, 10.0, counts_as="restarts"),
     "kill redis": Kind(kill_part("redis"), 10.0, 0.0, 1.0, _has("redis")),
     "cut redis": Kind(cut("redis"), 7.0, 0.3, 3.0, _has("redis"), "cuts"),
-    "crash postgres": Kind(crash_postgres, 12.0, is_possible=_has("postgres")),
-    "kill backend": Kind(kill_backend, 8.0, is_possible=_has("postgres")),
+    "crash postgres": Kind(crash_postgres, 20.0, is_possible=_has("postgres")),
+    "kill backend": Kind(kill_backend, 12.0, is_possible=_has("postgres")),
     "fail over": Kind(fail_over, 30.0, is_possible=lambda topology: topology.shape.has_standby),
-    "cut database": Kind(cut("database"), 5.0, 0.3, 3.0, _has("postgres"), "cuts"),
+    "cut database": Kind(cut("database"), 8.0, 0.3, 3.0, _has("postgres"), "cuts"),
     "kill provider": Kind(kill_part("provider"), 9.0, 0.0, 1.0, _has("provider")),
     "cut provider": Kind(cut("provider"), 6.0, 0.3, 3.0, _has("provider"), "cuts"),
     "provider misbehaves": Kind(misbehave, 3.0, 1.0, 3.0, _has("provider"), "behaviours"),
     "kill outbound": Kind(kill_role("outbound"), 2.0, is_possible=_has("provider")),
     "stop outbound": Kind(stop_role("outbound"), 6.0, 0.2, 8.0, _has("provider"), "stops"),
-    "stop replica": Kind(stop_replica, 12.0, 0.5, 4.0, counts_as="stops"),
+    "stop replica": Kind(stop_replica, 15.0, 0.5, 4.0, counts_as="stops"),
 }
 
 
