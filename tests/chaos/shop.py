@@ -33,6 +33,7 @@ class Shop(Workload):
     clients = 60
     accounts = 20
     flags = ("--limit-scale", "100000", "--connections-per-address", "4096")
+    recovery_s = 60.0  # a lease of 15 s runs out, and then the pause of the attempts before
     haproxy = ROOT / "deploy" / "haproxy.cfg"
     signed_in = ("GET", "/api/me")
 
@@ -83,8 +84,8 @@ class Shop(Workload):
 
     @staticmethod
     def flags_for(port, provider):
-        return ["--payments", f"http://127.0.0.1:{port}", "--secret", f"payments=@{provider.api_key_path}",
-                "--secret", f"payment-events=@{provider.secret_path}"]  # fmt: skip
+        return ["--effect-target", f"payments=http://127.0.0.1:{port}", "--fetch-private", "127.0.0.1",
+                "--secret", f"payments=@{provider.api_key_path}", "--secret", f"payment-events=@{provider.secret_path}"]  # fmt: skip
 
     def unsettled(self, run):
         """Orders that wait for the provider."""

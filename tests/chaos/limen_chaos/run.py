@@ -16,7 +16,6 @@ from limen_chaos.client import Client, Gone
 from limen_chaos.plan import plan
 
 PREPARE_S = 120.0
-RECOVERY_S = 30.0  # once the last fault is over, nothing may be stuck for longer
 PATIENCE_S = 10.0  # of a client that gets no answer
 REPLAYERS = 20
 
@@ -84,7 +83,7 @@ class Run:
         return self.history.add(who, key, method, path, began, answer, value), answer
 
     def recovery_left(self):
-        return self.until + self.topology.longest_s + RECOVERY_S - time.monotonic()
+        return self.until + self.topology.longest_s + self.workload.recovery_s - time.monotonic()
 
     def _move(self, client):
         """To another copy, where clients know of several."""
@@ -106,7 +105,7 @@ class Run:
         await self.topology.heal()
         healed = time.monotonic()
         self.surprises += await _outcomes(customers, "a client")
-        await self._settle(healed + RECOVERY_S)
+        await self._settle(healed + self.workload.recovery_s)
         figures.recovery_s = time.monotonic() - healed
         await self._replay()
         await self._everybody_is_signed_in()
@@ -144,7 +143,7 @@ class Run:
             if left == 0:
                 return
             if time.monotonic() > deadline:
-                self.surprises.append(f"{left} still under way {RECOVERY_S:.0f} s after the last fault was over")
+                self.surprises.append(f"{left} still under way {self.workload.recovery_s:.0f} s after the last fault was over")
                 return
             await asyncio.sleep(0.1)
 

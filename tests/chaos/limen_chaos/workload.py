@@ -16,6 +16,7 @@ class Workload:
     flags = ()  # of the app's `run`
     rates = {}  # {fault: seconds between two}, where the harness's own are not right; 0: never
     haproxy = None  # the configuration of the balancer in front, with --all
+    recovery_s = 30.0  # once the last fault is over, nothing may be stuck for longer
     signed_in = None  # ("GET", "/api/me"): what anybody who is signed in may ask
 
     def provider(self, folder):
