@@ -102,10 +102,21 @@
 #define LIMIT_DATA_READERS 4U               /* reader threads of SQLite */
 #define LIMIT_GROUP_BATCHES 256U            /* batches in one commit */
 #define LIMIT_LEASE_US 50000                /* that an interactive transaction may hold SQLite's writer; past it: 504 */
-#define LIMIT_READ_QUEUE 8192U              /* reads waiting for a reader; past it: 503 */
-#define LIMIT_WRITE_QUEUE 8192U             /* batches waiting for the writer; past it: 503 */
-#define LIMIT_HASHES_AT_ONCE 2U             /* argon2 threads */
-#define LIMIT_HASH_QUEUE 64U                /* sign-ins waiting; past it: 503 */
+#define LIMIT_PG_CONNECTIONS 64U            /* what --database-connections may ask for; more are refused at start */
+#define LIMIT_PG_CONNECTIONS_LEAST \
+    3U                            /* two, of which an interactive transaction may hold one, and one for what is slow */
+#define LIMIT_PG_CREDIT 8U        /* works in flight on one connection; others wait in front of the pool */
+#define LIMIT_PG_QUEUE 8192U      /* works waiting in front of the pool; past it: 503 */
+#define LIMIT_PG_LEASE_US 1000000 /* that an interactive transaction may hold a connection; past it: 504 */
+#define LIMIT_PG_CONNECT_US 10000000     /* to connect and prepare; then it is tried anew */
+#define LIMIT_PG_RETRY_LEAST_US 50000LL  /* before a lost connection is tried again, doubled each time */
+#define LIMIT_PG_RETRY_MOST_US 5000000LL /* ... up to this */
+#define LIMIT_PG_AWAY_US 1000000         /* without any connection; past it what waits gets 503, and waits no longer */
+#define LIMIT_PG_GRACE_US 2000000 /* past a deadline, for the server to say so; then the connection is given up */
+#define LIMIT_READ_QUEUE 8192U    /* reads waiting for a reader; past it: 503 */
+#define LIMIT_WRITE_QUEUE 8192U   /* batches waiting for the writer; past it: 503 */
+#define LIMIT_HASHES_AT_ONCE 2U   /* argon2 threads */
+#define LIMIT_HASH_QUEUE 64U      /* sign-ins waiting; past it: 503 */
 #define LIMIT_PIPE_BYTES (8U * 1024 * 1024) /* unsent between worker and data; past it: 503, or nothing more is read */
 #define LIMIT_WORKER_RESULTS_BYTES (64U * 1024 * 1024) /* results that wait for one worker to read them; past it: 503 */
 #define LIMIT_TASK_ARENA_BYTES (24U * 1024 * 1024)     /* one request in the data role, with its rows; past it: 500 */

@@ -281,6 +281,19 @@ void loop_at_end(struct loop *loop, struct loop_task *task)
     loop->last_task = &task->next;
 }
 
+void loop_forget(struct loop *loop, struct loop_task *task)
+{
+    struct loop_task **link = &loop->first_task;
+    while (*link != NULL && *link != task)
+        link = &(*link)->next;
+    if (*link == NULL)
+        return;
+    *link = task->next;
+    if (*link == NULL)
+        loop->last_task = link;
+    task->is_queued = false;
+}
+
 static void run_tasks(struct loop *loop)
 {
     while (loop->first_task != NULL) {

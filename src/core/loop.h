@@ -64,6 +64,8 @@ struct loop_timer *loop_timer_first(const struct loop_timer_list *list,
 
 /* Runs `task` at the end of this turn, once however often it is asked for. Tasks asked for by tasks run in the same turn. */
 void loop_at_end(struct loop *loop, struct loop_task *task);
+/* Takes it back: before the memory that it is in goes. Also when it was not asked for. */
+void loop_forget(struct loop *loop, struct loop_task *task);
 
 /* Turns until loop_stop, which may have been called before. A turn: `on_turn`, wait, the time, events, timers, tasks.
  * `on_turn` (may be NULL) is the heartbeat. The loop wakes at least every `max_wait_us`. */

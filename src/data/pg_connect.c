@@ -1,6 +1,13 @@
 /* pg_connect.c - one connection that is waited for, and how a URL is shown to people: without its password. */
-#include "core/arena.h"
 #include "data/pg_store.h"
+
+#include "core/arena.h"
+#include "core/log.h"
+
+#include <unistd.h>
+
+#define WAIT_US 500000
+#define SAID_EVERY 20U /* tries */
 
 /* The part of `text` before the last `sign` in it; all of it when there is none. */
 static limen_str before_last(limen_str text, char sign, size_t *ret_rest)
@@ -29,33 +36,57 @@ limen_str pg_shown_url(limen_str url, struct arena *arena)
                         LIMEN_STR_ARG(host));
 }
 
-/* libpq's words, without the line's end. */
-static limen_str words_of(const char *message)
+/* NULL after adding to `diags` when libpq cannot read it; its error would name what it stumbled over, which may be the password. */
+static const char *read_url(limen_str url, struct arena *arena, struct diags *diags)
 {
-    limen_str words = str_of(message);
-    while (words.len > 0 && (words.ptr[words.len - 1] == '\n' || words.ptr[words.len - 1] == ' '))
-        words.len--;
-    return words;
+    limen_str text = arena_copy(arena, url);
+    PQconninfoOption *parts = text.ptr == NULL ? NULL : PQconninfoParse(text.ptr, NULL);
+    if (parts == NULL)
+        diags_add_at(diags, LIMEN_STR("--database"), 0, 0, LIMEN_STR("write postgresql://USER@HOST/NAME"),
+                     "the database's URL cannot be read; a special character in a password is written %%XX");
+    bool is_url = parts != NULL;
+    PQconninfoFree(parts);
+    return is_url ? text.ptr : NULL;
+}
+
+static PGconn *connect_once(const char *url)
+{
+    const char *const names[] = { "dbname", "fallback_application_name", "client_encoding", NULL };
+    const char *const values[] = { url, "limen", "UTF8", NULL };
+    return PQconnectdbParams(names, values, /* expand_dbname= */ 1);
+}
+
+/* Takes the connection; NULL after adding to `diags`. */
+static PGconn *check(PGconn *pg, limen_str url, struct arena *arena, struct diags *diags)
+{
+    if (PQstatus(pg) == CONNECTION_OK)
+        return pg;
+    limen_str words = str_trim(str_of(PQerrorMessage(pg)));
+    diags_add_at(diags, pg_shown_url(url, arena), 0, 0, LIMEN_STR("is it running, and may this user connect?"),
+                 "no connection to the database: %.*s", LIMEN_STR_ARG(words));
+    PQfinish(pg);
+    return NULL;
 }
 
 PGconn *pg_connect(limen_str url, struct arena *arena, struct diags *diags)
 {
-    limen_str text = arena_copy(arena, url);
-    PQconninfoOption *parts = text.ptr == NULL ? NULL : PQconninfoParse(text.ptr, NULL);
-    if (parts == NULL) { /* its error would name what it stumbled over, which may be the password */
-        diags_add_at(diags, LIMEN_STR("--database"), 0, 0, LIMEN_STR("write postgresql://USER@HOST/NAME"),
-                     "the database's URL cannot be read; a special character in a password is written %%XX");
-        return NULL;
+    const char *text = read_url(url, arena, diags);
+    return text == NULL ? NULL : check(connect_once(text), url, arena, diags);
+}
+
+PGconn *pg_connect_patiently(limen_str url, struct arena *arena, struct diags *diags)
+{
+    const char *text = read_url(url, arena, diags);
+    for (uint32_t tries = 0; text != NULL; tries++) {
+        PGconn *pg = connect_once(text);
+        PGPing answer = PQstatus(pg) == CONNECTION_OK ? PQPING_OK : PQping(text);
+        if (answer == PQPING_OK || answer == PQPING_NO_ATTEMPT) /* it is there: what it refuses, it refuses for good */
+            return check(pg, url, arena, diags);
+        if (tries % SAID_EVERY == 0)
+            LOG_WARN("waiting for the database", log_str("database", pg_shown_url(url, arena)),
+                     log_str("error", str_trim(str_of(PQerrorMessage(pg)))));
+        PQfinish(pg);
+        usleep(WAIT_US);
     }
-    PQconninfoFree(parts);
-    const char *const names[] = { "dbname", "fallback_application_name", NULL };
-    const char *const values[] = { text.ptr, "limen", NULL };
-    PGconn *pg = PQconnectdbParams(names, values, /* expand_dbname= */ 1);
-    if (PQstatus(pg) == CONNECTION_OK)
-        return pg;
-    limen_str words = words_of(PQerrorMessage(pg));
-    diags_add_at(diags, pg_shown_url(url, arena), 0, 0, LIMEN_STR("is it running, and may this user connect?"),
-                 "no connection to the database: %.*s", LIMEN_STR_ARG(words));
-    PQfinish(pg);
     return NULL;
 }

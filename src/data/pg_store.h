@@ -50,5 +50,7 @@ bool pg_check(limen_str url, const struct query_set *queries, const struct limen
 limen_str pg_shown_url(limen_str url, struct arena *arena);
 /* Connects and waits for it: for migrations and the operator's commands. NULL after adding to `diags`. PQfinish it. */
 PGconn *pg_connect(limen_str url, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+/* The same, but waits for a server that is not there yet, or only starts. */
+PGconn *pg_connect_patiently(limen_str url, struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
 
 #endif

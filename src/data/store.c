@@ -8,6 +8,8 @@ static const struct {
     const struct store_ops *ops;
 } SCHEMES[] = {
     { LIMEN_STR_INIT("sqlite:"), &sqlite_ops },
+    { LIMEN_STR_INIT("postgresql://"), &pg_ops },
+    { LIMEN_STR_INIT("postgres://"), &pg_ops },
 };
 
 static const struct store_ops *find_ops(limen_str url)
@@ -23,7 +25,8 @@ static const struct store_ops *need_ops(limen_str url, struct diags *diags)
 {
     const struct store_ops *ops = find_ops(url);
     if (ops == NULL)
-        diags_add_at(diags, LIMEN_STR("--database"), 0, 0, LIMEN_STR("write sqlite:var/app.db"),
+        diags_add_at(diags, LIMEN_STR("--database"), 0, 0,
+                     LIMEN_STR("write sqlite:var/app.db or postgresql://USER@HOST/NAME"),
                      "'%.*s' is not a database that this version knows", LIMEN_STR_ARG(url));
     return ops;
 }

@@ -169,6 +169,7 @@ struct store_task {
 
 struct store_config {
     limen_str url;                   /* "sqlite:var/shop.db" */
+    uint32_t connections;            /* to a server; 0: as many as by default */
     const char *file;                /* what store_move_in gave; NULL: the file that the URL names */
     const struct contract *contract; /* names of roles */
     struct query_set *queries;

@@ -19,6 +19,7 @@ struct config {
     limen_str operator;        /* HOST:PORT, or "off" */
     int64_t workers;           /* 0: the cores that the process may use */
     limen_str database;
+    int64_t database_connections; /* of PostgreSQL */
     struct config_list trusted_proxies;
     struct config_list jwks;    /* SCHEME=FILE|URL */
     struct config_list secrets; /* NAME=@FILE */

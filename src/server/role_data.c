@@ -90,6 +90,7 @@ static void describe_store(struct role *role, struct query_set *queries, struct 
     limen_str migrate = role_setting("LIMEN_MIGRATE", "auto");
     *store = (struct store_config){
         .url = role_setting("LIMEN_DATABASE", ""),
+        .connections = (uint32_t)role_number_setting("LIMEN_DATABASE_CONNECTIONS", 0),
         .contract = &role->contract,
         .queries = queries,
         .migrations = role->app->migrations,

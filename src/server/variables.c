@@ -65,6 +65,7 @@ static void add_common(struct writer *out, const struct role_settings *settings)
 static void add_data(struct writer *out, const struct config *config)
 {
     add_text(out, "LIMEN_DATABASE", config->database);
+    add_number(out, "LIMEN_DATABASE_CONNECTIONS", config->database_connections);
     add_text(out, "LIMEN_MIGRATE", config->migrate);
     add_list(out, "LIMEN_JWKS", &config->jwks);
     add_secrets(out, config);

@@ -1,9 +1,10 @@
-/* store_fixture.h - a store on a database of its own, in a new folder, and tasks that are waited for.
+/* store_fixture.h - a store on a database of its own, of either kind, and tasks that are waited for.
  *
  * The schema is a small shop with every kind of guard; the statements do what a careless or hostile author would write. */
 #ifndef TESTS_DATA_STORE_FIXTURE_H
 #define TESTS_DATA_STORE_FIXTURE_H
 
+#include "both_fixture.h"
 #include "check.h"
 #include "core/arena.h"
 #include "core/loop.h"
@@ -54,14 +55,18 @@ static const char FIXTURE_QUERIES[] =
     ":state WHERE id = :id RETURNING id, note;\n"
     "-- name: delete_all() :exec\nDELETE FROM orders;\n"
     "-- name: delete_lines() :exec\nDELETE FROM /* all of */ \"order_lines\";\n"
-    "-- name: insert_order(id text, customer text) :must else 409 \"not yours\"\nINSERT OR ABORT INTO orders (id, "
-    "customer_id, state) VALUES (:id, :customer, 'placed');\n"
+    "-- name: insert_order(id text, customer text) :must else 409 \"not yours\"\n"
+    "-- on: sqlite\nINSERT OR ABORT INTO orders (id, customer_id, state) VALUES (:id, :customer, 'placed');\n"
+    "-- on: postgresql\nINSERT INTO orders (id, customer_id, state) VALUES (:id, :customer, 'placed');\n"
     "-- name: give_away(id text, customer text) :must else 409 \"not yours\"\nUPDATE orders SET customer_id = "
     ":customer WHERE id = :id;\n"
     "-- name: upsert_order(id text) :must else 409 \"not yours\"\nINSERT INTO orders (id, customer_id, state) VALUES "
     "(:id, :caller, 'new') ON CONFLICT (id) DO UPDATE SET state = 'robbed';\n"
-    "-- name: copy_states(id text) :exec\nWITH found AS (SELECT group_concat(id) AS ids FROM orders) UPDATE orders SET "
-    "note = (SELECT ids FROM found) WHERE id = :id;\n"
+    "-- name: copy_states(id text) :exec\n"
+    "-- on: sqlite\nWITH found AS (SELECT group_concat(id) AS ids FROM orders) UPDATE orders SET note = (SELECT ids "
+    "FROM found) WHERE id = :id;\n"
+    "-- on: postgresql\nWITH found AS (SELECT string_agg(id, ',') AS ids FROM orders) UPDATE orders SET note = (SELECT "
+    "ids FROM found) WHERE id = :id;\n"
     "-- name: get_note(id text) :one\nSELECT note FROM orders WHERE id = :id;\n"
     "-- name: admin_states() :many\n-- scope: admin\nSELECT state FROM orders ORDER BY id;\n"
     "-- name: admin_set_all(state text) :exec\n-- scope: admin\nUPDATE orders SET state = :state;\n"
@@ -99,7 +104,7 @@ static const char FIXTURE_QUERIES[] =
     "-- scope: system\n-- returns: payment text\nSELECT :payment AS payment FROM orders WHERE id = :order_id;\n";
 
 struct fixture {
-    char folder[64], url[128];
+    char folder[64], url[256];
     struct arena arena;
     struct diags diags;
     struct contract contract;
@@ -131,14 +136,18 @@ static inline int fixture_setup(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     snprintf(fixture->folder, sizeof fixture->folder, "/tmp/limen-store-XXXXXX");
     assert_non_null(mkdtemp(fixture->folder));
-    snprintf(fixture->url, sizeof fixture->url, "sqlite:%s/var/test.db", fixture->folder);
+    if (postgres_server == NULL)
+        snprintf(fixture->url, sizeof fixture->url, "sqlite:%s/var/test.db", fixture->folder);
+    else
+        postgres_make(fixture->url, sizeof fixture->url);
     arena_init(&fixture->arena, NULL, 64U * 1024 * 1024);
     diags_init(&fixture->diags, &fixture->arena);
     fixture->contract.roles[0] = LIMEN_STR("customer");
     fixture->contract.roles[1] = LIMEN_STR("admin");
     fixture->contract.role_count = 2;
-    bool is_parsed = queries_parse(str_of(FIXTURE_QUERIES), LIMEN_STR("queries.sql"), LIMEN_STR("sqlite"),
-                                   &fixture->arena, &fixture->queries, &fixture->diags);
+    bool is_parsed = queries_parse(str_of(FIXTURE_QUERIES), LIMEN_STR("queries.sql"),
+                                   store_backend(str_of(fixture->url)), &fixture->arena, &fixture->queries,
+                                   &fixture->diags);
     fixture_show(&fixture->diags);
     assert_true(is_parsed);
     fixture->migrations[0] = (struct limen_file){ LIMEN_STR("0001_test.sql"), str_of(FIXTURE_SCHEMA) };
@@ -162,6 +171,8 @@ static inline int fixture_teardown(void **state)
     store_close(fixture->store);
     loop_free(fixture->loop);
     arena_release(&fixture->arena);
+    if (postgres_server != NULL)
+        postgres_drop(fixture->url);
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", fixture->folder, FILES[i]);
         (void)unlink(path);

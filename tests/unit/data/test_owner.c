@@ -162,25 +162,22 @@ static void test_filtered_reads_use_indexes(void **state)
     }
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define ON_BOTH                                                                                                       \
+    TEST(test_select_without_where_returns_the_callers_rows_only), TEST(test_nobody_sees_nothing),                    \
+        TEST(test_scope_lifts_the_filter_for_its_statement_alone), TEST(test_update_of_anothers_row_changes_nothing), \
+        TEST(test_returning_gives_no_row_of_another), TEST(test_delete_takes_the_callers_rows_only),                  \
+        TEST(test_no_row_is_made_for_another_or_given_to_another),                                                    \
+        TEST(test_subselects_of_a_write_see_the_callers_rows_only),                                                   \
+        TEST(test_line_with_another_price_is_refused_by_the_database)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_select_without_where_returns_the_callers_rows_only, fixture_setup,
-                                        fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_nobody_sees_nothing, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_scope_lifts_the_filter_for_its_statement_alone, fixture_setup,
-                                        fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_update_of_anothers_row_changes_nothing, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_returning_gives_no_row_of_another, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_delete_takes_the_callers_rows_only, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_no_row_is_made_for_another_or_given_to_another, fixture_setup,
-                                        fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_subselects_of_a_write_see_the_callers_rows_only, fixture_setup,
-                                        fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_line_with_another_price_is_refused_by_the_database, fixture_setup,
-                                        fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_price_is_guarded_in_the_file_itself, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_filtered_reads_use_indexes, fixture_setup, fixture_teardown),
+    const struct CMUnitTest on_sqlite[] = {
+        ON_BOTH,
+        TEST(test_price_is_guarded_in_the_file_itself),
+        TEST(test_filtered_reads_use_indexes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest on_postgres[] = { ON_BOTH };
+    return RUN_ON_BOTH(on_sqlite, on_postgres);
 }

@@ -1,5 +1,7 @@
-/* Tests of the whole way: client, socket, data role and SQLite, with what a small app would ask of them. */
+/* Tests of the whole way: client, socket, data role and database, of either kind, with what a small app would ask of them. */
 #include "role_fixture.h"
+
+#include "both_fixture.h"
 
 #include "core/limits.h"
 
@@ -41,7 +43,7 @@ static const limen_column text_columns[] = { { LIMEN_STR_INIT("text"), LIMEN_TYP
 static const limen_row_shape text_shape = { sizeof(struct text_row), 1, text_columns };
 
 /* ---- set up ------------------------------------------------------------------------------------------------------ */
-static char folder[64], url[96];
+static char folder[64], url[256];
 
 /* A data role on the test's database, in this process. */
 static struct data_role *open_role(struct loop *its_loop, struct arena *its_arena)
@@ -50,7 +52,7 @@ static struct data_role *open_role(struct loop *its_loop, struct arena *its_aren
     struct diags diags;
     diags_init(&diags, its_arena);
     struct data_role *opened = NULL;
-    if (queries_parse(str_of(statements_sql), LIMEN_STR("queries.sql"), LIMEN_STR("sqlite"), its_arena, &queries,
+    if (queries_parse(str_of(statements_sql), LIMEN_STR("queries.sql"), store_backend(str_of(url)), its_arena, &queries,
                       &diags)) {
         struct data_role_config config = { .store = { .url = str_of(url),
                                                       .contract = &contract,
@@ -76,7 +78,10 @@ static int set_up_client(void **state)
     (void)snprintf(folder, sizeof(folder), "%s/limen-role-XXXXXX", base != NULL && strlen(base) < 40 ? base : "/tmp");
     if (mkdtemp(folder) == NULL)
         return -1;
-    (void)snprintf(url, sizeof(url), "sqlite:%s/test.db", folder);
+    if (postgres_server == NULL)
+        (void)snprintf(url, sizeof(url), "sqlite:%s/test.db", folder);
+    else
+        postgres_make(url, sizeof(url));
     attached = 0;
     store_step = NULL;
     arena_init(&arena, NULL, 256U * 1024 * 1024);
@@ -105,6 +110,8 @@ static int tear_down_all(void **state)
 {
     static const char *const files[] = { "test.db", "test.db-wal", "test.db-shm" };
     int result = tear_down(state);
+    if (postgres_server != NULL)
+        postgres_drop(url);
     for (size_t i = 0; i < 3; i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
@@ -487,22 +494,22 @@ static void test_killed_data_role_commits_every_key_once(void **state)
     kill_role(child);
 }
 
-#define SQLITE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down_all)
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down_all)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_killed_data_role_commits_every_key_once, set_up_client, tear_down_all),
-        SQLITE_TEST(test_account_made_with_its_profile_is_found_by_its_session),
-        SQLITE_TEST(test_email_taken_in_a_race_is_told_by_the_batch),
-        SQLITE_TEST(test_a_step_sees_what_it_has_written_and_is_undone_with_its_slot),
-        SQLITE_TEST(test_an_account_of_a_transaction_that_is_undone_is_nobody),
-        SQLITE_TEST(test_sign_out_is_at_once),
-        SQLITE_TEST(test_a_must_that_misses_undoes_the_batch_and_is_named),
-        SQLITE_TEST(test_key_is_replayed_and_not_reused),
-        SQLITE_TEST(test_statement_without_a_where_sees_the_callers_rows_only),
-        SQLITE_TEST(test_returned_row_comes_in_wire_form),
-        SQLITE_TEST(test_data_role_that_starts_anew_knows_the_sessions),
+        STORE_TEST(test_account_made_with_its_profile_is_found_by_its_session),
+        STORE_TEST(test_email_taken_in_a_race_is_told_by_the_batch),
+        STORE_TEST(test_a_step_sees_what_it_has_written_and_is_undone_with_its_slot),
+        STORE_TEST(test_an_account_of_a_transaction_that_is_undone_is_nobody),
+        STORE_TEST(test_sign_out_is_at_once),
+        STORE_TEST(test_a_must_that_misses_undoes_the_batch_and_is_named),
+        STORE_TEST(test_key_is_replayed_and_not_reused),
+        STORE_TEST(test_statement_without_a_where_sees_the_callers_rows_only),
+        STORE_TEST(test_returned_row_comes_in_wire_form),
+        STORE_TEST(test_data_role_that_starts_anew_knows_the_sessions),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_BOTH(tests, tests);
 }

@@ -1,0 +1,346 @@
+/* pg_conn.c - one connection to PostgreSQL, driven by the loop: connects, prepares every statement, carries works, comes back when lost.
+ *
+ * libpq's calls never wait here. What they have to send leaves once a turn; what comes is matched with the oldest work in flight. */
+#include "data/pg_pool.h"
+
+#include "core/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void on_ready(struct loop_source *source, uint32_t events);
+
+static struct pg_conn *conn_of(struct loop_source *source)
+{
+    return (struct pg_conn *)source;
+}
+
+/* ---- lost --------------------------------------------------------------------------------------------------------------------- */
+
+/* A lost connection is looked for again at once, and then ever more rarely, each at its own time. */
+static int64_t retry_at(struct pg_conn *conn)
+{
+    uint32_t doublings = conn->failures < 8 ? conn->failures : 8;
+    int64_t pause = LIMIT_PG_RETRY_LEAST_US << doublings;
+    pause = pause > LIMIT_PG_RETRY_MOST_US ? LIMIT_PG_RETRY_MOST_US : pause;
+    conn->failures++;
+    return clock_mono_us() + pg_jitter(conn->pool, pause);
+}
+
+static void shut(struct pg_conn *conn)
+{
+    if (conn->source.is_added)
+        loop_remove(conn->pool->loop, &conn->source);
+    PQfinish(conn->pg);
+    conn->pg = NULL;
+    conn->state = PG_CONN_DOWN;
+    conn->transaction = 0;
+    conn->must_flush = conn->must_renew = conn->expects_null = false;
+}
+
+/* Behind a work at which the server has ended the session nothing was run. */
+static void lose_works(struct pg_conn *conn)
+{
+    struct pg_work *work = conn->first;
+    bool is_over = false;
+    conn->first = conn->last = NULL;
+    conn->count = 0;
+    while (work != NULL) {
+        struct pg_work *next = work->next;
+        enum pg_fate fate = pg_work_lose(work, is_over);
+        is_over = is_over || work->is_fatal;
+        if (fate == PG_FATE_AGAIN)
+            pg_pool_again(conn->pool, work);
+        else
+            pg_pool_done(conn->pool, work);
+        work = next;
+    }
+}
+
+void pg_conn_fail(struct pg_conn *conn, const char *why)
+{
+    limen_str words = str_trim(str_of(why));
+    LOG_WARN("a connection to the database is lost", log_str("database", conn->pool->shown), log_str("error", words),
+             log_int("works", conn->count));
+    shut(conn);
+    conn->until_us = retry_at(conn);
+    lose_works(conn);
+    pg_pool_wake(conn->pool);
+}
+
+void pg_conn_close(struct pg_conn *conn)
+{
+    shut(conn);
+    lose_works(conn);
+}
+
+/* ---- connecting ----------------------------------------------------------------------------------------------------------------- */
+
+static bool watch(struct pg_conn *conn, uint32_t want)
+{
+    int fd = PQsocket(conn->pg);
+    if (conn->source.is_added)
+        loop_remove(conn->pool->loop, &conn->source);
+    memset(&conn->source, 0, sizeof conn->source);
+    return fd >= 0 && loop_add(conn->pool->loop, &conn->source, fd, want, /* exclusive= */ false, on_ready);
+}
+
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
+static bool prepare(struct pg_conn *conn, char kind, uint32_t number, const char *text, int count, const Oid *types)
+{
+    char name[16];
+    (void)snprintf(name, sizeof name, "%c%u", kind, number);
+    return PQsendPrepare(conn->pg, name, text, count, types) == 1;
+}
+
+/* Which role the session takes, and what it may do. */
+static bool begin_session(struct pg_conn *conn)
+{
+    conn->state = PG_CONN_SESSION;
+    conn->must_flush = true;
+    return PQsetnonblocking(conn->pg, 1) == 0 && PQsendQuery(conn->pg, conn->pool->session_sql) == 1
+        && watch(conn, EPOLLIN);
+}
+
+/* One trip for all of them. */
+static bool begin_preparing(struct pg_conn *conn)
+{
+    const struct pg_pool *pool = conn->pool;
+    conn->state = PG_CONN_PREPARING;
+    conn->must_flush = true;
+    bool good = PQenterPipelineMode(conn->pg) == 1;
+    for (uint32_t i = 0; i < PG_OWN_COUNT && good; i++)
+        good = prepare(conn, 'l', i, PG_OWN_SQL[i].text, PG_OWN_SQL[i].count, PG_OWN_SQL[i].types);
+    for (uint32_t i = 0; i < pool->queries->count && good; i++) {
+        const struct pg_sql *sql = &pool->schema.statements[i];
+        good = prepare(conn, 's', i, sql->text, (int)sql->slot_count, sql->types);
+    }
+    return good && PQpipelineSync(conn->pg) == 1;
+}
+
+/* The socket may be another one after each step: of the next address, or of the same one after TLS was refused. */
+static void connect_further(struct pg_conn *conn)
+{
+    if (conn->source.is_added)
+        loop_remove(conn->pool->loop, &conn->source);
+    PostgresPollingStatusType status = PQconnectPoll(conn->pg);
+    bool good = status == PGRES_POLLING_OK ? begin_session(conn)
+        : status == PGRES_POLLING_READING  ? watch(conn, EPOLLIN)
+        : status == PGRES_POLLING_WRITING  ? watch(conn, EPOLLOUT)
+                                           : false;
+    if (!good)
+        pg_conn_fail(conn, PQerrorMessage(conn->pg));
+    else
+        pg_pool_wake(conn->pool);
+}
+
+void pg_conn_start(struct pg_conn *conn)
+{
+    const char *const names[] = { "dbname", "fallback_application_name", "client_encoding", NULL };
+    const char *const values[] = { conn->pool->conninfo, "limen", "UTF8", NULL };
+    conn->pg = PQconnectStartParams(names, values, /* expand_dbname= */ 1);
+    conn->state = PG_CONN_CONNECTING;
+    conn->until_us = clock_mono_us() + LIMIT_PG_CONNECT_US;
+    if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD) {
+        pg_conn_fail(conn, conn->pg == NULL ? "memory is out" : PQerrorMessage(conn->pg));
+        return;
+    }
+    (void)PQsetNoticeProcessor(conn->pg, ignore_notice, NULL);
+    if (!watch(conn, EPOLLOUT)) /* as if PGRES_POLLING_WRITING had been said */
+        pg_conn_fail(conn, "its socket cannot be watched");
+}
+
+/* ---- sending -------------------------------------------------------------------------------------------------------------------- */
+
+static void append(struct pg_conn *conn, struct pg_work *work)
+{
+    work->next = NULL;
+    if (conn->last == NULL)
+        conn->first = work;
+    else
+        conn->last->next = work;
+    conn->last = work;
+    conn->count++;
+}
+
+void pg_conn_send(struct pg_conn *conn, struct pg_work *work)
+{
+    const struct store_task *task = work->task;
+    enum pg_sent sent = pg_work_send(work, conn->pool, conn->pg);
+    if (sent == PG_NOT_SENT) {
+        pg_pool_done(conn->pool, work);
+        return;
+    }
+    if (task != NULL && task->transaction != 0 && !task->continues && task->kind == STORE_STEP && !work->resolves) {
+        conn->transaction = task->transaction;
+        conn->lease_until_us = clock_mono_us() + LIMIT_PG_LEASE_US;
+        conn->is_abandoned = false;
+    }
+    append(conn, work);
+    conn->must_flush = true;
+    if (sent == PG_SEND_FAILED)
+        pg_conn_fail(conn, PQerrorMessage(conn->pg));
+}
+
+void pg_conn_flush(struct pg_conn *conn)
+{
+    if (!conn->must_flush)
+        return;
+    conn->must_flush = false;
+    int left = PQflush(conn->pg);
+    if (left < 0) {
+        pg_conn_fail(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+    loop_want(conn->pool->loop, &conn->source, left == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+}
+
+void pg_conn_roll_back(struct pg_conn *conn)
+{
+    conn->transaction = 0;
+    conn->is_abandoned = false;
+    conn->rollback = (struct pg_work){
+        .chore = PG_CHORE_ROLLBACK,
+        .steps = conn->rollback_steps,
+        .step_room = sizeof conn->rollback_steps / sizeof conn->rollback_steps[0],
+    };
+    pg_conn_send(conn, &conn->rollback);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------------------------------------ */
+
+/* An interactive transaction goes on after a STEP that went well, and after nothing else. */
+static void end_transaction(struct pg_conn *conn, const struct store_task *task)
+{
+    bool is_committed = task->kind == STORE_BATCH && task->outcome == STORE_OK;
+    if (is_committed)
+        conn->transaction = 0;
+    else if (task->outcome != STORE_OK || conn->is_abandoned)
+        pg_conn_roll_back(conn);
+}
+
+static void end_work(struct pg_conn *conn)
+{
+    struct pg_work *work = conn->first;
+    conn->first = work->next;
+    if (conn->first == NULL)
+        conn->last = NULL;
+    conn->count--;
+    conn->must_renew = conn->must_renew || work->must_renew;
+    const struct store_task *task = work->task;
+    bool is_of_transaction = task != NULL && task->transaction != 0 && task->transaction == conn->transaction;
+    enum pg_fate fate = pg_work_end(work, conn->pool);
+    if (is_of_transaction && fate == PG_FATE_AGAIN)
+        pg_conn_roll_back(conn);
+    else if (is_of_transaction)
+        end_transaction(conn, task);
+    if (fate == PG_FATE_AGAIN)
+        pg_pool_again(conn->pool, work);
+    else
+        pg_pool_done(conn->pool, work);
+}
+
+static void take_result(struct pg_conn *conn, PGresult *result)
+{
+    struct pg_work *work = conn->first;
+    conn->expects_null = PQresultStatus(result) != PGRES_PIPELINE_SYNC;
+    pg_work_take(work, conn->pool, result);
+    if (work->at == work->step_count)
+        end_work(conn);
+}
+
+/* NULL behind the last of its results. */
+static bool take_session(struct pg_conn *conn, const PGresult *result)
+{
+    ExecStatusType status = result == NULL ? PGRES_COMMAND_OK : PQresultStatus(result);
+    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (good && (result != NULL || begin_preparing(conn)))
+        return true;
+    pg_conn_fail(conn, PQerrorMessage(conn->pg));
+    return false;
+}
+
+/* A statement that cannot be prepared: the schema is not what this program knows, or not yet. */
+static bool take_prepared(struct pg_conn *conn, const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    conn->expects_null = status != PGRES_PIPELINE_SYNC;
+    if (status == PGRES_PIPELINE_SYNC) {
+        LOG_INFO("connected to the database", log_str("database", conn->pool->shown),
+                 log_int("backend", PQbackendPID(conn->pg)));
+        conn->state = PG_CONN_READY;
+        conn->failures = 0;
+        pg_pool_wake(conn->pool);
+        return true;
+    }
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
+        return true;
+    pg_conn_fail(conn, PQresultErrorMessage(result));
+    return false;
+}
+
+static bool expects_more(const struct pg_conn *conn)
+{
+    return conn->state == PG_CONN_SESSION || conn->state == PG_CONN_PREPARING
+        || (conn->state == PG_CONN_READY && conn->first != NULL) || conn->expects_null;
+}
+
+static void receive(struct pg_conn *conn)
+{
+    while (expects_more(conn) && PQisBusy(conn->pg) == 0) {
+        PGresult *result = PQgetResult(conn->pg);
+        if (conn->state == PG_CONN_SESSION) {
+            bool goes_on = take_session(conn, result);
+            PQclear(result);
+            if (!goes_on)
+                return;
+            continue;
+        }
+        if (result == NULL) {
+            if (!conn->expects_null) {
+                pg_conn_fail(conn, "an answer is missing");
+                return;
+            }
+            conn->expects_null = false;
+            continue;
+        }
+        bool good = true;
+        if (conn->state == PG_CONN_PREPARING)
+            good = take_prepared(conn, result);
+        else
+            take_result(conn, result);
+        PQclear(result);
+        if (!good || conn->state == PG_CONN_DOWN)
+            return;
+        if (PQstatus(conn->pg) == CONNECTION_BAD) {
+            pg_conn_fail(conn, PQerrorMessage(conn->pg));
+            return;
+        }
+    }
+    if (conn->must_renew && conn->count == 0 && conn->state == PG_CONN_READY)
+        pg_conn_fail(conn, "its session is no longer of use");
+}
+
+static void on_ready(struct loop_source *source, uint32_t events)
+{
+    struct pg_conn *conn = conn_of(source);
+    if (conn->state == PG_CONN_CONNECTING) {
+        connect_further(conn);
+        return;
+    }
+    if ((events & EPOLLOUT) != 0)
+        conn->must_flush = true;
+    if (PQconsumeInput(conn->pg) != 1) {
+        receive(conn); /* what had come before: perhaps the server's last words */
+        if (conn->state != PG_CONN_DOWN)
+            pg_conn_fail(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+    receive(conn);
+    pg_pool_wake(conn->pool);
+}

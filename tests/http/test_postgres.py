@@ -1,0 +1,242 @@
+"""The shop on PostgreSQL: the same answers as on SQLite, and the same books after whatever was killed."""
+
+import concurrent.futures
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import ledger
+import pytest
+from caller import PASSWORD, Caller, admin, customer, new_key
+from postgres import IS_INSTALLED, Postgres
+from server import wait_for
+
+pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason="postgresql-15 is not installed")
+
+FLAGS = ["--limit-scale", "100000"]
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres):
+    return postgres.database()
+
+
+@pytest.fixture
+def shop(make_shop, database):
+    return make_shop(database=database, flags=FLAGS)
+
+
+def books(postgres, server):
+    """What is in the database, whose `limen_keys` is in a schema of its own."""
+    return ledger.books_of_postgres(server.database + "?options=-csearch_path%3Dpublic,limen")
+
+
+def order_ids(caller):
+    return [order["id"] for order in caller.get("/api/orders?limit=50").json()["orders"]]
+
+
+# ---- the same answers ---------------------------------------------------------------------------------------------------
+
+
+def test_a_retry_gets_the_same_bytes_and_is_one_order(shop):
+    caller, key = customer(shop), new_key()
+    first, second = caller.checkout(key=key), caller.checkout(key=key)
+    assert first.status == second.status == 201
+    assert first.body == second.body
+    assert order_ids(caller) == [first.json()["id"]]
+    assert caller.checkout("sku_bowl", 2, key=key).status == 422  # the same key, another payload
+
+
+def test_at_the_same_time_one_key_is_one_order(shop):
+    caller = customer(shop)
+    for _ in range(5):
+        key = new_key()
+        callers = [Caller(shop, caller.cookie) for _ in range(8)]
+        with concurrent.futures.ThreadPoolExecutor(len(callers)) as pool:
+            answers = list(pool.map(lambda one, key=key: one.checkout("sku_candles", key=key), callers))
+        assert {answer.status for answer in answers} == {201}
+        assert len({answer.body for answer in answers}) == 1
+    assert len(order_ids(caller)) == 5
+
+
+def test_what_is_sold_out_is_refused_and_nothing_is_left_of_the_order(shop, postgres):
+    caller = customer(shop)
+    assert caller.checkout("sku_vase", 3).status == 201
+    refusal = caller.checkout("sku_vase", 1)
+    assert refusal.status == 409 and "stock" in refusal.json()["detail"]
+    assert len(order_ids(caller)) == 1
+    assert books(postgres, shop).stock["sku_vase"] == 0
+
+
+def test_nobody_sees_the_orders_of_others_but_the_shopkeeper(shop):
+    ada, bob = customer(shop), customer(shop)
+    order = ada.checkout().json()["id"]
+    assert order_ids(bob) == []
+    assert bob.get(f"/api/orders/{order}").status == 404
+    assert ada.get(f"/api/orders/{order}").status == 200
+    assert order in [one["id"] for one in admin(shop).get("/api/admin/orders").json()["orders"]]
+
+
+def test_sessions_and_the_first_account_outlive_the_server(shop):
+    caller, password = customer(shop), shop.admin_password
+    shop.restart()
+    assert shop.log.count("admin password:") == 1
+    shop.admin_password = password
+    assert Caller(shop, caller.cookie).get("/api/me").status == 200
+    assert admin(shop).get("/api/admin/orders").status == 200
+
+
+def test_an_email_has_one_account(shop):
+    account = {"email": "ada@shop.example", "password": PASSWORD, "name": "Ada"}
+    assert Caller(shop).post("/api/accounts", account).status == 201
+    assert Caller(shop).post("/api/accounts", {**account, "email": "ADA@shop.example"}).status == 409
+
+
+# ---- what is secret ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_password_of_the_database_is_in_no_log_and_no_roles_command_line(make_shop, database, postgres):
+    server = make_shop(database=database, flags=FLAGS)
+    assert customer(server).checkout().status == 201
+    os.kill(server.roles("data")[0], signal.SIGKILL)
+    assert wait_for(lambda: customer_can_look(server))
+    assert postgres.password not in server.log
+    for pid in server.children():
+        assert postgres.password.encode() not in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def customer_can_look(server):
+    try:
+        return customer(server).get("/api/orders").status == 200
+    except (AssertionError, OSError):
+        return False
+
+
+def test_a_wrong_password_is_told_at_once_and_not_shown(tmp_path, database, postgres):
+    from server import Server
+
+    server = Server(tmp_path / "shop", database=database.replace(postgres.password, "hush-hush-secret"))
+    server.start(wait=False)
+    assert server.wait(60) != 0
+    assert "password authentication failed" in server.log
+    assert "hush-hush-secret" not in server.log
+
+
+# ---- what is killed -----------------------------------------------------------------------------------------------------------
+
+
+class Load:
+    """Customers who order, each order under a key of its own, which is sent again until there is an answer that stands."""
+
+    def __init__(self, server, customers=6):
+        self.server = server
+        self.buyers = [customer(server) for _ in range(customers)]
+        self.stock = dict(ledger.postgres_rows(server.database)("SELECT id, stock FROM items"))
+        self.answers, self.others, self.is_over = [], [], threading.Event()
+
+    def _order(self, buyer, key):
+        for _ in range(600):
+            try:
+                answer = buyer.checkout("sku_pencils", 1, key=key)
+            except OSError:
+                continue
+            if answer.status == 201:
+                return answer
+            if answer.status not in (503, 504):
+                self.others.append(answer)
+                return None
+            time.sleep(0.05)
+        self.others.append(f"key {key} was never answered")
+        return None
+
+    def _shop(self, buyer):
+        while not self.is_over.is_set():
+            key = new_key()
+            answer = self._order(buyer, key)
+            if answer is not None:
+                self.answers.append(ledger.Answer(buyer.account, key, answer.body))
+
+    def during(self, disturb):
+        with concurrent.futures.ThreadPoolExecutor(len(self.buyers)) as pool:
+            shopping = [pool.submit(self._shop, buyer) for buyer in self.buyers]
+            try:
+                disturb()
+            finally:
+                self.is_over.set()
+            for one in shopping:
+                one.result()
+
+
+def check_books(load, postgres):
+    found = books(postgres, load.server)
+    assert load.others == []
+    assert len(load.answers) > 0
+    assert ledger.faults(found, load.answers, load.stock) == []
+    return found
+
+
+@pytest.fixture
+def load(make_shop, database, postgres):
+    server = make_shop(database=database, workers=1, flags=FLAGS)
+    postgres.ask("UPDATE items SET stock = 1000000", database)
+    return Load(server)
+
+
+def test_no_order_is_lost_or_doubled_when_the_data_role_is_killed(load, postgres):
+    def disturb():
+        for _ in range(4):
+            time.sleep(0.4)
+            for pid in load.server.roles("data"):
+                os.kill(pid, signal.SIGKILL)
+            assert wait_for(lambda: len(load.server.roles("data")) == 1)
+        time.sleep(0.4)
+
+    load.during(disturb)
+    check_books(load, postgres)
+
+
+def test_no_order_is_lost_or_doubled_when_connections_are_ended(load, postgres):
+    mine = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+
+    def disturb():
+        for _ in range(8):
+            time.sleep(0.2)
+            postgres.ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}", load.server.database)
+        time.sleep(0.4)
+
+    load.during(disturb)
+    check_books(load, postgres)
+
+
+def test_no_order_is_lost_or_doubled_when_the_database_crashes(load, postgres):
+    def disturb():
+        for _ in range(3):
+            time.sleep(0.5)
+            backend = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            pid = postgres.ask(f"{backend} LIMIT 1", quiet=True)
+            if pid != "":
+                os.kill(int(pid), signal.SIGKILL)  # the others are ended by their parent, which then recovers
+        time.sleep(0.5)
+
+    load.during(disturb)
+    check_books(load, postgres)
+
+
+def test_a_database_that_is_away_is_503_and_then_everything_goes_on(tmp_path, make_shop):
+    with Postgres() as server_of_its_own:
+        server = make_shop(database=server_of_its_own.database(), flags=FLAGS)
+        caller, key = customer(server), new_key()
+        first = caller.checkout(key=key)
+        server_of_its_own.stop(signal.SIGQUIT)
+        assert caller.get("/api/orders").status == 503
+        server_of_its_own.start()
+        assert wait_for(lambda: caller.get("/api/orders").status == 200, seconds=20)
+        assert caller.checkout(key=key).body == first.body
