@@ -271,8 +271,9 @@ static bool take_prepared(struct pg_conn *conn, const PGresult *result)
     ExecStatusType status = PQresultStatus(result);
     conn->expects_null = status != PGRES_PIPELINE_SYNC;
     if (status == PGRES_PIPELINE_SYNC) {
-        LOG_INFO("connected to the database", log_str("database", conn->pool->shown),
-                 log_int("backend", PQbackendPID(conn->pg)));
+        if (conn->failures > 0)
+            LOG_INFO("a connection to the database is there again", log_str("database", conn->pool->shown),
+                     log_int("failures", conn->failures));
         conn->state = PG_CONN_READY;
         conn->failures = 0;
         pg_pool_wake(conn->pool);

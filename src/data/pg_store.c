@@ -132,9 +132,8 @@ static const struct syscall_rule rules[] = {
 static const struct syscall_list pg_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]), rules,
                                                  sizeof(rules) / sizeof(rules[0]) };
 
-static const char *const RESOLVER_FILES[] = { "/etc/resolv.conf",    "/etc/hosts",    "/etc/nsswitch.conf",
-                                              "/etc/host.conf",      "/etc/gai.conf", "/etc/passwd",
-                                              "/etc/ssl/openssl.cnf" };
+static const char *const RESOLVER_FILES[] = { "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",
+                                              "/etc/host.conf",   "/etc/gai.conf", "/etc/ssl/openssl.cnf" };
 
 static void add_path(struct store_sandbox *sandbox, const char *path)
 {

@@ -299,7 +299,18 @@ def test_the_data_role_sees_its_folder_and_nothing_else(captured):
 LEFT_TO_DATA = {"start_thread", "open_inside", "make_file", "remove_file", "look", "look_closer"}
 
 
-def test_an_attacker_in_the_data_role_has_its_folder_and_nothing_else(tmp_path):
+#: One that talks to PostgreSQL has no folder at all; it makes sockets, and where the kernel's Landlock knows networks, to the database's
+#: ports only.
+LEFT_WITH_POSTGRES = {
+    "start_thread", "look_closer", "make_socket", "make_datagram_socket", "make_unix_socket", "set_option", "type_ahead"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("database, left", [
+    ("sqlite:inside.db", LEFT_TO_DATA),
+    ("postgresql://shop@db.example/shop", LEFT_WITH_POSTGRES),
+])
+def test_an_attacker_in_the_data_role_has_what_its_database_needs_and_nothing_else(tmp_path, database, left):
     """Its sandbox from inside: everything is tried there that is tried in a worker."""
     program, folder = tmp_path / "inside_data", tmp_path / "var"
     build_program(CAPTURED / "inside_data.c", program, RELEASE)
@@ -307,11 +318,12 @@ def test_an_attacker_in_the_data_role_has_its_folder_and_nothing_else(tmp_path):
     (folder / "inside").write_text("")
     (tmp_path / "outside").write_text("")
     (folder / "link").symlink_to(tmp_path / "outside")
-    run = subprocess.run([program, folder, str(os.getppid()), str(free_port())], capture_output=True, text=True, timeout=30)
+    arguments = [folder, str(os.getppid()), str(free_port()), database]
+    run = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
     said = dict(line.split() for line in run.stdout.splitlines())
     assert len(said) == len(ATTEMPTS) + 4 and run.returncode == 0, run
-    assert {name for name, outcome in said.items() if outcome == "done"} == LEFT_TO_DATA
-    assert {outcome for name, outcome in said.items() if name not in LEFT_TO_DATA} == {"EPERM", "EACCES", "ENOSYS"}
+    assert {name for name, outcome in said.items() if outcome == "done"} == left
+    assert {outcome for name, outcome in said.items() if name not in left} == {"EPERM", "EACCES", "ENOSYS"}
 
 
 # ---- an attacker in the worker: system calls -------------------------------------------------------------------------

@@ -3,15 +3,19 @@
 import concurrent.futures
 import os
 import pathlib
+import shutil
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 
 import ledger
 import pytest
 from caller import PASSWORD, Caller, admin, customer, new_key
+from https import Authority
 from postgres import IS_INSTALLED, Postgres
-from server import wait_for
+from server import Server, wait_for
 
 pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason="postgresql-15 is not installed")
 
@@ -121,13 +125,42 @@ def customer_can_look(server):
 
 
 def test_a_wrong_password_is_told_at_once_and_not_shown(tmp_path, database, postgres):
-    from server import Server
-
     server = Server(tmp_path / "shop", database=database.replace(postgres.password, "hush-hush-secret"))
     server.start(wait=False)
     assert server.wait(60) != 0
     assert "password authentication failed" in server.log
     assert "hush-hush-secret" not in server.log
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that any user may read in: the data role's, and PostgreSQL's."""
+    with tempfile.TemporaryDirectory(prefix="limen-tls-", dir="/tmp") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
+def test_a_connection_over_tls_is_to_the_host_that_it_names_and_no_other(make_shop, open_folder):
+    authority, stranger = Authority(open_folder), Authority(open_folder, "stranger")
+    certificate, key = authority.issue("DNS:localhost")
+    with Postgres() as server_of_its_own:
+        here = server_of_its_own.folder
+        for path in (certificate, key):
+            shutil.copy(path, here / path.name)
+            os.chmod(here / path.name, 0o600)
+            shutil.chown(here / path.name, here.owner(), here.group())
+        server_of_its_own.stop()
+        server_of_its_own.settings |= {"ssl": "on", "ssl_cert_file": here / certificate.name, "ssl_key_file": here / key.name}
+        server_of_its_own.start()
+        url = server_of_its_own.database() + "?sslmode=verify-full&sslrootcert="
+        named = url.replace("127.0.0.1", "localhost")
+        server = make_shop(database=named + str(authority.certificate), flags=FLAGS)
+        assert customer(server).checkout().status == 201
+        encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'limen'"
+        assert server_of_its_own.ask(encrypted) == "t"
+        for wrong in (named + str(stranger.certificate), url + str(authority.certificate)):
+            refused = subprocess.run([server.binary, "migrate", "--database", wrong], capture_output=True, text=True, timeout=60)
+            assert refused.returncode != 0 and "certificate" in refused.stderr, refused
 
 
 # ---- what is killed -----------------------------------------------------------------------------------------------------------

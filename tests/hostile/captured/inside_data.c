@@ -1,7 +1,8 @@
 /* inside_data.c - the data role's sandbox, from inside: closes it over a folder as role_data.c does, and tries everything.
  *
- * usage: inside_data FOLDER PID PORT    one line for each attempt: its name, and "done" or the error */
+ * usage: inside_data FOLDER PID PORT DATABASE    one line for each attempt: its name, and "done" or the error */
 #define _GNU_SOURCE
+#include "core/arena.h"
 #include "core/sandbox.h"
 #include "data/role.h"
 
@@ -37,14 +38,23 @@ static long start_thread(void)
 int main(int argc, char **argv)
 {
     struct store_sandbox store;
-    if (!store_describe_sandbox(LIMEN_STR("sqlite:inside"), &store, /* arena= */ NULL, /* diags= */ NULL))
+    struct arena arena;
+    struct diags diags;
+    arena_init(&arena, NULL, 1024U * 1024);
+    diags_init(&diags, &arena);
+    if (argc != 5 || !store_describe_sandbox(str_of(argv[4]), &store, &arena, &diags))
         return 1;
     const struct syscall_list *const lists[] = { &core_syscalls, &data_role_syscalls, store.syscalls,
                                                  &thread_syscalls };
     const struct sandbox kept = {
-        .lists = lists, .list_count = 4, .paths = store.paths, .path_count = store.path_count
+        .lists = lists,
+        .list_count = 4,
+        .paths = store.paths,
+        .path_count = store.path_count,
+        .connect_ports = store.ports,
+        .connect_port_count = store.port_count,
     };
-    if (argc != 4 || !have_descriptors() || chdir(argv[1]) != 0 || sandbox_close(&kept) != SANDBOX_OK)
+    if (!have_descriptors() || chdir(argv[1]) != 0 || sandbox_close(&kept) != SANDBOX_OK)
         return 1;
     struct target target = attempt_target((pid_t)strtol(argv[2], NULL, 10), (uint16_t)strtol(argv[3], NULL, 10));
     report("start_thread", start_thread());
