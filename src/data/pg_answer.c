@@ -147,7 +147,17 @@ static enum store_outcome take_own(struct pg_work *work, enum pg_own own, struct
     case PG_OWN_SESSION_DELETE: /* an attempt that was lost may have done it */
     case PG_OWN_CREDENTIAL_REHASH:
         return has_changed_a_row(result) || work->may_be_done ? STORE_OK : STORE_NONE;
+    case PG_OWN_EFFECT_LEASE:
+        return pg_take_effects(pool->queries, task, result);
+    case PG_OWN_EFFECT_ASK:
+        return has_changed_a_row(result) ? STORE_OK : STORE_NONE;
+    case PG_OWN_EFFECT_COUNT:
+        task->counts = (struct store_effect_counts){ .open = (uint64_t)pg_get_int(result, 0, 0),
+                                                     .dead = (uint64_t)pg_get_int(result, 0, 1),
+                                                     .oldest = pg_get_int(result, 0, 2) };
+        return STORE_OK;
     case PG_OWN_PURGE_KEYS:
+    case PG_OWN_PURGE_EFFECTS:
     case PG_OWN_PURGE_SESSIONS: {
         int64_t rows = 0;
         if (str_to_int64(str_of(PQcmdTuples(result)), &rows) && rows >= PURGE_ROWS)
@@ -229,6 +239,8 @@ static enum store_outcome refuse_own(struct pg_work *work, enum pg_own own, cons
     }
     if (own == PG_OWN_CREDENTIAL_INSERT && is_state(work, "23505"))
         return STORE_TAKEN;
+    if (own == PG_OWN_EFFECT_SETTLE && is_state(work, PG_SQLSTATE_MISS))
+        return STORE_NONE; /* another has taken it over */
     if (own == PG_OWN_COMMIT)
         return refuse_end(work, result);
     log_failure(NULL, result, work->sqlstate);
@@ -352,13 +364,14 @@ enum pg_fate pg_work_end(struct pg_work *work, struct pg_pool *pool)
     return finish(work, work->outcome);
 }
 
-/* A batch is re-run when it has a key, which then decides; or when the server has said before its end that it stops there. */
+/* A batch is re-run when it has a key, or an effect's fence, which then decides; or when the server has said before its end that it stops
+ * there. */
 static enum pg_fate lose_batch(struct pg_work *work, bool is_over)
 {
-    bool has_key = work->task->has_key;
+    bool has_key = work->task->has_key || work->task->settlement != NULL;
     work->may_be_done = work->may_be_done || !is_over;
     if (work->task->continues) {
-        work->resolves = has_key && !is_over;
+        work->resolves = work->task->has_key && !is_over;
         return work->resolves ? run_again(work, 0) : finish(work, is_over ? STORE_BUSY : STORE_UNKNOWN);
     }
     if (work->attempts >= ATTEMPTS || task_is_late(work->task))

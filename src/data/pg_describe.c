@@ -82,7 +82,8 @@ static bool check_column(const struct describer *describer, const PGresult *resu
 
 static bool gives_rows(const struct statement *statement)
 {
-    return statement->kind != STATEMENT_EXEC && statement->kind != STATEMENT_MUST;
+    return statement->kind != STATEMENT_EXEC && statement->kind != STATEMENT_MUST
+        && statement->kind != STATEMENT_EFFECT;
 }
 
 static bool check_columns(const struct describer *describer, const PGresult *result)

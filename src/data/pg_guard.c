@@ -28,6 +28,14 @@ static const char OWN_SQL[] =
     " NULL, fingerprint bytea NOT NULL, status bigint NOT NULL, reply bytea NOT NULL, created_at bigint NOT NULL,"
     " PRIMARY KEY (principal, key));"
     "CREATE INDEX IF NOT EXISTS limen_keys_created ON limen.limen_keys (created_at);"
+    "CREATE TABLE IF NOT EXISTS limen.limen_outbox (id text COLLATE \"C\" PRIMARY KEY, effect text COLLATE \"C\" NOT"
+    " NULL, key text COLLATE \"C\" NOT NULL UNIQUE, params bytea NOT NULL, payload text NOT NULL, principal text NOT"
+    " NULL, created_at bigint NOT NULL, state text COLLATE \"C\" NOT NULL CHECK (state IN ('pending', 'sent',"
+    " 'answered', 'done', 'dead')), due_at bigint NOT NULL, lease_until bigint NOT NULL, fence bigint NOT NULL,"
+    " attempts bigint NOT NULL, sent_at bigint NOT NULL, outcome bigint NOT NULL, object_id text COLLATE \"C\" NOT"
+    " NULL, provider_state text NOT NULL, code text NOT NULL, note text NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS limen_outbox_due ON limen.limen_outbox (state, due_at);"
+    "CREATE INDEX IF NOT EXISTS limen_outbox_object ON limen.limen_outbox (object_id) WHERE object_id <> '';"
     "CREATE OR REPLACE FUNCTION limen.missed() RETURNS integer LANGUAGE plpgsql VOLATILE AS $$ BEGIN"
     " RAISE EXCEPTION 'limen: not exactly one row' USING ERRCODE = '" PG_SQLSTATE_MISS "'; END $$;";
 
@@ -83,7 +91,7 @@ static void write_grants(const struct pg_admin *admin, struct buf *out)
                LIMEN_STR_ARG(scope));
     buf_printf(out,
                "GRANT SELECT, INSERT, UPDATE, DELETE ON limen.limen_credentials, limen.limen_sessions,"
-               " limen.limen_api_keys, limen.limen_keys TO %.*s, %.*s;\n"
+               " limen.limen_api_keys, limen.limen_keys, limen.limen_outbox TO %.*s, %.*s;\n"
                "GRANT SELECT ON limen.limen_migrations, limen.limen_guards TO %.*s, %.*s;\n",
                LIMEN_STR_ARG(caller), LIMEN_STR_ARG(scope), LIMEN_STR_ARG(caller), LIMEN_STR_ARG(scope));
     BUF_ADD(out,

@@ -55,6 +55,39 @@ const struct pg_own_sql PG_OWN_SQL[PG_OWN_COUNT] = {
                                 " WHERE seen_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
                                 2,
                                 { PG_INT8, PG_INT8 } },
+    [PG_OWN_PURGE_EFFECTS] = { "DELETE FROM limen_outbox WHERE id IN (SELECT id FROM limen_outbox WHERE state = 'done'"
+                               " AND due_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                               2,
+                               { PG_INT8, PG_INT8 } },
+    /* Of copies of the server that ask at the same time each gets others. ARRAY: so that the question is asked once. */
+    [PG_OWN_EFFECT_LEASE] = { "UPDATE limen_outbox SET lease_until = $2, fence = fence + 1,"
+                              " sent_at = CASE WHEN state = 'pending' AND sent_at = 0 THEN $1 ELSE sent_at END,"
+                              " state = CASE state WHEN 'pending' THEN 'sent' ELSE state END"
+                              " WHERE id = ANY (ARRAY(SELECT id FROM limen_outbox WHERE state IN ('pending', 'sent',"
+                              " 'answered') AND due_at <= $1 AND lease_until <= $1 AND ($4 <> 0 OR state = 'answered')"
+                              " AND effect = ANY ($5) ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))"
+                              " RETURNING id, effect, key, params, payload, state, fence, attempts, sent_at,"
+                              " created_at, outcome, object_id, provider_state, code, note",
+                              5,
+                              { PG_INT8, PG_INT8, PG_INT8, PG_INT8, PG_TEXT_ARRAY } },
+    /* In a batch: what comes behind a settlement that was overtaken is not run. */
+    [PG_OWN_EFFECT_SETTLE] = { "WITH settled AS (UPDATE limen_outbox SET state = $3, due_at = $4, lease_until = $5,"
+                               " attempts = $6, sent_at = $7, outcome = $8, object_id = $9, provider_state = $10,"
+                               " code = $11, note = $12 WHERE id = $1 AND fence = $2 AND state IN ('pending', 'sent',"
+                               " 'answered') RETURNING 1) SELECT CASE WHEN count(*) = 1 THEN 1 ELSE limen.missed() END"
+                               " FROM settled",
+                               12,
+                               { PG_TEXT, PG_INT8, PG_TEXT, PG_INT8, PG_INT8, PG_INT8, PG_INT8, PG_INT8, PG_TEXT,
+                                 PG_TEXT, PG_TEXT, PG_TEXT } },
+    [PG_OWN_EFFECT_ASK] = { "UPDATE limen_outbox SET due_at = $2 WHERE (object_id = $1 OR key = $1) AND $1 <> ''"
+                            " AND state = 'sent' AND due_at > $2",
+                            2,
+                            { PG_TEXT, PG_INT8 } },
+    [PG_OWN_EFFECT_COUNT] = { "SELECT count(*) FILTER (WHERE state <> 'dead'), count(*) FILTER (WHERE state = 'dead'),"
+                              " COALESCE(min(created_at) FILTER (WHERE state <> 'dead'), 0) FROM limen_outbox"
+                              " WHERE state IN ('pending', 'sent', 'answered', 'dead')",
+                              0,
+                              { 0 } },
     /* A session may cancel what its own user runs, and the role that it has taken is not that user. */
     [PG_OWN_BE_ANYBODY] = { "SELECT set_config('role', 'none', true)", 0, { 0 } },
     [PG_OWN_CANCEL] = { "SELECT pg_cancel_backend($1::int)", 1, { PG_INT8 } },

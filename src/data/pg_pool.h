@@ -17,7 +17,7 @@ struct pg_pool;
 
 /* ---- values: pg_value.c --------------------------------------------------------------------------------------------------- */
 
-#define PG_VALUES (LIMIT_STATEMENT_PARAMS + 2)
+#define PG_VALUES PG_SLOTS
 
 /* Parameters of one step, in binary, as libpq takes them; slices of what they were made from, and of the arena. */
 struct pg_values {
@@ -34,9 +34,13 @@ void pg_put_null(struct pg_values *values);
 void pg_put_array_head(struct buf *out, enum pg_type element, size_t count);
 void pg_put_array_bytes(struct buf *out, limen_str bytes);
 void pg_put_array_int(struct buf *out, int64_t value);
+/* What an effect's row in the outbox has beside what is sent. */
+struct pg_effect {
+    limen_str id, key, params, principal;
+};
 /* Those of a statement, which fit its prototype. False when memory is out. */
 bool pg_put_params(struct pg_values *values, const struct pg_sql *sql, const limen_value *params, limen_str caller,
-                   limen_time now, struct arena *arena) LIMEN_MUST_CHECK;
+                   limen_time now, const struct pg_effect *effect, struct arena *arena) LIMEN_MUST_CHECK;
 /* Appends one row in the wire's form. False when a value is not of its column's type. `out->failed`: no room. */
 bool pg_put_row(const struct statement *statement, const PGresult *result, int row, struct buf *out) LIMEN_MUST_CHECK;
 int64_t pg_get_int(const PGresult *result, int row, int column);
@@ -61,6 +65,11 @@ enum pg_own {
     PG_OWN_SESSION_TOUCH,
     PG_OWN_PURGE_KEYS,
     PG_OWN_PURGE_SESSIONS,
+    PG_OWN_PURGE_EFFECTS,
+    PG_OWN_EFFECT_LEASE,
+    PG_OWN_EFFECT_SETTLE,
+    PG_OWN_EFFECT_ASK,
+    PG_OWN_EFFECT_COUNT,
     PG_OWN_BE_ANYBODY,
     PG_OWN_CANCEL,
     PG_OWN_COUNT
@@ -68,9 +77,21 @@ enum pg_own {
 struct pg_own_sql {
     const char *text;
     int count;
-    Oid types[6];
+    Oid types[12];
 };
 extern const struct pg_own_sql PG_OWN_SQL[PG_OWN_COUNT];
+
+/* ---- effects: pg_outbox.c ----------------------------------------------------------------------------------------------------- */
+
+/* The key that the provider gets is not too long. */
+bool pg_effect_fits(const struct store_item *item);
+/* Of an effect that a batch asks for. False when memory is out. */
+bool pg_effect_make(const struct store_task *task, const struct store_item *item, struct arena *arena,
+                    struct pg_effect *ret_effect) LIMEN_MUST_CHECK;
+bool pg_put_lease(struct pg_values *values, const struct store_task *task, const struct query_set *queries,
+                  struct arena *arena) LIMEN_MUST_CHECK;
+void pg_put_settlement(struct pg_values *values, const struct store_settlement *settlement);
+enum store_outcome pg_take_effects(const struct query_set *queries, struct store_task *task, const PGresult *result);
 
 /* ---- works: pg_steps.c and pg_answer.c --------------------------------------------------------------------------------------------------------- */
 

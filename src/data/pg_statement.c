@@ -227,6 +227,71 @@ static void write_returning(struct writer *writer)
             " WHERE limen_count.rows = 1");
 }
 
+/* ---- effects ------------------------------------------------------------------------------------------------------------- */
+
+/* A value that no name in the statement stands for. */
+static void write_own(struct writer *writer, int source, enum pg_type type)
+{
+    struct pg_sql *sql = writer->sql;
+    uint32_t at = 0;
+    while (at < sql->slot_count && (int)sql->slots[at].source != source)
+        at++;
+    if (at == sql->slot_count) {
+        sql->slots[at].source = source;
+        sql->types[at] = type;
+        sql->slot_count++;
+    }
+    buf_printf(&writer->text.out, "$%u", at + 1);
+}
+
+/* The row of the SELECT as a JSON object, a null left out; NULL where a column is null that may not be. Several rows are an error. */
+static void write_payload(struct writer *writer)
+{
+    struct buf *out = &writer->text.out;
+    const struct statement *statement = writer->statement;
+    BUF_ADD(out, "(SELECT CASE WHEN true");
+    for (uint32_t i = 0; i < statement->column_count; i++) {
+        if (!statement->columns[i].is_nullable)
+            buf_printf(out, " AND limen_row.\"%.*s\" IS NOT NULL", LIMEN_STR_ARG(statement->columns[i].name));
+    }
+    BUF_ADD(out, " THEN '{' || concat_ws(','");
+    for (uint32_t i = 0; i < statement->column_count; i++) {
+        const struct statement_column *column = &statement->columns[i];
+        bool is_text = column->type == LIMEN_TYPE_TEXT;
+        buf_printf(out, ", '\"%.*s\":' || %slimen_row.\"%.*s\"::%s", LIMEN_STR_ARG(column->name),
+                   is_text ? "to_json(" : "", LIMEN_STR_ARG(column->name), is_text ? "text)::text" : "bigint::text");
+    }
+    BUF_ADD(out, ") || '}' END FROM limen_row)");
+}
+
+/* One row in the outbox, or it raises: without a row to send, and with a key that was used before. */
+static void write_effect(struct writer *writer)
+{
+    struct buf *out = &writer->text.out;
+    BUF_ADD(out, "WITH limen_row AS (");
+    write_statement(writer);
+    BUF_ADD(out,
+            "), limen_put AS (INSERT INTO limen_outbox (id, effect, key, params, payload, principal, created_at,"
+            " state, due_at, lease_until, fence, attempts, sent_at, outcome, object_id, provider_state, code, note)"
+            " SELECT ");
+    write_own(writer, PG_SLOT_EFFECT_ID, PG_TEXT);
+    buf_printf(out, ", '%.*s', ", LIMEN_STR_ARG(writer->statement->name));
+    write_own(writer, PG_SLOT_EFFECT_KEY, PG_TEXT);
+    BUF_ADD(out, ", ");
+    write_own(writer, PG_SLOT_EFFECT_PARAMS, PG_BYTEA);
+    BUF_ADD(out, ", limen_sent.payload, ");
+    write_own(writer, PG_SLOT_EFFECT_PRINCIPAL, PG_TEXT);
+    BUF_ADD(out, ", ");
+    write_own(writer, PG_SLOT_NOW, PG_INT8);
+    BUF_ADD(out, ", 'pending', ");
+    write_own(writer, PG_SLOT_NOW, PG_INT8);
+    BUF_ADD(out, ", 0, 0, 0, 0, 0, '', '', '', '' FROM (SELECT ");
+    write_payload(writer);
+    BUF_ADD(out,
+            " AS payload) AS limen_sent WHERE limen_sent.payload IS NOT NULL ON CONFLICT (key) DO NOTHING"
+            " RETURNING 1) SELECT " EXACTLY_ONE " FROM limen_put");
+}
+
 bool pg_sql_write(const struct statement *statement, limen_str file, struct arena *arena, struct pg_sql *ret_sql,
                   struct diags *diags)
 {
@@ -240,8 +305,10 @@ bool pg_sql_write(const struct statement *statement, limen_str file, struct aren
     switch (statement->kind) {
     case STATEMENT_ONE:
     case STATEMENT_MANY:
-    case STATEMENT_EFFECT: /* the row that is sent */
         write_read(&writer);
+        break;
+    case STATEMENT_EFFECT:
+        write_effect(&writer);
         break;
     case STATEMENT_EXEC:
         write_statement(&writer);

@@ -30,9 +30,21 @@ enum pg_type {
 #define PG_SQLSTATE_MISS "LM001"    /* exactly one row had to change, or to be returned, and did not */
 #define PG_SQLSTATE_DECIDED "LM002" /* `-- decided-by:` decides otherwise */
 
+/* A prototype's parameters, the caller, the time, and what an effect's row has of its own. */
+#define PG_SLOTS (LIMIT_STATEMENT_PARAMS + 6)
+
 /* What $n of the text stands for. */
 struct pg_slot {
-    enum { PG_SLOT_PARAM, PG_SLOT_CALLER, PG_SLOT_NOW } source;
+    enum {
+        PG_SLOT_PARAM,
+        PG_SLOT_CALLER,
+        PG_SLOT_NOW,
+        /* of an effect's row in the outbox */
+        PG_SLOT_EFFECT_ID,
+        PG_SLOT_EFFECT_KEY,
+        PG_SLOT_EFFECT_PARAMS,
+        PG_SLOT_EFFECT_PRINCIPAL
+    } source;
     uint32_t param; /* SLOT_PARAM: index in the prototype */
 };
 
@@ -43,8 +55,8 @@ struct pg_slot {
 struct pg_sql {
     const char *text; /* ends with a NUL */
     uint32_t slot_count;
-    struct pg_slot slots[LIMIT_STATEMENT_PARAMS + 2]; /* $1 first */
-    uint32_t types[LIMIT_STATEMENT_PARAMS + 2];       /* enum pg_type, of the slots */
+    struct pg_slot slots[PG_SLOTS]; /* $1 first */
+    uint32_t types[PG_SLOTS];       /* enum pg_type, of the slots */
     bool is_owned; /* names a table with an owner: without a caller, or the scope's role, it sees no row there */
     struct pg_mark *marks; /* for pg_sql_locate */
     uint32_t mark_count;

@@ -91,6 +91,8 @@ static void add_batch(struct pg_work *work)
     add_enter(work);
     if (task->has_key)
         add_step(work, PG_STEP_OWN, PG_OWN_KEY_INSERT);
+    if (task->settlement != NULL)
+        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_SETTLE);
     add_sign_up(work);
     add_queue(work, NULL);
     if (task->transaction != 0 && task->continues)
@@ -149,6 +151,18 @@ static void list_task_steps(struct pg_work *work)
     case STORE_CREDENTIAL_REHASH:
         add_step(work, PG_STEP_OWN, PG_OWN_CREDENTIAL_REHASH);
         return;
+    case STORE_EFFECT_LEASE:
+        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_LEASE);
+        return;
+    case STORE_EFFECT_SETTLE:
+        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_SETTLE);
+        return;
+    case STORE_EFFECT_ASK:
+        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_ASK);
+        return;
+    case STORE_EFFECT_COUNT:
+        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_COUNT);
+        return;
     }
 }
 
@@ -169,6 +183,7 @@ static void list_steps(struct pg_work *work)
     case PG_CHORE_PURGE:
         add_step(work, PG_STEP_OWN, PG_OWN_PURGE_KEYS);
         add_step(work, PG_STEP_OWN, PG_OWN_PURGE_SESSIONS);
+        add_step(work, PG_STEP_OWN, PG_OWN_PURGE_EFFECTS);
         break;
     case PG_CHORE_NONE:
         if (work->resolves)
@@ -294,6 +309,19 @@ static bool put_own(struct pg_values *values, const struct pg_work *work, uint32
         pg_put_int(values, clock_wall_us() - LIMIT_SESSION_IDLE_US);
         pg_put_int(values, PURGE_ROWS);
         return true;
+    case PG_OWN_PURGE_EFFECTS:
+        pg_put_int(values, clock_wall_us() - LIMIT_EFFECT_KEPT_US);
+        pg_put_int(values, PURGE_ROWS);
+        return true;
+    case PG_OWN_EFFECT_LEASE:
+        return pg_put_lease(values, task, pool->queries, &pool->scratch);
+    case PG_OWN_EFFECT_SETTLE:
+        pg_put_settlement(values, task->settlement);
+        return true;
+    case PG_OWN_EFFECT_ASK:
+        pg_put_text(values, task->news_of);
+        pg_put_int(values, task->now);
+        return true;
     case PG_OWN_CANCEL:
         pg_put_int(values, pool->cancel_pid);
         return true;
@@ -304,20 +332,31 @@ static bool put_own(struct pg_values *values, const struct pg_work *work, uint32
 
 /* ---- sending ---------------------------------------------------------------------------------------------------------------- */
 
+static bool put_item(struct pg_values *values, const struct store_task *task, const struct store_item *item,
+                     struct pg_pool *pool)
+{
+    struct pg_effect effect = { 0 };
+    if (item->statement->kind == STATEMENT_EFFECT && !pg_effect_make(task, item, &pool->scratch, &effect))
+        return false;
+    return pg_put_params(values, &pool->schema.statements[item->statement->number], item->params, caller_of(task),
+                         task->now, &effect, &pool->scratch);
+}
+
 static bool put_statement(struct pg_values *values, const struct pg_work *work, const struct pg_step *step,
                           struct pg_pool *pool, uint32_t *ret_number)
 {
     const struct store_task *task = work->task;
-    const struct store_item *item = step->kind == PG_STEP_ITEM ? &task->items[step->number] : NULL;
-    *ret_number = item != NULL ? item->statement->number : task->statement->number;
-    return pg_put_params(values, &pool->schema.statements[*ret_number], item != NULL ? item->params : task->params,
-                         caller_of(task), task->now, &pool->scratch);
+    struct store_item read = { task->statement, task->params, task->param_count };
+    const struct store_item *item = step->kind == PG_STEP_ITEM ? &task->items[step->number] : &read;
+    *ret_number = item->statement->number;
+    return put_item(values, task, item, pool);
 }
 
 static bool send_values(PGconn *pg, char kind, uint32_t number, const struct pg_values *values)
 {
-    static const int IS_BINARY[PG_VALUES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                              1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    static const int IS_BINARY[PG_VALUES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                              1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    _Static_assert(PG_VALUES == 38, "each of them is sent in binary");
     char name[16];
     (void)snprintf(name, sizeof name, "%c%u", kind, number);
     return PQsendQueryPrepared(pg, name, values->count, values->bytes, values->lengths, IS_BINARY,
@@ -355,9 +394,13 @@ static bool is_sound(const struct store_task *task, const struct query_set *quer
     bool needs_principal = task->sign_up != NULL || task->has_key; /* strangers would share keys */
     if (needs_principal && task->principal.id_len == 0)
         return false;
+    if (task->kind == STORE_EFFECT_SETTLE && task->settlement == NULL)
+        return false;
     for (uint32_t i = 0; writes && i < task->item_count; i++) {
         const struct store_item *item = &task->items[i];
         if (!is_sound_statement(queries, item->statement, /* reads= */ false, item->params, item->param_count))
+            return false;
+        if (item->statement->kind == STATEMENT_EFFECT && !pg_effect_fits(item))
             return false;
     }
     if (task->kind != STORE_READ && task->kind != STORE_STEP)

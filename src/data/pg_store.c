@@ -217,5 +217,9 @@ const struct store_ops pg_ops = {
     .key_add = pg_key_add,
     .key_revoke = pg_key_revoke,
     .key_list = pg_key_list,
+    .effect_list = pg_effect_list,
+    .effect_show = pg_effect_show,
+    .effect_retry = pg_effect_retry,
+    .effect_drop = pg_effect_drop,
     .migrate = pg_store_migrate,
 };

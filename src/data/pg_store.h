@@ -30,13 +30,18 @@ struct pg_schema {
 bool pg_schema_open(PGconn *pg, const struct store_config *config, struct arena *arena, struct pg_schema *ret_schema,
                     struct diags *diags) LIMEN_MUST_CHECK;
 
-/* store.h's, for pg_ops: pg_keys.c, pg_migrate.c. */
+/* store.h's, for pg_ops: pg_keys.c, pg_effects.c, pg_migrate.c. */
 bool pg_first_account(PGconn *pg, const struct contract *contract, limen_str id, limen_str email,
                       limen_str password_hash, uint32_t roles);
 bool pg_key_add(const struct store_keys_config *config, limen_str name, uint32_t roles, char *ret_text,
                 struct arena *arena, struct diags *diags);
 bool pg_key_revoke(const struct store_keys_config *config, limen_str id, struct arena *arena, struct diags *diags);
 bool pg_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
+bool pg_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+                    struct diags *diags);
+bool pg_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags);
+bool pg_effect_retry(limen_str url, limen_str id, struct arena *arena, struct diags *diags);
+bool pg_effect_drop(limen_str url, limen_str id, bool although_sent, struct arena *arena, struct diags *diags);
 bool pg_store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
                       struct arena *arena, struct diags *diags);
 

@@ -114,19 +114,43 @@ static bool put_param(struct pg_values *values, const limen_value *value, struct
     }
 }
 
+static void put_caller(struct pg_values *values, limen_str caller)
+{
+    if (caller.ptr == NULL)
+        pg_put_null(values);
+    else
+        pg_put_text(values, caller);
+}
+
 bool pg_put_params(struct pg_values *values, const struct pg_sql *sql, const limen_value *params, limen_str caller,
-                   limen_time now, struct arena *arena)
+                   limen_time now, const struct pg_effect *effect, struct arena *arena)
 {
     for (uint32_t i = 0; i < sql->slot_count; i++) {
         const struct pg_slot *slot = &sql->slots[i];
-        if (slot->source == PG_SLOT_NOW)
+        switch (slot->source) {
+        case PG_SLOT_PARAM:
+            if (!put_param(values, &params[slot->param], arena))
+                return false;
+            break;
+        case PG_SLOT_CALLER:
+            put_caller(values, caller);
+            break;
+        case PG_SLOT_NOW:
             pg_put_int(values, now);
-        else if (slot->source == PG_SLOT_PARAM && !put_param(values, &params[slot->param], arena))
-            return false;
-        else if (slot->source == PG_SLOT_CALLER && caller.ptr == NULL)
-            pg_put_null(values);
-        else if (slot->source == PG_SLOT_CALLER)
-            pg_put_text(values, caller);
+            break;
+        case PG_SLOT_EFFECT_ID:
+            pg_put_text(values, effect->id);
+            break;
+        case PG_SLOT_EFFECT_KEY:
+            pg_put_text(values, effect->key);
+            break;
+        case PG_SLOT_EFFECT_PARAMS:
+            pg_put_text(values, effect->params);
+            break;
+        case PG_SLOT_EFFECT_PRINCIPAL:
+            pg_put_text(values, effect->principal);
+            break;
+        }
     }
     return true;
 }

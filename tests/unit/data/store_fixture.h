@@ -97,8 +97,9 @@ static const char FIXTURE_QUERIES[] =
     "c);\n"
     "-- name: order_by_id(id text) :one\nSELECT id FROM orders WHERE id = :id;\n"
     "-- name: lines_of(id text) :many\nSELECT item_id FROM order_lines WHERE order_id = :id;\n"
-    "-- effect: charge(order_id text) to payments  key :order_id\n-- returns: amount int, currency text\n"
-    "SELECT sum(unit_price * quantity) AS amount, 'EUR' AS currency, note FROM order_lines JOIN orders ON orders.id = "
+    "-- effect: charge(order_id text) to payments  key :order_id\n-- returns: amount int, currency text, note text?\n"
+    "SELECT sum(unit_price * quantity) AS amount, 'EUR' AS currency, max(note) AS note FROM order_lines JOIN orders ON "
+    "orders.id = "
     "order_id WHERE order_id = :order_id;\n"
     "-- effect: refund(order_id text, payment text) to payments.refund  key :order_id else 404 \"no such order\"\n"
     "-- scope: system\n-- returns: payment text\nSELECT :payment AS payment FROM orders WHERE id = :order_id;\n";

@@ -1,4 +1,4 @@
-/* test_outbox.c - effects behind store.h: written with their batch, leased by one at a time, settled under a fence. */
+/* test_outbox.c - effects behind store.h, on both databases: written with their batch, leased by one at a time, settled under a fence. */
 #include "store_fixture.h"
 
 #define SECOND 1000000LL
@@ -347,5 +347,5 @@ int main(void)
         STORE_TEST(test_dead_effects_are_listed_and_run_again),
         STORE_TEST(test_dropped_effect_has_failed_and_one_that_was_sent_is_not_dropped_lightly),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_BOTH(tests, tests);
 }
