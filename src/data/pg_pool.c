@@ -16,6 +16,7 @@
 #define SECOND_US 1000000
 #define SCRATCH_BLOCKS 64U
 #define SLOW_CREDIT 1U
+#define SLOW_SHARE 8U /* of the connections, one at least */
 #define CLOSE_WAIT_US 10000000
 
 /* ---- lists ------------------------------------------------------------------------------------------------------------------------ */
@@ -456,7 +457,7 @@ bool pg_pool_open(struct pg_pool *pool, uint32_t connections)
     arena_init(&pool->scratch, pool->blocks, LIMIT_TASK_ARENA_BYTES);
     pool->at_end.run = on_end_of_turn;
     pool->conn_count = connections;
-    pool->slow_count = connections / 4 > 0 ? connections / 4 : 1;
+    pool->slow_count = connections / SLOW_SHARE > 0 ? connections / SLOW_SHARE : 1;
     for (uint32_t i = 0; i < connections; i++) {
         pool->conns[i].pool = pool;
         pool->conns[i].is_slow = i < pool->slow_count;
