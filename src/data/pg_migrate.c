@@ -15,19 +15,21 @@
 
 /* ---- what has been applied --------------------------------------------------------------------------------------------------- */
 
-/* Limen's schema is open to its two roles, and so to their members. */
-static bool may_look(const struct pg_admin *admin)
+bool pg_refuse_stranger(const struct pg_admin *admin)
 {
-    limen_str is_open = pg_ask_one(admin,
-                                   "SELECT coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), true) FROM"
-                                   " pg_namespace WHERE nspname = 'limen'",
-                                   0, NULL);
-    if (str_equal(is_open, LIMEN_STR("t")))
-        return true;
     limen_str mend = arena_printf(admin->arena, "as the owner of its tables: GRANT %.*s, %.*s TO %.*s",
                                   LIMEN_STR_ARG(admin->caller_role), LIMEN_STR_ARG(admin->scope_role),
                                   LIMEN_STR_ARG(admin->user));
-    return is_open.ptr != NULL && pg_refuse(admin, mend, "this user may not work in the database");
+    return pg_refuse(admin, mend, "this user may not work in the database");
+}
+
+/* Limen's schema is open to its two roles, and so to their members; whoever migrates opens it last. */
+static limen_str ask_open(const struct pg_admin *admin)
+{
+    return pg_ask_one(admin,
+                      "SELECT coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), true) FROM pg_namespace"
+                      " WHERE nspname = 'limen'",
+                      0, NULL);
 }
 
 static bool has_notes(const struct pg_admin *admin)
@@ -98,7 +100,9 @@ enum pg_stand pg_compare(const struct pg_admin *admin, const struct migration_se
 {
     *ret_pending = set->count;
     size_t faults = admin->diags->count;
-    if (!may_look(admin) || !has_notes(admin))
+    if (str_equal(ask_open(admin), LIMEN_STR("f")))
+        return PG_STAND_CLOSED;
+    if (!has_notes(admin))
         return admin->diags->count > faults ? PG_STAND_FAULT : PG_STAND_PENDING;
     enum pg_stand stand = compare_notes(admin, set, ret_pending);
     if (stand == PG_STAND_AHEAD)
@@ -178,6 +182,8 @@ static bool apply_locked(const struct pg_admin *admin, const struct migration_se
     enum pg_stand stand = pg_compare(admin, set, &pending); /* another may have been here first */
     if (stand == PG_STAND_READY || stand == PG_STAND_AHEAD)
         return true;
+    if (stand == PG_STAND_CLOSED)
+        return pg_refuse_stranger(admin);
     if (stand == PG_STAND_FAULT || !pg_guards_prepare(admin))
         return false;
     for (uint32_t i = set->count - pending; i < set->count; i++) {
@@ -217,6 +223,8 @@ static bool migrate(const struct pg_admin *admin, const struct migration_set *se
     if (stand == PG_STAND_AHEAD)
         return pg_refuse(admin, LIMEN_STR("use the version of the app that has applied them"),
                          "the database has applied migrations that are not here");
+    if (stand == PG_STAND_CLOSED)
+        return pg_refuse_stranger(admin);
     if (stand == PG_STAND_FAULT || (apply && !pg_apply(admin, set)))
         return false;
     list(set, pending, apply, out);

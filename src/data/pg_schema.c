@@ -36,7 +36,8 @@ static bool wait_until_ready(const struct pg_admin *admin, const struct migratio
         if (stand == PG_STAND_READY || stand == PG_STAND_AHEAD)
             return true;
         if (pending != last)
-            LOG_INFO("waiting for migrations to be applied", log_int("pending", pending));
+            LOG_INFO("waiting for migrations to be applied", log_int("pending", pending),
+                     log_text("because", stand == PG_STAND_CLOSED ? "this user may not look yet" : "they are pending"));
         last = pending;
         usleep(POLL_US);
     }
@@ -50,6 +51,8 @@ static bool settle(const struct pg_admin *admin, const struct migration_set *set
     enum pg_stand stand = pg_compare(admin, set, &pending);
     if (stand == PG_STAND_AHEAD)
         LOG_INFO("the database is ahead: a newer version of the app has migrated it", log_int("known", set->count));
+    if (stand == PG_STAND_CLOSED)
+        return pg_refuse_stranger(admin);
     if (stand != PG_STAND_PENDING && stand != PG_STAND_LOOSE)
         return stand != PG_STAND_FAULT;
     if (how == STORE_MIGRATE_AUTO)
@@ -66,12 +69,8 @@ static bool take_role(const struct pg_admin *admin)
     limen_str sql = arena_printf(admin->arena, "SET ROLE %.*s", LIMEN_STR_ARG(admin->caller_role));
     PGresult *result = PQexec(admin->pg, sql.ptr);
     bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
-    if (!good) {
-        limen_str mend = arena_printf(admin->arena, "as the owner of its tables: GRANT %.*s, %.*s TO %.*s",
-                                      LIMEN_STR_ARG(admin->caller_role), LIMEN_STR_ARG(admin->scope_role),
-                                      LIMEN_STR_ARG(admin->user));
-        (void)pg_fault(admin, result, mend);
-    }
+    if (!good)
+        (void)pg_refuse_stranger(admin);
     PQclear(result);
     return good;
 }
@@ -116,6 +115,8 @@ static bool check(const struct pg_admin *admin, const struct query_set *queries,
     case PG_STAND_LOOSE:
         return pg_refuse(admin, LIMEN_STR("run `migrate --apply`: it puts them on"),
                          "the database's guards are not those of the annotations");
+    case PG_STAND_CLOSED:
+        return pg_refuse_stranger(admin);
     case PG_STAND_FAULT:
         return false;
     default:

@@ -46,11 +46,14 @@ enum pg_stand {
     PG_STAND_PENDING, /* migrations are to be applied */
     PG_STAND_LOOSE,   /* guards are not as the annotations want them */
     PG_STAND_AHEAD,   /* a newer version of the app has been here: its guards hold */
+    PG_STAND_CLOSED,  /* this user may not look: pg_refuse_stranger says so */
     PG_STAND_FAULT    /* a fault was added */
 };
 /* Compares; `ret_pending` counts migrations. */
 enum pg_stand pg_compare(const struct pg_admin *admin, const struct migration_set *set,
                          uint32_t *ret_pending) LIMEN_MUST_CHECK;
+/* Tells which grants are missing. Always false. */
+bool pg_refuse_stranger(const struct pg_admin *admin);
 /* Applies what is pending and puts the guards on, while nobody else does. */
 bool pg_apply(const struct pg_admin *admin, const struct migration_set *set) LIMEN_MUST_CHECK;
 

@@ -149,6 +149,30 @@ static void test_one_waits_until_another_has_migrated(void **state)
     assert_int_equal(status, 0);
 }
 
+/* The schema is there before it is opened to the roles: whoever looks then is not turned away for good. */
+static void test_one_that_may_not_look_yet_waits(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    char url[256], sql[128];
+    const char *name = postgres_ask(env, env->pg, "SELECT current_database()");
+    postgres_run(env->pg, "CREATE ROLE patient LOGIN PASSWORD 'x'; CREATE SCHEMA limen");
+    snprintf(url, sizeof url, "postgresql://patient:x%s", strchr(env->url + strlen("postgresql://"), '@'));
+    pid_t waiting = fork();
+    assert_true(waiting >= 0);
+    if (waiting == 0)
+        _exit(open_as(env, url, &files, QUERIES, STORE_MIGRATE_WAIT) ? 0 : 1);
+    int status = -1;
+    usleep(300000);
+    assert_int_equal(waitpid(waiting, &status, WNOHANG), 0);
+    assert_true(migrate(env, &files, true, &out));
+    snprintf(sql, sizeof sql, "GRANT limen_%s, limen_%s_all TO patient", name, name);
+    postgres_run(env->pg, sql);
+    assert_int_equal(waitpid(waiting, &status, 0), waiting);
+    assert_int_equal(status, 0);
+}
+
 static void test_pending_is_refused_when_off(void **state)
 {
     struct postgres_env *env = *state;
@@ -609,6 +633,7 @@ int main(void)
         CASE(test_migrations_are_shown_and_applied_once),
         CASE(test_copies_that_start_together_apply_once),
         CASE(test_one_waits_until_another_has_migrated),
+        CASE(test_one_that_may_not_look_yet_waits),
         CASE(test_pending_is_refused_when_off),
         CASE(test_changed_migration_is_refused),
         CASE(test_failed_migration_leaves_nothing_and_names_its_line),
