@@ -98,4 +98,108 @@ static inline void postgres_assert_fault(const struct postgres_env *env, const c
         fail_msg("%.*s:%u: %.*s", LIMEN_STR_ARG(got->file), got->line, LIMEN_STR_ARG(got->message));
 }
 
+/* ---- a little shop ------------------------------------------------------------------------------------------------------------- */
+
+static const char TABLES[] = "CREATE TABLE items (id TEXT NOT NULL PRIMARY KEY, price INTEGER NOT NULL) STRICT;\n"
+                             "-- owner: customer_id\n"
+                             "CREATE TABLE orders (id TEXT NOT NULL PRIMARY KEY, customer_id TEXT NOT NULL) STRICT;\n"
+                             "-- owner: via orders.order_id\n"
+                             "CREATE TABLE lines (\n"
+                             "  order_id TEXT NOT NULL REFERENCES orders (id),\n"
+                             "  item_id TEXT NOT NULL REFERENCES items (id),\n"
+                             "  price INTEGER NOT NULL, -- decided-by: items.price via item_id\n"
+                             "  PRIMARY KEY (order_id, item_id)) STRICT;\n";
+static const char ROWS[] =
+    "INSERT INTO items (id, price) VALUES ('apple', 3), ('Pear', 4);\n"
+    "INSERT INTO orders (id, customer_id) VALUES ('o1', 'ann'), ('o2', 'bob');\n"
+    "INSERT INTO lines (order_id, item_id, price) VALUES ('o1', 'apple', 3), ('o2', 'Pear', 4);\n";
+static const char QUERIES[] = "-- name: all_orders() :many\n"
+                              "SELECT id FROM orders ORDER BY id;\n"
+                              "-- name: take(id text) :must else 409 \"gone\"\n"
+                              "UPDATE items SET price = price - 1 WHERE id = :id;\n"
+                              "-- name: prices() :many\n"
+                              "SELECT price FROM items;\n";
+
+struct files {
+    struct limen_file items[16];
+    size_t count;
+};
+
+static inline struct files shop_files(void)
+{
+    return (struct files){
+        { { LIMEN_STR("0001_tables.sql"), str_of(TABLES) }, { LIMEN_STR("0002_rows.sql"), str_of(ROWS) } }, 2
+    };
+}
+
+static inline bool migrate_as(struct postgres_env *env, const char *url, const struct files *files, bool apply,
+                              limen_str *ret_out)
+{
+    struct buf out;
+    env->diags.count = 0;
+    buf_init(&out, &env->arena, 256);
+    bool good = pg_store_migrate(str_of(url), files->items, files->count, apply, &out, &env->arena, &env->diags);
+    *ret_out = buf_str(&out);
+    return good;
+}
+
+static inline bool migrate(struct postgres_env *env, const struct files *files, bool apply, limen_str *ret_out)
+{
+    return migrate_as(env, env->url, files, apply, ret_out);
+}
+
+/* What a start of the server does. */
+static inline bool open_as(struct postgres_env *env, const char *url, const struct files *files, const char *queries,
+                           int how)
+{
+    struct query_set set;
+    struct pg_schema schema;
+    env->diags.count = 0;
+    assert_true(queries_parse(str_of(queries), LIMEN_STR("queries.sql"), LIMEN_STR("postgresql"), &env->arena, &set,
+                              &env->diags));
+    struct store_config config = {
+        .url = str_of(url), .queries = &set, .migrations = files->items, .migration_count = files->count
+    };
+    config.migrate = how;
+    PGconn *pg = PQconnectdb(url);
+    assert_int_equal(PQstatus(pg), CONNECTION_OK);
+    bool good = pg_schema_open(pg, &config, &env->arena, &schema, &env->diags);
+    PQfinish(pg);
+    return good;
+}
+
+/* A session as the running server's. */
+static inline PGconn *serve(struct postgres_env *env)
+{
+    struct pg_admin admin;
+    char sql[128];
+    PGconn *pg = PQconnectdb(env->url);
+    assert_int_equal(PQstatus(pg), CONNECTION_OK);
+    assert_true(pg_admin_init(&admin, pg, str_of(env->url), &env->arena, &env->diags));
+    snprintf(sql, sizeof sql, "SET ROLE %.*s", LIMEN_STR_ARG(admin.caller_role));
+    postgres_run(pg, sql);
+    return pg;
+}
+
+static inline void enter(PGconn *pg, const char *caller, const char *scope)
+{
+    const char *params[] = { caller, scope, "1000" };
+    postgres_run(pg, "BEGIN");
+    PGresult *result = PQexecParams(pg, PG_ENTER_SQL, 3, NULL, params, NULL, NULL, 0);
+    assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+    PQclear(result);
+}
+
+static inline bool check(struct postgres_env *env, const struct files *files, const char *queries)
+{
+    struct query_set set;
+    env->diags.count = 0;
+    assert_true(queries_parse(str_of(queries), LIMEN_STR("queries.sql"), LIMEN_STR("postgresql"), &env->arena, &set,
+                              &env->diags));
+    assert_true(store_describe(&set, files->items, files->count, &env->arena, &env->diags));
+    return pg_check(str_of(env->url), &set, files->items, files->count, &env->arena, &env->diags);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, postgres_setup, postgres_teardown)
+
 #endif

@@ -1,0 +1,193 @@
+/* test_pg_guard.c - on a real PostgreSQL: rows have owners, columns are decided, and a guard that was altered is put back. */
+#include "postgres_fixture.h"
+
+/* ---- whose rows ------------------------------------------------------------------------------------------------------------------ */
+
+static void test_statement_sees_the_rows_of_its_caller_alone(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    PGconn *pg = serve(env);
+    assert_string_equal(postgres_ask(env, pg, "SELECT count(*) FROM orders"), "0");
+    enter(pg, "ann", "");
+    assert_string_equal(postgres_ask(env, pg, "SELECT string_agg(id, ' ') FROM orders"), "o1");
+    assert_string_equal(postgres_ask(env, pg, "SELECT string_agg(order_id, ' ') FROM lines"), "o1");
+    assert_string_equal(postgres_ask(env, pg, "SELECT count(*) FROM items"), "2");
+    assert_string_equal(postgres_ask(env, pg, "UPDATE orders SET id = id WHERE id = 'o2' RETURNING id"), "");
+    assert_string_equal(postgres_ask(env, pg, "DELETE FROM lines WHERE order_id = 'o2' RETURNING 1"), "");
+    postgres_run(pg, "COMMIT");
+    assert_string_equal(postgres_ask(env, pg, "SELECT count(*) FROM orders"), "0"); /* nobody's transaction */
+    enter(pg, "", "");
+    assert_string_equal(postgres_ask(env, pg, "SELECT count(*) FROM orders"), "0");
+    postgres_run(pg, "COMMIT");
+    PQfinish(pg);
+}
+
+static void test_rows_of_others_cannot_be_written(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    static const char *const WRITES[] = { "INSERT INTO orders (id, customer_id) VALUES ('o3', 'bob')",
+                                          "UPDATE orders SET customer_id = 'bob' WHERE id = 'o1'",
+                                          "INSERT INTO lines (order_id, item_id, price) VALUES ('o2', 'apple', 3)" };
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    PGconn *pg = serve(env);
+    for (size_t i = 0; i < sizeof WRITES / sizeof WRITES[0]; i++) {
+        enter(pg, "ann", "");
+        postgres_fails(pg, WRITES[i], "42501");
+        postgres_run(pg, "ROLLBACK");
+    }
+    PQfinish(pg);
+}
+
+static void test_scope_lifts_the_filter_for_one_transaction(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    PGconn *pg = serve(env);
+    enter(pg, "ann", "all");
+    assert_string_equal(postgres_ask(env, pg, "SELECT count(*) FROM orders"), "2");
+    postgres_run(pg, "INSERT INTO orders (id, customer_id) VALUES ('o3', 'bob')");
+    postgres_run(pg, "COMMIT");
+    enter(pg, "ann", "");
+    assert_string_equal(postgres_ask(env, pg, "SELECT count(*) FROM orders"), "1");
+    postgres_run(pg, "COMMIT");
+    PQfinish(pg);
+}
+
+static void test_role_of_the_server_bypasses_nothing(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    PGconn *pg = serve(env);
+    postgres_fails(pg, "SET row_security = off; SELECT count(*) FROM orders", "42501");
+    postgres_run(pg, "RESET row_security");
+    postgres_fails(pg, "ALTER TABLE orders DISABLE ROW LEVEL SECURITY", "42501");
+    postgres_fails(pg, "DROP POLICY limen_caller ON orders", "42501");
+    postgres_fails(pg, "TRUNCATE orders", "42501");
+    postgres_fails(pg, "CREATE TABLE limen.x (a int)", "42501");
+    postgres_fails(pg, "DELETE FROM limen.limen_migrations", "42501");
+    assert_string_equal(postgres_ask(env, pg, "SET limen.migrates = 'on'; SELECT count(*) FROM orders"), "0");
+    PQfinish(pg);
+}
+
+static void test_role_that_passes_policies_by_is_refused(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    char sql[128];
+    assert_true(migrate(env, &files, true, &out));
+    const char *name = postgres_ask(env, env->pg, "SELECT current_database()");
+    snprintf(sql, sizeof sql, "ALTER ROLE limen_%s BYPASSRLS", name);
+    postgres_run(env->pg, sql);
+    assert_false(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_AUTO));
+    postgres_assert_fault(env, NULL, 0, "pass row-level security by");
+}
+
+static void test_filter_of_an_owner_is_answered_by_an_index(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    files.items[2] = (struct limen_file){ LIMEN_STR("0003_index.sql"),
+                                          LIMEN_STR("CREATE INDEX orders_of ON orders (customer_id, id);\n") };
+    files.count = 3;
+    assert_true(migrate(env, &files, true, &out));
+    PGconn *pg = serve(env);
+    postgres_run(pg, "SET enable_seqscan = off");
+    enter(pg, "ann", "");
+    const char *plan = postgres_ask(env, pg, "EXPLAIN (FORMAT json) SELECT id FROM orders ORDER BY id DESC LIMIT 1");
+    assert_true(str_find(str_of(plan), LIMEN_STR("\"Index Cond\": \"(customer_id = NULLIF("), 0) != SIZE_MAX);
+    postgres_run(pg, "COMMIT");
+    PQfinish(pg);
+}
+
+/* ---- who decides ------------------------------------------------------------------------------------------------------------------- */
+
+static void test_decided_column_takes_no_other_value(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    postgres_fails(env->pg, "INSERT INTO lines (order_id, item_id, price) VALUES ('o1', 'Pear', 1)",
+                   PG_SQLSTATE_DECIDED);
+    postgres_fails(env->pg, "UPDATE lines SET price = 1", PG_SQLSTATE_DECIDED);
+    postgres_run(env->pg, "INSERT INTO lines (order_id, item_id, price) VALUES ('o1', 'Pear', 4)");
+    postgres_run(env->pg, "UPDATE items SET price = 9"); /* a line keeps the price that it was sold for */
+}
+
+static void test_decision_reads_an_owned_table_past_its_owner(void **state)
+{
+    struct postgres_env *env = *state;
+    limen_str out;
+    struct files files = {
+        { { LIMEN_STR("0001.sql"),
+            LIMEN_STR("-- owner: seller\n"
+                      "CREATE TABLE offers (id TEXT NOT NULL PRIMARY KEY, seller TEXT NOT NULL, price "
+                      "INTEGER NOT NULL) STRICT;\n"
+                      "CREATE TABLE sales (id TEXT NOT NULL PRIMARY KEY, offer_id TEXT NOT NULL "
+                      "REFERENCES offers (id),\n"
+                      "price INTEGER NOT NULL -- decided-by: offers.price via offer_id\n"
+                      ") STRICT;\n"
+                      "INSERT INTO offers (id, seller, price) VALUES ('f', 'bob', 5);\n") } },
+        1
+    };
+    assert_true(migrate(env, &files, true, &out));
+    PGconn *pg = serve(env);
+    enter(pg, "ann", "");
+    assert_string_equal(postgres_ask(env, pg, "SELECT count(*) FROM offers"), "0");
+    postgres_run(pg, "INSERT INTO sales (id, offer_id, price) VALUES ('s', 'f', 5)");
+    postgres_fails(pg, "INSERT INTO sales (id, offer_id, price) VALUES ('t', 'f', 4)", PG_SQLSTATE_DECIDED);
+    postgres_run(pg, "ROLLBACK");
+    PQfinish(pg);
+}
+
+static void test_guard_that_was_altered_is_found_and_put_back(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    static const char *const CHANGES[] = {
+        "ALTER TABLE orders DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE orders NO FORCE ROW LEVEL SECURITY",
+        "ALTER POLICY limen_caller ON orders USING (true)",
+        "DROP POLICY limen_caller ON lines",
+        "CREATE POLICY more ON orders USING (true)",
+        "ALTER TABLE lines DISABLE TRIGGER USER",
+        "DO $$ BEGIN EXECUTE format('REVOKE SELECT ON items FROM limen_%s', current_database()); END $$",
+    };
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
+        postgres_run(env->pg, CHANGES[i]);
+        assert_false(check(env, &files, QUERIES));
+        postgres_assert_fault(env, NULL, 0, "guards are not those of the annotations");
+        assert_false(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_OFF));
+        assert_true(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_AUTO));
+        assert_true(check(env, &files, QUERIES));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_statement_sees_the_rows_of_its_caller_alone),
+        CASE(test_rows_of_others_cannot_be_written),
+        CASE(test_scope_lifts_the_filter_for_one_transaction),
+        CASE(test_role_of_the_server_bypasses_nothing),
+        CASE(test_role_that_passes_policies_by_is_refused),
+        CASE(test_filter_of_an_owner_is_answered_by_an_index),
+        CASE(test_decided_column_takes_no_other_value),
+        CASE(test_decision_reads_an_owned_table_past_its_owner),
+        CASE(test_guard_that_was_altered_is_found_and_put_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
