@@ -221,5 +221,6 @@ const struct store_ops pg_ops = {
     .effect_show = pg_effect_show,
     .effect_retry = pg_effect_retry,
     .effect_drop = pg_effect_drop,
+    .check = pg_check,
     .migrate = pg_store_migrate,
 };

@@ -178,6 +178,8 @@ static void test_guard_that_was_altered_is_found_and_put_back(void **state)
 
 int main(void)
 {
+    if (getenv("LIMEN_TEST_POSTGRES") == NULL)
+        return 77; /* skipped: tests/lib/with_postgres has no PostgreSQL to start */
     const struct CMUnitTest tests[] = {
         CASE(test_statement_sees_the_rows_of_its_caller_alone),
         CASE(test_rows_of_others_cannot_be_written),
