@@ -41,6 +41,11 @@ static void abandon_fiber(struct limen_call *call)
     call_free(call);
 }
 
+void call_drop(struct limen_call *call)
+{
+    abandon_fiber(call);
+}
+
 limen_reply call_problem(struct limen_call *call, int status, const char *type, limen_str detail)
 {
     struct problem problem = { .status = status, .type = type, .detail = detail };
@@ -182,7 +187,7 @@ static void call_main(void *context)
 
 /* ---- the edge's hooks ------------------------------------------------------------------------------------------------- */
 
-static struct limen_call *call_new(struct app *app, struct exchange *exchange)
+struct limen_call *call_new(struct app *app, void (*run)(void *context))
 {
     struct arena arena;
     arena_init(&arena, app->arenas, LIMIT_CALL_ARENA_BYTES);
@@ -193,7 +198,7 @@ static struct limen_call *call_new(struct app *app, struct exchange *exchange)
     memset(call, 0, offsetof(struct limen_call, queued));
     call->arena = arena;
     call->app = app;
-    call->fiber = fiber_new(app->fibers, call_main, call);
+    call->fiber = fiber_new(app->fibers, run, call);
     if (call->fiber == NULL) {
         arena_release(&arena);
         return NULL;
@@ -201,7 +206,6 @@ static struct limen_call *call_new(struct app *app, struct exchange *exchange)
     app->calls++;
     struct admission *admission = &call->admission; /* all else of it is zero */
     admission->boundary = app->boundary;
-    admission->exchange = exchange;
     admission->arena = &call->arena;
     admission->wait = call_wait;
     admission->wake = call_wake;
@@ -232,11 +236,12 @@ static void refuse_overload(struct app *app, struct exchange *exchange)
 void app_on_request(void *context, struct exchange *exchange)
 {
     struct app *app = context;
-    struct limen_call *call = call_new(app, exchange);
+    struct limen_call *call = call_new(app, call_main);
     if (call == NULL) {
         refuse_overload(app, exchange);
         return;
     }
+    call->admission.exchange = exchange;
     exchange_set_user(exchange, call);
     resume(call);
 }

@@ -2,7 +2,7 @@
  *
  * A call owns an arena (it lies in its own first block), a fiber and, once it has asked the data role something, a slot. It
  * ends in exactly one of three ways: its fiber returns, it is abandoned from inside (call_end), or from outside (the client
- * left, the deadline passed). */
+ * left, the deadline passed). A job's call has no exchange, and an operation that stands in for one. */
 #ifndef APP_CALL_H
 #define APP_CALL_H
 
@@ -15,6 +15,14 @@ struct call_undo {
     struct call_undo *next;
 };
 
+/* What a call does that no request has asked for. */
+struct call_job {
+    uint32_t number;
+    const struct limen_effect *effect;
+    const limen_value *params;
+    limen_effect_result result;
+};
+
 struct limen_call {
     struct app *app;
     struct arena arena;
@@ -23,6 +31,7 @@ struct limen_call {
     limen_time now;
     limen_principal caller;
     bool has_caller;
+    struct call_job *job; /* NULL: a request's call */
 
     struct data_batch batch;
     bool is_interactive; /* a transaction is open: reads see what was queued */
@@ -47,6 +56,10 @@ struct limen_call {
     void *returning[LIMIT_BATCH_STATEMENTS]; /* where a :returning row goes, or NULL */
 };
 
+/* A call whose fiber begins with `run`; NULL when there is no room for it. */
+struct limen_call *call_new(struct app *app, void (*run)(void *context)) LIMEN_MUST_CHECK;
+/* Ends a call that has not run. */
+void call_drop(struct limen_call *call);
 /* Suspends the fiber of the call `context` until it is woken; the data client takes it as its callback. */
 void call_wait(void *context);
 /* Resumes it, from the loop. */
@@ -71,7 +84,9 @@ void call_fill_returning(struct limen_call *call);
 /* A refusal of a keyed call: when an earlier attempt was committed, its reply. */
 limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal);
 
-/* Sends the reply and counts it. */
+/* A job has come to this. */
+void call_end_job(struct limen_call *call, limen_reply reply);
+/* Sends the reply and counts it; a job's goes nowhere. */
 void call_send(struct limen_call *call, limen_reply reply);
 /* What admission has refused, as a reply; counted. */
 limen_reply call_refusal(struct limen_call *call);

@@ -139,7 +139,8 @@ limen_reply call_settle(struct limen_call *call)
 
 limen_reply call_commit(struct limen_call *call, limen_reply reply)
 {
-    bool has_work = call->batch.count > 0 || call->is_interactive || call->has_signed_up || call_key(call) != NULL;
+    bool has_work = call->batch.count > 0 || call->is_interactive || call->has_signed_up || call_key(call) != NULL
+        || call->job != NULL;
     if (!has_work || call->is_committed)
         return reply;
     if (call->batch.items.failed)

@@ -124,6 +124,10 @@ static void answer(struct limen_call *call, int status, bool is_problem, limen_s
 
 void call_send(struct limen_call *call, limen_reply reply)
 {
+    if (call->job != NULL) {
+        call_end_job(call, reply);
+        return;
+    }
     if (!call->is_over && call->admission.operation != NULL)
         reply = insist_on_contract(call, reply);
     if (reply.status == 503)

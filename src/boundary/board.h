@@ -57,7 +57,9 @@ struct board {
     _Atomic uint32_t data_ready; /* the data role has opened its store */
     _Atomic uint32_t is_leaving; /* the server was told to end: it may still serve, but is not ready */
     _Atomic uint32_t data_restarts, worker_restarts, outbound_restarts;
-    struct board_row rows[]; /* of worker_count */
+    _Atomic uint64_t effects_open, effects_dead; /* as the data role has counted them last */
+    _Atomic int64_t effects_oldest; /* when the oldest open one was asked for, wall clock; 0: there is none */
+    struct board_row rows[];        /* of worker_count */
 };
 
 size_t board_bytes(uint32_t worker_count);

@@ -15,6 +15,8 @@ int check_main(int argc, char **argv, const struct limen_app *embedded);
 int migrate_main(int argc, char **argv, const struct limen_app *app);
 /* `keys`: makes, lists and revokes API keys. */
 int keys_main(int argc, char **argv, const struct limen_app *app);
+/* `effects`: lists effects that are not done, runs dead ones again, gives them up. */
+int effects_main(int argc, char **argv, const struct limen_app *app);
 /* `chaos`: becomes the harness that kills, stops and cuts off the parts of a running app (docs/chaos.md). Returns only when it cannot: 1. */
 int chaos_main(int argc, char **argv);
 

@@ -14,7 +14,7 @@ bool fetch_answer_is_sound(const struct fetch_answer *answer, size_t received)
 {
     if (received < FETCH_ANSWER_HEAD_BYTES || received > sizeof(*answer))
         return false;
-    return answer->target < LIMIT_FETCH_TARGETS && answer->outcome < FETCH_OUTCOMES_ON_WIRE
+    return answer->target < FETCH_PLACES && answer->outcome < FETCH_OUTCOMES_ON_WIRE
         && answer->body_bytes == received - FETCH_ANSWER_HEAD_BYTES
         && (answer->outcome == FETCH_OK || answer->body_bytes == 0);
 }

@@ -31,6 +31,9 @@ enum fetch_outcome {
 /* For logs and counters: "host_name". */
 const char *fetch_outcome_name(enum fetch_outcome outcome);
 
+/* Targets and, behind them, the effects under way (core/effect_wire.h). */
+#define FETCH_PLACES (LIMIT_FETCH_TARGETS + LIMIT_EFFECTS_AT_ONCE)
+
 /* data -> outbound. A newer request for a target takes the place of the one under way. */
 struct fetch_request {
     uint32_t target;

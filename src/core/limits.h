@@ -161,6 +161,24 @@
 #define LIMIT_FETCH_WAIT_US 15000000 /* the data role waits no longer, whatever the outbound role does: FETCH_TIMEOUT */
 #define LIMIT_EFFECT_NOTES 40U       /* columns beside those that a target knows: refused at start */
 #define LIMIT_EFFECT_KEY_BYTES 255U  /* effect's name, '/' and key: the batch is refused */
+#define LIMIT_EFFECT_WORD_BYTES 128U /* of a provider's id, state, code: a longer one is left out */
+#define LIMIT_EFFECT_NOTE_BYTES 512U /* what an operator is told of it; the rest is cut off */
+#define LIMIT_EFFECTS_AT_ONCE 32U    /* that one data role works on; the others wait for their turn */
+#define LIMIT_EFFECT_WAIT_US \
+    12000000 /* for one answer, whatever the outbound role does: then its outcome is not known */
+#define LIMIT_EFFECT_LEASE_US 15000000 /* longer than that; afterwards anybody may take it over */
+#define LIMIT_EFFECT_POLL_US 500000    /* how often one looks for those that are due */
+#define LIMIT_EFFECT_ATTEMPTS \
+    20U /* without learning anything, or in which the app could not take what came of it: dead */
+#define LIMIT_EFFECT_PAUSE_LEAST_US \
+    500000 /* before the second attempt; each later one waits twice as long, and a little by chance */
+#define LIMIT_EFFECT_PAUSE_MOST_US (600 * 1000000LL) /* … but no longer than this */
+#define LIMIT_EFFECT_KEY_FRESH_US \
+    (23 * 3600 * 1000000LL) /* providers keep keys for 24 hours: past it an object is looked for first */
+#define LIMIT_EFFECT_JOB_US \
+    10000000 /* in which an app must have taken what came of an effect: else it is called again later */
+#define LIMIT_EFFECT_SCRATCH_BYTES \
+    (2U * 1024 * 1024) /* to write one and to read its answer: its outcome is not known */
 #define LIMIT_EFFECT_KEPT_US (30 * 24 * 3600 * 1000000LL) /* after it is done; until then its key is refused */
 #define LIMIT_EFFECTS_LISTED 1000U                        /* by one `effects list` */
 #define LIMIT_EFFECT_BYTES (16U * 1024)        /* of what is sent, as JSON: the batch fails, with a line in the log */

@@ -167,6 +167,13 @@ void data_client_on_attach(struct data_client *client, void (*on_attach)(void *c
     client->attach_context = context;
 }
 
+void data_client_on_job(struct data_client *client, void (*on_job)(void *context, const struct data_job *job),
+                        void *context)
+{
+    client->on_job = on_job;
+    client->job_context = context;
+}
+
 /* ---- what comes in ----------------------------------------------------------------------------------------------- */
 /* Makes room for `more` rows behind those that are there. */
 static bool grow_rows(struct data_request *request, uint32_t more)
@@ -319,11 +326,30 @@ static bool take_credit(struct data_client *client, limen_str payload)
     return true;
 }
 
+static bool take_job(struct data_client *client, limen_str payload)
+{
+    struct wire_reader reader = { payload.ptr, payload.ptr + payload.len, false };
+    struct data_job job = { .number = wire_get_u32(&reader) };
+    job.effect = wire_get_str(&reader);
+    job.outcome = wire_get_u8(&reader);
+    job.object_id = wire_get_str(&reader);
+    job.state = wire_get_str(&reader);
+    job.code = wire_get_str(&reader);
+    if (reader.failed || job.outcome > LIMEN_EFFECT_FAILED)
+        return false;
+    job.params = str_make(reader.at, (size_t)(reader.end - reader.at));
+    if (client->on_job != NULL)
+        client->on_job(client->job_context, &job);
+    return true;
+}
+
 /* False when the frame breaks the protocol. */
 static bool take_frame(struct data_client *client, const struct wire_frame *frame)
 {
     if (frame->type == WIRE_CREDIT)
         return take_credit(client, frame->payload);
+    if (frame->type == WIRE_JOB)
+        return take_job(client, frame->payload);
     if ((frame->type != WIRE_ROWS && frame->type != WIRE_DONE) || frame->slot >= LIMIT_CALLS_PER_WORKER)
         return false;
     struct client_slot *slot = &client->slots[frame->slot];

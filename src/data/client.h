@@ -59,6 +59,20 @@ bool data_client_is_attached(const struct data_client *client);
 /* Called whenever a new socket has been attached and its credit has come. May be NULL. */
 void data_client_on_attach(struct data_client *client, void (*on_attach)(void *context), void *context);
 
+/* A job: what came of an effect, for the app's function. Valid while on_job runs. */
+struct data_job {
+    uint32_t number;
+    limen_str effect;
+    uint8_t outcome; /* enum limen_effect_outcome */
+    limen_str object_id, state, code;
+    limen_str params; /* for wire_get_values */
+};
+/* Called for each job that the data role hands over. One that no slot takes is handed to another in its time. */
+void data_client_on_job(struct data_client *client, void (*on_job)(void *context, const struct data_job *job),
+                        void *context);
+/* The slot acts for the system and runs the job; nothing comes back. Its batch ends the job; a release without one has it offered again. */
+void data_job_take(struct data_client *client, uint32_t slot, uint32_t job);
+
 /* A slot for a call; false when the credit is used up (503). */
 bool data_slot_take(struct data_client *client, uint32_t *ret_slot) LIMEN_MUST_CHECK;
 /* Forgets the request under way, if any: on_reply will not be called. A batch may be committed all the same. The slot

@@ -32,6 +32,8 @@ struct data_client {
     struct wire_pipe pipe;
     void (*on_attach)(void *context);
     void *attach_context;
+    void (*on_job)(void *context, const struct data_job *job);
+    void *job_context;
     uint32_t credit; /* slots that the data role grants; kept over a re-attachment */
     bool has_credit; /* of this connection */
     bool is_ending_now;

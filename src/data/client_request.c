@@ -178,6 +178,23 @@ void data_assume(struct data_client *client, uint32_t slot, struct data_handle h
     loop_at_end(client->loop, &client->at_end);
 }
 
+/* ---- jobs -------------------------------------------------------------------------------------------------------- */
+void data_job_take(struct data_client *client, uint32_t slot, uint32_t job)
+{
+    struct buf out;
+    const size_t bytes = WIRE_HEADER_BYTES + sizeof(job);
+    bind_slot(client, slot);
+    if (client->pipe.fd < 0 || !wire_pipe_reserve(&client->pipe, bytes, 2 * LIMIT_PIPE_BYTES, &out)) {
+        client->slots[slot].bound_on = client->connection - 1; /* what is asked of this slot ends with DATA_GONE */
+        return;
+    }
+    size_t begin = wire_begin(&out, WIRE_JOB_TAKE, 0, slot, client->slots[slot].sequence);
+    wire_put_u32(&out, job);
+    wire_end(&out, begin);
+    wire_pipe_commit(&client->pipe, &out);
+    loop_at_end(client->loop, &client->at_end);
+}
+
 /* ---- reads ------------------------------------------------------------------------------------------------------- */
 void data_read(struct data_client *client, struct data_request *request, uint16_t statement, const limen_value *params,
                size_t count)

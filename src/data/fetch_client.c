@@ -16,6 +16,7 @@ struct fetch {
     struct loop_timer timer; /* first: the loop hands us its address */
     fetch_done *on_done;     /* NULL: none under way */
     void *context;
+    struct effect_request *effect; /* NULL: a document is fetched */
     uint32_t sequence;
     enum fetch_outcome when_due; /* how it ends when the timer is due; FETCH_GONE: it has not been sent, or is lost */
 };
@@ -25,10 +26,10 @@ struct fetch_client {
     struct loop_source source; /* first: the loop hands us its address */
     struct loop *loop;
     void (*on_breach)(void);
-    struct loop_timer_list *deadlines, *soon;
+    struct loop_timer_list *deadlines, *effect_deadlines, *soon;
     int fd;
     uint32_t last_sequence;
-    struct fetch fetches[LIMIT_FETCH_TARGETS];
+    struct fetch fetches[FETCH_PLACES];
     struct fetch_answer answer; /* the one that is being read */
 };
 
@@ -51,9 +52,15 @@ static void on_due(struct loop_timer *timer)
 static void try_to_send(struct fetch_client *client, uint32_t target)
 {
     struct fetch *fetch = &client->fetches[target];
-    const struct fetch_request request = { .target = target, .sequence = fetch->sequence };
-    if (client->fd >= 0
-        && send(client->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(request))
+    const struct fetch_request head = { .target = target, .sequence = fetch->sequence };
+    const void *message = &head;
+    size_t bytes = sizeof(head);
+    if (fetch->effect != NULL) {
+        fetch->effect->head = head;
+        message = fetch->effect;
+        bytes = effect_request_bytes(fetch->effect);
+    }
+    if (client->fd >= 0 && send(client->fd, message, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)bytes)
         fetch->when_due = FETCH_TIMEOUT;
 }
 
@@ -66,7 +73,7 @@ static void detach(struct fetch_client *client)
     loop_remove(client->loop, &client->source);
     close(client->fd);
     client->fd = -1;
-    for (uint32_t i = 0; i < LIMIT_FETCH_TARGETS; i++) {
+    for (uint32_t i = 0; i < FETCH_PLACES; i++) {
         struct fetch *fetch = &client->fetches[i];
         if (fetch->on_done == NULL || fetch->when_due != FETCH_TIMEOUT)
             continue;
@@ -75,10 +82,18 @@ static void detach(struct fetch_client *client)
     }
 }
 
+static bool is_sound(const struct fetch_answer *answer, size_t received)
+{
+    if (!fetch_answer_is_sound(answer, received))
+        return false;
+    return answer->target < FETCH_EFFECTS || answer->outcome != FETCH_OK
+        || effect_answer_is_sound((const struct effect_answer *)(const void *)answer->body, answer->body_bytes);
+}
+
 static void take_answer(struct fetch_client *client, size_t received)
 {
     const struct fetch_answer *answer = &client->answer;
-    if (!fetch_answer_is_sound(answer, received)) {
+    if (!is_sound(answer, received)) {
         LOG_ERROR("the outbound role breaks the protocol and is cut off", log_int("bytes", (int64_t)received));
         detach(client);
         if (client->on_breach != NULL)
@@ -117,8 +132,9 @@ struct fetch_client *fetch_client_new(struct loop *loop, void (*on_breach)(void)
     client->on_breach = on_breach;
     client->fd = -1;
     client->deadlines = loop_timers(loop, LIMIT_FETCH_WAIT_US);
+    client->effect_deadlines = loop_timers(loop, LIMIT_EFFECT_WAIT_US);
     client->soon = loop_timers(loop, /* duration_us= */ 0);
-    if (client->deadlines == NULL || client->soon == NULL) {
+    if (client->deadlines == NULL || client->effect_deadlines == NULL || client->soon == NULL) {
         free(client);
         return NULL;
     }
@@ -130,7 +146,7 @@ void fetch_client_free(struct fetch_client *client)
     if (client == NULL)
         return;
     detach(client);
-    for (uint32_t i = 0; i < LIMIT_FETCH_TARGETS; i++)
+    for (uint32_t i = 0; i < FETCH_PLACES; i++)
         loop_timer_stop(&client->fetches[i].timer);
     free(client);
 }
@@ -144,9 +160,9 @@ bool fetch_client_attach(struct fetch_client *client, int fd)
         return false;
     }
     client->fd = fd;
-    for (uint32_t i = 0; i < LIMIT_FETCH_TARGETS; i++) {
+    for (uint32_t i = 0; i < FETCH_PLACES; i++) {
         struct fetch *fetch = &client->fetches[i];
-        bool is_waiting = fetch->on_done != NULL && fetch->timer.list == client->deadlines;
+        bool is_waiting = fetch->on_done != NULL && fetch->timer.list != client->soon;
         if (is_waiting)
             try_to_send(client, i);
     }
@@ -155,16 +171,32 @@ bool fetch_client_attach(struct fetch_client *client, int fd)
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
+static void begin(struct fetch_client *client, uint32_t place, struct effect_request *effect, fetch_done *on_done,
+                  void *context)
+{
+    struct fetch *fetch = &client->fetches[place];
+    fetch->on_done = on_done;
+    fetch->context = context;
+    fetch->effect = effect;
+    fetch->sequence = ++client->last_sequence;
+    fetch->when_due = FETCH_GONE;
+    loop_timer_start(effect == NULL ? client->deadlines : client->effect_deadlines, &fetch->timer, on_due);
+    try_to_send(client, place);
+}
+
 bool fetch_client_get(struct fetch_client *client, uint32_t target, fetch_done *on_done, void *context)
 {
     if (target >= LIMIT_FETCH_TARGETS || client->fetches[target].on_done != NULL)
         return false;
-    struct fetch *fetch = &client->fetches[target];
-    fetch->on_done = on_done;
-    fetch->context = context;
-    fetch->sequence = ++client->last_sequence;
-    fetch->when_due = FETCH_GONE;
-    loop_timer_start(client->deadlines, &fetch->timer, on_due);
-    try_to_send(client, target);
+    begin(client, target, /* effect= */ NULL, on_done, context);
+    return true;
+}
+
+bool fetch_client_effect(struct fetch_client *client, uint32_t place, struct effect_request *request,
+                         fetch_done *on_done, void *context)
+{
+    if (place >= LIMIT_EFFECTS_AT_ONCE || client->fetches[FETCH_EFFECTS + place].on_done != NULL)
+        return false;
+    begin(client, FETCH_EFFECTS + place, request, on_done, context);
     return true;
 }

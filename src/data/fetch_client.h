@@ -7,7 +7,7 @@
 #ifndef DATA_FETCH_CLIENT_H
 #define DATA_FETCH_CLIENT_H
 
-#include "core/fetch_wire.h"
+#include "core/effect_wire.h"
 
 struct fetch_client;
 struct loop;
@@ -32,5 +32,11 @@ bool fetch_client_attach(struct fetch_client *client, int fd) LIMEN_MUST_CHECK;
  * is no such target or a fetch of it is under way: callers who want the same document share one. */
 bool fetch_client_get(struct fetch_client *client, uint32_t target, fetch_done *on_done,
                       void *context) LIMEN_MUST_CHECK;
+
+/* Hands over an effect, at a place below LIMIT_EFFECTS_AT_ONCE; `request` is filled in but for its head and stays where it is until
+ * `on_done`. With FETCH_OK the body is a sound struct effect_answer; any other outcome tells nothing of whether it was done. False: an effect
+ * is under way at this place. */
+bool fetch_client_effect(struct fetch_client *client, uint32_t place, struct effect_request *request,
+                         fetch_done *on_done, void *context) LIMEN_MUST_CHECK;
 
 #endif

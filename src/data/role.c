@@ -38,20 +38,6 @@ static bool resolve_scopes(struct data_role *role, struct arena *arena, struct d
     return is_sound;
 }
 
-/* Nobody sends them yet: an app must not believe that they are done. */
-static bool refuse_effects(const struct query_set *queries, struct diags *diags)
-{
-    for (uint32_t i = 0; i < queries->count; i++) {
-        const struct statement *statement = &queries->statements[i];
-        if (statement->kind != STATEMENT_EFFECT)
-            continue;
-        diags_add_at(diags, queries->file, statement->line, 1, LIMEN_STR("remove it"),
-                     "effects are not sent by this version");
-        return false;
-    }
-    return true;
-}
-
 static const struct security_scheme *scheme_with_first_account(const struct contract *contract)
 {
     for (uint32_t i = 0; i < contract->scheme_count; i++)
@@ -92,8 +78,7 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
     role->on_breach = config->on_breach;
     size_t diags_before = diags->count;
     role_webhooks_open(role, config);
-    if (!refuse_effects(role->queries, diags) || !resolve_scopes(role, arena, diags)
-        || !role_tokens_open(role, config, diags)) {
+    if (!resolve_scopes(role, arena, diags) || !role_tokens_open(role, config, diags)) {
         data_role_free(role);
         return NULL;
     }
@@ -103,7 +88,8 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
         threads = LIMIT_HASHES_AT_ONCE;
     if (role->store != NULL)
         role->hashes = hash_pool_new(loop, threads, LIMIT_HASH_QUEUE);
-    if (role->store == NULL || role->hashes == NULL || !make_first_account(role, config->on_first_account)) {
+    if (role->store == NULL || role->hashes == NULL || !role_effects_open(role, config)
+        || !make_first_account(role, config->on_first_account)) {
         if (diags->count == diags_before)
             diags_add_at(diags, config->store.url, 0, 0, LIMEN_STR(""), "the data role lacks memory or threads");
         data_role_free(role);
@@ -129,7 +115,13 @@ bool data_role_is_idle(const struct data_role *role)
     for (uint32_t i = 0; i < LIMIT_WORKERS; i++)
         if (role->workers[i] != NULL && wire_pipe_unsent(&role->workers[i]->pipe) > 0)
             return false;
-    return role->live == NULL;
+    return role->live == NULL && role_effects_are_idle(role);
+}
+
+void data_role_drain(struct data_role *role)
+{
+    role->is_draining = true;
+    role_effects_stop(role);
 }
 
 static void free_requests(struct role_request *request)
@@ -148,6 +140,7 @@ void data_role_free(struct data_role *role)
     if (role == NULL)
         return;
     role->is_closing = true;
+    role_effects_stop(role);
     for (uint32_t i = 0; i < LIMIT_WORKERS; i++)
         if (role->workers[i] != NULL)
             role_worker_close(role->workers[i]);
@@ -156,6 +149,7 @@ void data_role_free(struct data_role *role)
         store_close(role->store);
     free_requests(role->live); /* those that were with the pool, and those that the store did not hand back */
     free_requests(role->spare);
+    role_effects_close(role);
     role_tokens_close(role);
     free(role);
 }

@@ -26,7 +26,11 @@ struct data_role_config {
     struct fetch_client *fetches;             /* for jwks that are fetched; freed after the role */
     struct data_jwks jwks[LIMIT_SCHEMES];     /* by the scheme's index in the contract */
     limen_str webhook_secrets[LIMIT_SCHEMES]; /* the same; empty: there is none, and calls get 503 */
-    uint32_t hash_threads;                    /* argon2 at once */
+    bool sends_effects;                       /* `fetches` leads to a target for them */
+    /* Every few seconds, where the app has effects; may be NULL. */
+    void (*on_effect_counts)(void *context, const struct store_effect_counts *counts);
+    void *context;
+    uint32_t hash_threads;                                         /* argon2 at once */
     void (*on_first_account)(limen_str email, limen_str password); /* called once, at first start */
     void (*on_breach)(
         uint32_t worker); /* one that broke the protocol is cut off: it may have been taken over; may be NULL */
@@ -37,6 +41,8 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
                                 struct diags *diags);
 /* A worker's socket; an earlier one of the same number is closed. */
 bool data_role_add_worker(struct data_role *role, uint32_t number, int fd) LIMEN_MUST_CHECK;
+/* Nothing new is begun that no worker has asked for. */
+void data_role_drain(struct data_role *role);
 /* True when nothing is queued or under way. */
 bool data_role_is_idle(const struct data_role *role);
 void data_role_free(struct data_role *role);

@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/loop.h"
 #include "data/credentials.h"
+#include "data/fetch_client.h"
 #include "data/jwks.h"
 #include "data/jwt.h"
 #include "data/role.h"
@@ -36,6 +37,7 @@ struct role_slot {
     uint64_t transaction; /* the interactive one that is open here; 0: none */
     bool has_begun;       /* a STEP of it has been answered */
     bool has_new_account; /* the principal is an account that the transaction will make */
+    uint32_t job;         /* not 0: the call runs this job, and acts for the system */
 };
 
 enum role_place {
@@ -53,6 +55,7 @@ struct role_request {
     struct arena_pool *pool; /* its own: the store's threads allocate from it, one at a time */
     enum role_place place;
     bool is_dropped; /* nobody waits for it any more */
+    bool is_system;  /* of a job */
     uint8_t type;    /* enum wire_type */
     uint16_t operation;
     uint32_t slot, sequence;
@@ -95,6 +98,45 @@ struct role_worker {
     struct role_slot *slots[LIMIT_CALLS_PER_WORKER]; /* made when first used */
 };
 
+enum role_effect_step {
+    ROLE_EFFECT_FREE,
+    ROLE_EFFECT_SENDING,  /* with the outbound role */
+    ROLE_EFFECT_SETTLING, /* with the store */
+    ROLE_EFFECT_JOB       /* with a worker */
+};
+
+/* An effect that this data role has leased. */
+struct role_effect {
+    struct loop_timer timer; /* JOB: the lease is over; first: the loop hands us its address */
+    struct data_role *role;
+    enum role_effect_step step;
+    struct store_effect effect; /* its texts are in `arena` */
+    struct arena arena;
+    enum effect_question question;
+    struct effect_request request;
+    struct effect_answer answer;
+    struct store_task task; /* SETTLING */
+    struct store_settlement settlement;
+    uint32_t job;    /* JOB: its number, of ours and never used again */
+    uint32_t worker; /* … and whose it is */
+};
+
+/* The outbox's side of the role. */
+struct role_effects {
+    struct loop_timer poll; /* first: the loop hands us its address */
+    struct fetch_client *fetches;
+    bool is_used;  /* the app has effects */
+    bool may_send; /* there is a target for them */
+    bool is_leasing, is_counting;
+    bool wants_more; /* something became due while a lease was under way */
+    struct store_task lease, count;
+    struct arena lease_arena;
+    uint32_t last_job, next_worker, polls;
+    void (*on_counts)(void *context, const struct store_effect_counts *counts);
+    void *counts_context;
+    struct role_effect places[LIMIT_EFFECTS_AT_ONCE];
+};
+
 #define ROLE_SCOPE_NONE 0U
 #define ROLE_SCOPE_SYSTEM UINT32_MAX
 
@@ -116,7 +158,8 @@ struct data_role {
     struct role_issuer issuers[LIMIT_SCHEMES]; /* by the scheme's index */
     struct token_cache *tokens;                /* NULL: the contract has no bearer scheme */
     limen_str webhook_secrets[LIMIT_SCHEMES];  /* of those that are signed */
-    bool is_closing;
+    struct role_effects effects;
+    bool is_closing, is_draining;
     uint64_t last_transaction;
     struct role_worker *workers[LIMIT_WORKERS];
     struct role_request *live; /* every request that is not spare */
@@ -167,7 +210,34 @@ bool role_send(struct role_worker *worker) LIMEN_MUST_CHECK;
 void role_ring_push(struct role_worker *worker, struct role_request *request);
 void role_ring_remove(struct role_worker *worker, struct role_request *request);
 
+/* role_effect.c: leases effects, has them sent, settles what came of it. */
+bool role_effects_open(struct data_role *role, const struct data_role_config *config) LIMEN_MUST_CHECK;
+/* No lease is begun any more. */
+void role_effects_stop(struct data_role *role);
+void role_effects_close(struct data_role *role);
+/* Something may have become due. */
+void role_effects_look(struct data_role *role);
+bool role_effects_are_idle(const struct data_role *role);
+/* Ends what the role does about an effect with its settlement, which is filled in. */
+void role_effect_settle(struct role_effect *effect);
+void role_effect_free(struct role_effect *effect);
+
+/* role_job.c: what came of an effect goes to a worker. */
+/* Hands the effect's result to a worker, or gives the effect back when there is none. */
+void role_job_offer(struct role_effect *effect);
+/* A slot takes a job that its worker was given. Returns NULL, or how the frame breaks the protocol. */
+const char *role_job_take(struct role_worker *worker, struct role_slot *slot, limen_str payload) LIMEN_MUST_CHECK;
+/* What the batch of a job's slot is to settle: in the request's arena. False when memory is out. */
+bool role_job_settles(struct role_request *request, const struct role_slot *slot) LIMEN_MUST_CHECK;
+/* The slot's batch is committed, or refused because another has taken the effect over. */
+void role_job_done(struct data_role *role, struct role_slot *slot);
+/* The slot's call has ended; where it has committed nothing the effect is offered again later. */
+void role_job_forget(struct data_role *role, struct role_slot *slot);
+void role_job_worker_gone(struct data_role *role, uint32_t worker);
+
 /* role_worker.c */
+/* Writes a frame that no request asked for; false when the worker takes no more. */
+bool role_worker_tell_job(struct role_worker *worker, const struct role_effect *effect) LIMEN_MUST_CHECK;
 struct role_worker *role_worker_new(struct data_role *role, uint32_t number, int fd);
 void role_worker_close(struct role_worker *worker);
 

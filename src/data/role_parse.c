@@ -33,7 +33,7 @@ static bool scope_allows(const struct role_request *request, uint16_t statement)
     if (scope == ROLE_SCOPE_NONE)
         return true;
     if (scope == ROLE_SCOPE_SYSTEM)
-        return false;
+        return request->is_system;
     const struct principal *principal = &request->task.principal;
     return principal->id_len > 0 && (principal->roles & scope) != 0
         && operation_demands(&role->contract->operations[request->operation], scope);
@@ -168,6 +168,8 @@ static const char *read_writes(struct role_request *request, const struct role_s
     if (breach != NULL)
         return breach;
     if (slot->has_sign_up && !adopt_sign_up(request, slot))
+        *ret_outcome = DATA_BUSY;
+    if (request->task.kind == STORE_BATCH && slot->job != 0 && !role_job_settles(request, slot))
         *ret_outcome = DATA_BUSY;
     return read_items(request, reader, ret_outcome);
 }

@@ -130,7 +130,8 @@ static void submit(struct role_request *request, enum store_task_kind kind)
 void role_request_start(struct role_request *request)
 {
     struct store_task *task = &request->task;
-    bool is_empty = task->item_count == 0 && !task->has_key && task->sign_up == NULL && task->transaction == 0;
+    bool is_empty = task->item_count == 0 && !task->has_key && task->sign_up == NULL && task->transaction == 0
+        && task->settlement == NULL;
     if (request->type == WIRE_SHOW && request->role->contract->schemes[request->scheme].kind == SCHEME_BEARER)
         role_token_show(request);
     else if (request->type == WIRE_SHOW_SIGNED)
@@ -324,10 +325,23 @@ void role_slot_abandon(struct data_role *role, struct role_slot *slot)
     transaction_ended(slot, /* is_committed= */ false);
 }
 
+static bool asks_for_effects(const struct store_task *task)
+{
+    for (uint32_t i = 0; i < task->item_count; i++) {
+        if (task->items[i].statement->kind == STATEMENT_EFFECT)
+            return true;
+    }
+    return false;
+}
+
 static void writes_done(struct role_request *request)
 {
     struct role_slot *slot = slot_of(request);
     bool is_good = request->task.outcome == STORE_OK;
+    if (request->task.settlement != NULL && (is_good || request->task.outcome == STORE_NONE))
+        role_job_done(request->role, slot);
+    if (is_good && asks_for_effects(&request->task))
+        role_effects_look(request->role);
     if (is_good && request->task.kind == STORE_STEP)
         slot->has_begun = true;
     else
@@ -369,7 +383,10 @@ static void on_task_done(struct store_task *task)
     case STORE_READ:
     case STORE_KEY_FIND:
     case STORE_SESSION_END:
+        break;
     case STORE_EFFECT_ASK:
+        if (task->outcome == STORE_OK)
+            role_effects_look(request->role);
         break;
     case STORE_EFFECT_LEASE:
     case STORE_EFFECT_SETTLE:

@@ -26,6 +26,7 @@ void role_slot_forget(struct data_role *role, struct role_slot *slot)
     role_slot_abandon(role, slot);
     explicit_bzero(&slot->sign_up, sizeof(slot->sign_up));
     slot->has_sign_up = slot->is_stale = false;
+    role_job_forget(role, slot);
     memset(&slot->principal, 0, sizeof(slot->principal));
 }
 
@@ -64,6 +65,16 @@ static const char *take_assume(struct role_worker *worker, const struct wire_fra
     return role_token_assume(worker, slot, frame->payload);
 }
 
+static const char *take_job(struct role_worker *worker, const struct wire_frame *frame)
+{
+    struct role_slot *slot = slot_at(worker, frame->slot);
+    if (slot == NULL)
+        return no_memory;
+    if (slot->current != NULL)
+        return "a job under a request";
+    return role_job_take(worker, slot, frame->payload);
+}
+
 /* A STEP begins the slot's interactive transaction or continues it; a BATCH ends it, if there is one. */
 static void join_transaction(struct data_role *role, struct role_slot *slot, struct role_request *request)
 {
@@ -84,6 +95,7 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
     bool is_shown_anew = frame->type == WIRE_SHOW || frame->type == WIRE_SHOW_SIGNED || frame->type == WIRE_SIGN_IN
         || frame->type == WIRE_SIGN_UP;
     request->task.principal = slot->principal;
+    request->is_system = slot->job != 0;
     enum data_outcome outcome;
     const char *breach = role_parse(request, slot, &outcome);
     if (breach != NULL) {
@@ -125,6 +137,8 @@ static const char *take_frame(struct role_worker *worker, const struct wire_fram
         return take_cancel(worker, frame);
     case WIRE_ASSUME:
         return take_assume(worker, frame);
+    case WIRE_JOB_TAKE:
+        return take_job(worker, frame);
     case WIRE_CALL:
     case WIRE_BATCH:
     case WIRE_STEP:
@@ -205,6 +219,7 @@ void role_worker_close(struct role_worker *worker)
     struct data_role *role = worker->role;
     loop_remove(role->loop, &worker->source);
     wire_pipe_release(&worker->pipe);
+    role_job_worker_gone(role, worker->number);
     struct role_request *next;
     for (struct role_request *request = role->live; request != NULL; request = next) {
         next = request->next_live;
@@ -243,6 +258,31 @@ static void worker_at_end(struct loop_task *task)
     bool has_more = worker->ring != NULL || wire_pipe_unsent(&worker->pipe) > 0;
     loop_want(worker->role->loop, &worker->source,
               (worker->is_paused ? 0U : EPOLLIN) | (has_more ? (uint32_t)EPOLLOUT : 0U));
+}
+
+bool role_worker_tell_job(struct role_worker *worker, const struct role_effect *effect)
+{
+    const struct store_effect *it = &effect->effect;
+    const struct store_effect_result *result = &it->result;
+    const size_t bytes = WIRE_HEADER_BYTES + 5 * sizeof(uint32_t) + sizeof(uint8_t) + it->statement->name.len
+        + result->object_id.len + result->state.len + result->code.len + it->params.len;
+    struct buf out;
+    if (!wire_pipe_reserve(&worker->pipe, bytes, LIMIT_PIPE_BYTES, &out))
+        return false;
+    size_t begin = wire_begin(&out, WIRE_JOB, 0, 0, 0);
+    wire_put_u32(&out, effect->job);
+    wire_put_str(&out, it->statement->name);
+    wire_put_u8(&out, (uint8_t)result->outcome);
+    wire_put_str(&out, result->object_id);
+    wire_put_str(&out, result->state);
+    wire_put_str(&out, result->code);
+    wire_put_bytes(&out, it->params.ptr, it->params.len);
+    wire_end(&out, begin);
+    if (out.failed)
+        return false;
+    wire_pipe_commit(&worker->pipe, &out);
+    loop_at_end(worker->role->loop, &worker->at_end);
+    return true;
 }
 
 /* The first frame of a connection. */

@@ -24,13 +24,14 @@ enum wire_type {
     WIRE_STEP,        /* a queue, and a :one or :many that sees it: an interactive transaction of the slot stays open */
     WIRE_ASSUME,      /* the slot is bound by a handle that this worker was given; no answer */
     WIRE_SHOW_SIGNED, /* show a signature and what it is over: as SHOW */
+    WIRE_JOB_TAKE,    /* the slot runs a job that this worker was given, for the system; no answer */
     WIRE_EFFECT_ASK,  /* news of a provider's object: its effect is looked at soon */
     /* data -> worker */
     WIRE_CREDIT = 64, /* slots that the worker may use; first frame of a connection */
     WIRE_ROWS,        /* a chunk of rows */
     WIRE_DONE,        /* outcome of a request */
-    WIRE_JOB,
-    WIRE_NOTIFY /* later: data asks a worker to run a handler; something has changed */
+    WIRE_JOB,         /* run an app's function: what came of an effect */
+    WIRE_NOTIFY       /* later: something has changed */
 };
 
 /* How a request ended, as the worker sees it. */
@@ -61,8 +62,10 @@ enum data_outcome {
  *   SIGN_IN             str email, str password
  *   CANCEL, RELEASE     nothing at all
  *   ASSUME              no timeout; u8 is_more, u32 place, u32 tenant
+ *   JOB_TAKE            no timeout; u32 job
  *   EFFECT_ASK          str the object's id, or an effect's key
  *   CREDIT              u32 slots
+ *   JOB                 u32 job, str effect, u8 outcome, str object, str state, str code, values: the effect's parameters
  *   ROWS                u32 rows, the rows
  *   DONE                u8 outcome, u8 parts, then the parts that it names, in the order of their bits: */
 enum wire_part {

@@ -1,6 +1,7 @@
 /* outbound.c - requests in, transfers in libcurl, answers out, on one loop.
  *
- * There is one transfer a target, so nothing here grows with what is asked for: a newer request takes the place of the older one. */
+ * There is one transfer a target, and one a place for an effect, so nothing here grows with what is asked for: a newer request takes
+ * the place of the older one. */
 #include "outbound/internal.h"
 
 #include "core/arena.h"
@@ -25,6 +26,9 @@ struct outbound {
     struct transfer_settings settings;
     uint32_t target_count;
     struct transfer transfers[LIMIT_FETCH_TARGETS];
+    struct outbound_effects effect_config;
+    struct effect_request request; /* the message that is being read */
+    struct effect effects[LIMIT_EFFECTS_AT_ONCE];
 };
 
 /* ---- ending ------------------------------------------------------------------------------------------------------------- */
@@ -37,6 +41,8 @@ static void drop(struct outbound *outbound, struct transfer *transfer)
     multi_remove(&outbound->multi, transfer->easy);
     curl_easy_cleanup(transfer->easy);
     transfer->easy = NULL;
+    if (transfer->effect != NULL)
+        effect_release(transfer->effect);
 }
 
 /* The data role sees the socket end, and so does whoever waits there. */
@@ -49,6 +55,8 @@ static void detach(struct outbound *outbound)
     outbound->fd = -1;
     for (uint32_t i = 0; i < outbound->target_count; i++)
         drop(outbound, &outbound->transfers[i]);
+    for (uint32_t i = 0; i < LIMIT_EFFECTS_AT_ONCE; i++)
+        drop(outbound, &outbound->effects[i].transfer);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------------------ */
@@ -74,6 +82,10 @@ static void send_waiting(struct outbound *outbound)
         if (outbound->transfers[i].is_waiting)
             send_answer(outbound, &outbound->transfers[i]);
     }
+    for (uint32_t i = 0; i < LIMIT_EFFECTS_AT_ONCE; i++) {
+        if (outbound->effects[i].transfer.is_waiting)
+            send_answer(outbound, &outbound->effects[i].transfer);
+    }
 }
 
 /* A URL's query is not for the log. */
@@ -94,6 +106,28 @@ static void report(const struct outbound *outbound, const struct transfer *trans
               sizeof(fields) / sizeof(fields[0]));
 }
 
+/* Of an effect its key and what came of it, and nothing of what was sent. */
+static void report_effect(const struct outbound *outbound, const struct effect *effect)
+{
+    static const char *const outcomes[] = { "succeeded", "declined", "processing", "refused", "not_found", "unknown" };
+    const struct transfer *transfer = &effect->transfer;
+    const struct fetch_answer *answer = &transfer->answer;
+    uint32_t outcome = EFFECT_UNKNOWN;
+    if (answer->outcome == FETCH_OK)
+        memcpy(&outcome, answer->body, sizeof(outcome));
+    const struct log_field fields[] = {
+        log_str("key", effect_request_key(&effect->request)),
+        log_text("outcome", outcomes[outcome]),
+        log_text("fetch", fetch_outcome_name((enum fetch_outcome)answer->outcome)),
+        log_int("status", answer->status),
+        log_int("ms", (loop_clock(outbound->loop)->mono_us - transfer->started_us) / 1000),
+        log_text("detail", transfer->detail),
+    };
+    bool is_ok = outcome != EFFECT_UNKNOWN && outcome != EFFECT_REFUSED;
+    log_write(is_ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "an effect was sent", fields,
+              sizeof(fields) / sizeof(fields[0]));
+}
+
 static void on_ended(void *context, CURL *easy, CURLcode code)
 {
     struct outbound *outbound = context;
@@ -101,7 +135,12 @@ static void on_ended(void *context, CURL *easy, CURLcode code)
     if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) != CURLE_OK || transfer == NULL)
         BUG("a transfer that nobody began");
     transfer_end(transfer, code);
-    report(outbound, transfer);
+    if (transfer->effect != NULL) {
+        effect_conclude(transfer->effect);
+        report_effect(outbound, transfer->effect);
+    } else {
+        report(outbound, transfer);
+    }
     send_answer(outbound, transfer);
 }
 
@@ -125,15 +164,44 @@ static void begin(struct outbound *outbound, const struct fetch_request *request
     send_answer(outbound, transfer);
 }
 
+static void begin_effect(struct outbound *outbound)
+{
+    struct effect *effect = &outbound->effects[outbound->request.head.target - FETCH_EFFECTS];
+    struct transfer *transfer = &effect->transfer;
+    drop(outbound, transfer);
+    effect->request = outbound->request;
+    transfer->started_us = loop_clock(outbound->loop)->mono_us;
+    transfer->detail[0] = '\0';
+    transfer->answer.target = effect->request.head.target;
+    transfer->answer.sequence = effect->request.head.sequence;
+    if (effect_prepare(effect, &outbound->effect_config)) {
+        bool is_begun = transfer_begin(transfer, &outbound->settings);
+        if (is_begun && multi_add(&outbound->multi, transfer->easy))
+            return;
+        if (is_begun)
+            drop(outbound, transfer);
+        else
+            effect_release(effect);
+        transfer->answer.outcome = FETCH_FAILED;
+        transfer->answer.status = transfer->answer.body_bytes = 0;
+    }
+    report_effect(outbound, effect);
+    send_answer(outbound, transfer);
+}
+
 /* One message a turn: what follows is reported again. MSG_TRUNC makes recv tell the whole size of one that is too long. */
 static void take_request(struct outbound *outbound)
 {
-    struct fetch_request request;
-    ssize_t received = recv(outbound->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+    struct effect_request *request = &outbound->request;
+    ssize_t received = recv(outbound->fd, request, sizeof(*request), MSG_DONTWAIT | MSG_TRUNC);
     if (received < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (received == (ssize_t)sizeof(request) && request.target < outbound->target_count) {
-        begin(outbound, &request);
+    if (received == (ssize_t)sizeof(request->head) && request->head.target < outbound->target_count) {
+        begin(outbound, &request->head);
+        return;
+    }
+    if (received > 0 && outbound->effect_config.url.len > 0 && effect_request_is_sound(request, (size_t)received)) {
+        begin_effect(outbound);
         return;
     }
     if (received > 0)
@@ -201,6 +269,7 @@ struct outbound *outbound_new(struct loop *loop, const struct outbound_config *c
         return NULL;
     outbound->loop = loop;
     outbound->fd = -1;
+    outbound->effect_config = config->effects;
     outbound->settings.authorities = (struct curl_blob){ (void *)(uintptr_t)config->authorities.ptr,
                                                          config->authorities.len, CURL_BLOB_NOCOPY };
     bool ok = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK

@@ -21,7 +21,16 @@ struct outbound_target {
     bool may_be_private; /* loopback, link-local and private addresses too */
 };
 
+/* Where effects are sent. */
+struct outbound_effects {
+    limen_str
+        url; /* empty: nowhere. https://host[:port], or http:// with a host that is private: what follows is the provider's */
+    bool may_be_private; /* as above */
+    limen_str secret, payment_method;
+};
+
 struct outbound_config {
+    struct outbound_effects effects;
     struct outbound_target targets[LIMIT_FETCH_TARGETS];
     uint32_t target_count;
     limen_str authorities; /* certificates in PEM: whoever issued none of them, nor one below them, is not believed */
@@ -34,6 +43,8 @@ struct outbound_address {
 };
 /* False when `url` is no https URL with a host, or brings along a user's name, a password or a fragment. */
 bool outbound_parse_url(limen_str url, struct arena *arena, struct outbound_address *ret_address) LIMEN_MUST_CHECK;
+/* The same for a base of effects: it may be http, and has neither path nor query. */
+bool outbound_parse_base(limen_str url, struct arena *arena, struct outbound_address *ret_address) LIMEN_MUST_CHECK;
 
 /* Must be called before the sandbox is closed: libraries read their settings. `config` and its texts live as long as the result. NULL
  * when memory is out or a target's URL is not right. */

@@ -1,6 +1,7 @@
 /* transfer.c - the rules of one fetch, as options of libcurl; and what its result means. */
 #include "outbound/internal.h"
 
+#include "core/str.h"
 #include "outbound/address.h"
 
 #include <string.h>
@@ -8,13 +9,15 @@
 
 /* ---- while it runs ------------------------------------------------------------------------------------------------------ */
 
-/* Called with the very address that will be connected to: whatever the name meant a moment ago. */
+/* Called with the very address that will be connected to: whatever the name meant a moment ago. What is not encrypted does not leave for the
+ * internet. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct transfer *transfer = context;
     (void)purpose;
-    if (!transfer->may_be_private && !address_is_public(&address->addr)) {
-        transfer->met_private_address = true;
+    if (transfer->is_plain ? address_is_public(&address->addr)
+                           : !transfer->may_be_private && !address_is_public(&address->addr)) {
+        transfer->met_forbidden_address = true;
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -23,9 +26,15 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 /* A size other than what was offered ends the transfer. */
 static size_t take_field(char *bytes, size_t size, size_t count, void *context)
 {
+    static const limen_str wait = LIMEN_STR_INIT("retry-after:");
     struct transfer *transfer = context;
-    (void)bytes;
+    limen_str field = str_make(bytes, size * count);
     transfer->head_bytes += size * count;
+    if (str_equal_nocase(str_slice(field, 0, wait.len), wait)) {
+        limen_str value = str_trim(str_slice(field, wait.len, field.len));
+        transfer->wait_bytes = value.len <= sizeof(transfer->wait) ? (uint8_t)value.len : 0;
+        memcpy(transfer->wait, value.ptr, transfer->wait_bytes);
+    }
     transfer->is_too_large = transfer->head_bytes > LIMIT_FETCH_HEAD_BYTES;
     return transfer->is_too_large ? 0 : size * count;
 }
@@ -50,8 +59,8 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 /* A connection that was opened under one target's rules serves no other one. */
 static bool set_address_rules(CURL *easy, struct transfer *transfer)
 {
-    return SET(CURLOPT_URL, transfer->url) && SET(CURLOPT_PROTOCOLS_STR, "https") && SET(CURLOPT_FOLLOWLOCATION, 0L)
-        && SET(CURLOPT_PROXY, "") /* whatever the environment says */
+    return SET(CURLOPT_URL, transfer->url) && SET(CURLOPT_PROTOCOLS_STR, transfer->is_plain ? "http" : "https")
+        && SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") /* whatever the environment says */
         && SET(CURLOPT_OPENSOCKETFUNCTION, open_socket) && SET(CURLOPT_OPENSOCKETDATA, transfer)
         && SET(CURLOPT_FORBID_REUSE, 1L);
 }
@@ -76,17 +85,20 @@ static bool set_ceilings(CURL *easy)
 /* HTTP/1.1, and no compression: the less of a stranger's bytes is interpreted here, the better. */
 static bool set_http_rules(CURL *easy, struct transfer *transfer, const struct transfer_settings *settings)
 {
-    return SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_HTTPHEADER, settings->fields)
+    return SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)
+        && SET(CURLOPT_HTTPHEADER, transfer->fields != NULL ? transfer->fields : settings->fields)
         && SET(CURLOPT_HEADERFUNCTION, take_field) && SET(CURLOPT_HEADERDATA, transfer)
         && SET(CURLOPT_WRITEFUNCTION, take_body) && SET(CURLOPT_WRITEDATA, transfer)
-        && SET(CURLOPT_ERRORBUFFER, transfer->detail) && SET(CURLOPT_PRIVATE, transfer);
+        && SET(CURLOPT_ERRORBUFFER, transfer->detail) && SET(CURLOPT_PRIVATE, transfer)
+        && (transfer->form == NULL || SET(CURLOPT_POSTFIELDS, transfer->form));
 }
 
 bool transfer_begin(struct transfer *transfer, const struct transfer_settings *settings)
 {
     transfer->head_bytes = 0;
-    transfer->met_private_address = transfer->is_too_large = false;
+    transfer->met_forbidden_address = transfer->is_too_large = false;
     transfer->detail[0] = '\0';
+    transfer->wait_bytes = 0;
     transfer->answer.body_bytes = 0;
     CURL *easy = curl_easy_init();
     if (easy == NULL)
@@ -127,7 +139,7 @@ static enum fetch_outcome outcome_of(const struct transfer *transfer, CURLcode c
     case CURLE_COULDNT_RESOLVE_HOST:
         return FETCH_UNRESOLVED;
     case CURLE_COULDNT_CONNECT:
-        return transfer->met_private_address ? FETCH_ADDRESS : FETCH_UNREACHABLE;
+        return transfer->met_forbidden_address ? FETCH_ADDRESS : FETCH_UNREACHABLE;
     case CURLE_PEER_FAILED_VERIFICATION:
         return outcome_of_verification(transfer->easy);
     case CURLE_SSL_CONNECT_ERROR:
@@ -154,7 +166,7 @@ void transfer_end(struct transfer *transfer, CURLcode code)
     long status = 0;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     transfer->answer.status = (uint32_t)status;
-    transfer->answer.outcome = outcome_of(transfer, code);
+    transfer->answer.outcome = transfer->effect != NULL && code == CURLE_OK ? FETCH_OK : outcome_of(transfer, code);
     if (transfer->answer.outcome != FETCH_OK)
         transfer->answer.body_bytes = 0;
     curl_easy_cleanup(transfer->easy);

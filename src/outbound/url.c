@@ -32,20 +32,33 @@ static bool read_parts(CURLU *parts, struct arena *arena, struct outbound_addres
 }
 
 /* libcurl would forgive a scheme in capitals, and one to three slashes behind it. */
-static bool is_https(limen_str url)
+static bool has_scheme(limen_str url, limen_str scheme)
 {
-    const limen_str scheme = LIMEN_STR("https://");
     return str_starts(url, scheme) && url.len > scheme.len && url.ptr[scheme.len] != '/';
 }
 
-bool outbound_parse_url(limen_str url, struct arena *arena, struct outbound_address *ret_address)
+static bool parse(limen_str url, struct arena *arena, struct outbound_address *ret_address)
 {
-    if (!is_https(url))
-        return false;
     limen_str text = arena_copy(arena, url);
     CURLU *parts = curl_url();
     bool ok = text.ptr != NULL && parts != NULL && strlen(text.ptr) == url.len
         && curl_url_set(parts, CURLUPART_URL, text.ptr, 0) == CURLUE_OK && read_parts(parts, arena, ret_address);
     curl_url_cleanup(parts);
     return ok;
+}
+
+bool outbound_parse_url(limen_str url, struct arena *arena, struct outbound_address *ret_address)
+{
+    return has_scheme(url, LIMEN_STR("https://")) && parse(url, arena, ret_address);
+}
+
+bool outbound_parse_base(limen_str url, struct arena *arena, struct outbound_address *ret_address)
+{
+    const limen_str https = LIMEN_STR("https://"), http = LIMEN_STR("http://");
+    bool is_https = has_scheme(url, https);
+    if (!is_https && !has_scheme(url, http))
+        return false;
+    limen_str rest = str_slice(url, is_https ? https.len : http.len, url.len);
+    return str_find_char(rest, '/', 0) == SIZE_MAX && str_find_char(rest, '?', 0) == SIZE_MAX
+        && parse(url, arena, ret_address);
 }

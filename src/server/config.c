@@ -4,6 +4,7 @@
 #include "contract/doc.h"
 #include "core/arena.h"
 #include "edge/edge.h"
+#include "server/effect_target.h"
 #include "server/jwks_source.h"
 #include "server/listen.h"
 #include "server/secret.h"
@@ -120,7 +121,7 @@ static const struct setting settings[] = {
       .is_valid = secret_is_valid,
       .may_be_secret = true,
       .wanted = "give it as NAME=@FILE: a secret itself would be seen by whoever lists processes",
-      .help = "the file with a secret, such as that of a webhook's scheme; may be given more than once" },
+      .help = "the file with a secret: of an effect's target, of a webhook's scheme; may be given more than once" },
     { .flag = "limit-scale",
       .environment = "LIMEN_LIMIT_SCALE",
       .kind = SETTING_NUMBER,
@@ -241,6 +242,24 @@ static const struct setting settings[] = {
       .value = "HOST",
       .initial = "",
       .help = "a host that may be fetched from at a private or loopback address; may be given more than once" },
+    { .flag = "effect-target",
+      .environment = "LIMEN_EFFECT_TARGET",
+      .kind = SETTING_LIST,
+      .offset = FIELD(effect_targets),
+      .value = "NAME=URL",
+      .initial = "",
+      .is_valid = effect_target_is_valid,
+      .wanted = "give it as payments=https://HOST, or payments=http://HOST for one that --fetch-private names",
+      .help = "where effects are sent; without it they wait" },
+    { .flag = "payment-method",
+      .environment = "LIMEN_PAYMENT_METHOD",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(payment_method),
+      .value = "ID",
+      .initial = "pm_card_visa",
+      .is_valid = payment_method_is_valid,
+      .wanted = "give the provider's id of a payment method",
+      .help = "what a charge is paid with when it names nothing: for tests" },
     { .flag = "check-replies",
       .environment = "LIMEN_CHECK_REPLIES",
       .kind = SETTING_SWITCH,

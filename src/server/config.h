@@ -29,8 +29,10 @@ struct config {
     limen_str log_level;
     int64_t drain_s, notice_s;
     limen_str ca_file;
-    struct config_list fetch_private; /* host names and addresses */
-    int64_t worker_memory;            /* bytes; 0: as the machine has it */
+    struct config_list fetch_private;  /* host names and addresses */
+    struct config_list effect_targets; /* NAME=URL */
+    limen_str payment_method;
+    int64_t worker_memory; /* bytes; 0: as the machine has it */
     int64_t connections_per_address;
     int64_t head_timeout_s, body_timeout_s, idle_timeout_s, write_timeout_s;
     int64_t least_rate; /* bytes a second */

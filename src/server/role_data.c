@@ -34,9 +34,12 @@ static void on_control(struct role *role, uint32_t type, uint32_t number, int fd
         close(fd);
 }
 
+/* on_turn ends the loop once nothing is under way. */
 static void on_drain(struct role *role)
 {
-    (void)role; /* on_turn ends the loop once nothing is under way */
+    struct data_process *process = role->context;
+    if (process->data != NULL)
+        data_role_drain(process->data);
 }
 
 static void on_turn(void *context)
@@ -44,6 +47,14 @@ static void on_turn(void *context)
     struct data_process *process = context;
     if (process->role->is_draining && data_role_is_idle(process->data))
         loop_stop(process->role->loop);
+}
+
+static void on_effect_counts(void *context, const struct store_effect_counts *counts)
+{
+    struct board *board = context;
+    atomic_store_explicit(&board->effects_open, counts->open, memory_order_relaxed);
+    atomic_store_explicit(&board->effects_dead, counts->dead, memory_order_relaxed);
+    atomic_store_explicit(&board->effects_oldest, counts->oldest, memory_order_relaxed);
 }
 
 /* The one moment at which the generated password can be read. */
@@ -113,6 +124,9 @@ int data_main(struct role *role)
     diags_init(&errors, &role->arena);
     struct data_role_config config = {
         .fetches = process.fetches,
+        .sends_effects = role_setting("LIMEN_EFFECT_TARGET", "").len > 0,
+        .on_effect_counts = on_effect_counts,
+        .context = role->board,
         .hash_threads = LIMIT_HASHES_AT_ONCE,
         .on_first_account = on_first_account,
         .on_breach = on_breach,

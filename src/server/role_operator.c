@@ -108,6 +108,20 @@ static void write_processes(const struct board *board, struct buf *out)
                atomic_load_explicit(&board->outbound_restarts, memory_order_relaxed));
 }
 
+static void write_effects(const struct board *board, struct buf *out)
+{
+    int64_t oldest = atomic_load_explicit(&board->effects_oldest, memory_order_relaxed);
+    double age_s = oldest == 0 ? 0 : (double)(clock_wall_us() - oldest) / 1e6;
+    write_head(out, "limen_effects", "gauge",
+               "Effects that are not done: open ones, and dead ones that an operator must see to.");
+    buf_printf(out, "limen_effects{state=\"open\"} %llu\nlimen_effects{state=\"dead\"} %llu\n",
+               (unsigned long long)atomic_load_explicit(&board->effects_open, memory_order_relaxed),
+               (unsigned long long)atomic_load_explicit(&board->effects_dead, memory_order_relaxed));
+    write_head(out, "limen_effects_oldest_seconds", "gauge",
+               "Since the oldest open effect was asked for; 0: there is none.");
+    buf_printf(out, "limen_effects_oldest_seconds %.0f\n", age_s > 0 ? age_s : 0);
+}
+
 static void reply_metrics(struct operator* operator, struct exchange * exchange)
 {
     struct arena arena;
@@ -116,6 +130,7 @@ static void reply_metrics(struct operator* operator, struct exchange * exchange)
     buf_init(&text, &arena, METRICS_BYTES);
     write_processes(operator->role->board, &text);
     write_refusals(operator->role->board, &text);
+    write_effects(operator->role->board, &text);
     write_replies(operator->role, &text);
     write_busy(operator->role, &text);
     struct http_reply reply = {

@@ -8,6 +8,8 @@
 #include "core/str.h"
 #include "outbound/outbound.h"
 #include "server/control.h"
+#include "server/effect_target.h"
+#include "server/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +31,8 @@ struct outbound_process {
     struct outbound *outbound;
     struct loop_timer look;
     struct outbound_config config;
-    uint16_t ports[LIMIT_FETCH_TARGETS + 1];
+    uint16_t ports[LIMIT_FETCH_TARGETS + 2]; /* of targets, of effects, of the resolver */
+    uint32_t port_count;
     struct file_identity files[OUTBOUND_FILES];
 };
 
@@ -91,11 +94,54 @@ static bool read_targets(struct outbound_process *process)
         }
         config->targets[i].url = contract->fetch_urls[i];
         config->targets[i].may_be_private = is_private_host(address.host);
-        process->ports[i] = address.port;
+        process->ports[process->port_count++] = address.port;
     }
     config->target_count = contract->fetch_count;
-    process->ports[config->target_count] = DNS_PORT;
+    process->ports[process->port_count++] = DNS_PORT;
     return true;
+}
+
+static bool read_secret(struct outbound_process *process, limen_str name)
+{
+    limen_str *secret = &process->config.effects.secret;
+    struct diags errors;
+    diags_init(&errors, &process->role->arena);
+    if (!secret_read(name, &process->role->arena, secret, &errors)) {
+        LOG_ERROR("the secret of an effect's target cannot be used", log_str("secret", name),
+                  log_str("why", errors.items[0].message));
+        return false;
+    }
+    for (size_t i = 0; i < secret->len; i++) {
+        if (secret->ptr[i] <= ' ' || secret->ptr[i] >= 0x7f)
+            secret->len = 0; /* no header field could hold it */
+    }
+    if (secret->len == 0)
+        LOG_ERROR("an effect's target needs a secret, one word: --secret NAME=@FILE", log_str("secret", name));
+    return secret->len > 0;
+}
+
+/* Where effects go, and the secret that opens the door there. */
+static bool read_effects(struct outbound_process *process)
+{
+    struct outbound_effects *effects = &process->config.effects;
+    struct outbound_address address;
+    const limen_str name = LIMEN_STR("payments");
+    effects->url = settings_find(role_setting("LIMEN_EFFECT_TARGET", ""), name);
+    if (effects->url.len == 0)
+        return true;
+    if (!outbound_parse_base(effects->url, &process->role->arena, &address)) {
+        LOG_ERROR("an effect's target is no https://HOST[:PORT] or http://HOST[:PORT]", log_str("url", effects->url));
+        return false;
+    }
+    effects->may_be_private = is_private_host(address.host);
+    if (str_starts(effects->url, LIMEN_STR("http://")) && !effects->may_be_private) {
+        LOG_ERROR("an effect's target without TLS must be a private host that --fetch-private names",
+                  log_str("url", effects->url));
+        return false;
+    }
+    process->ports[process->port_count++] = address.port;
+    effects->payment_method = role_setting("LIMEN_PAYMENT_METHOD", "");
+    return read_secret(process, name);
 }
 
 static bool close_sandbox(const struct outbound_process *process)
@@ -107,7 +153,7 @@ static bool close_sandbox(const struct outbound_process *process)
         .paths = outbound_paths,
         .path_count = outbound_path_count,
         .connect_ports = process->ports,
-        .connect_port_count = process->config.target_count + 1,
+        .connect_port_count = process->port_count,
     };
     return role_close_sandbox(process->role, &kept);
 }
@@ -165,7 +211,7 @@ int outbound_main(struct role *role)
     for (size_t i = 0; i < outbound_path_count; i++)
         process.files[i] = identify(outbound_paths[i].path);
     on_look(&process.look);
-    if (read_authorities(&process) && read_targets(&process))
+    if (read_authorities(&process) && read_targets(&process) && read_effects(&process))
         process.outbound = outbound_new(role->loop, &process.config, &role->arena);
     if (process.outbound == NULL) {
         LOG_ERROR("the outbound role cannot start", log_int("targets", role->contract.fetch_count));

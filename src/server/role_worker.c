@@ -52,7 +52,7 @@ static void on_turn(void *context)
         worker->was_ready = true;
         role_say(worker->role, CONTROL_READY);
     }
-    if (worker->role->is_draining && edge_connection_count(worker->edge) == 0)
+    if (worker->role->is_draining && edge_connection_count(worker->edge) == 0 && worker->app.calls == 0)
         loop_stop(worker->role->loop);
 }
 
@@ -161,7 +161,8 @@ static bool make_app(struct worker *worker)
         .memory = &worker->memory,
         .checks_replies = role_number_setting("LIMEN_CHECK_REPLIES", 0) == 1,
     };
-    if (worker->app.arenas == NULL || worker->app.fibers == NULL)
+    if (worker->app.arenas == NULL || worker->app.fibers == NULL
+        || !app_bind_effects(&worker->app, &worker->role->arena))
         return false;
     struct edge_hooks hooks = {
         .on_request = app_on_request,
@@ -171,6 +172,7 @@ static bool make_app(struct worker *worker)
     };
     worker->edge = edge_new_with(worker->role->loop, &hooks, &options);
     data_client_on_attach(worker->boundary.data, app_on_attach, &worker->app);
+    data_client_on_job(worker->boundary.data, app_on_job, &worker->app);
     return worker->edge != NULL && trust_proxies(worker);
 }
 

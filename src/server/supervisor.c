@@ -215,6 +215,11 @@ static void continue_drain(struct supervisor *supervisor)
         loop_stop(supervisor->loop);
 }
 
+static bool needs_outbound(const struct supervisor *supervisor)
+{
+    return supervisor->contract->fetch_count > 0 || supervisor->config->effect_targets.count > 0;
+}
+
 static void restart_due(struct supervisor *supervisor)
 {
     int64_t now_us = clock_mono_us();
@@ -222,8 +227,7 @@ static void restart_due(struct supervisor *supervisor)
         atomic_fetch_add(&supervisor->board->data_restarts, 1);
         process_start(&supervisor->data);
     }
-    if (supervisor->contract->fetch_count > 0 && supervisor->outbound.pid == 0
-        && supervisor->outbound.due_us <= now_us) {
+    if (needs_outbound(supervisor) && supervisor->outbound.pid == 0 && supervisor->outbound.due_us <= now_us) {
         atomic_fetch_add(&supervisor->board->outbound_restarts, 1);
         process_start(&supervisor->outbound);
     }
@@ -502,7 +506,7 @@ static void serve(struct supervisor *supervisor)
 {
     loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
     process_start(&supervisor->data);
-    if (supervisor->contract->fetch_count > 0)
+    if (needs_outbound(supervisor))
         process_start(&supervisor->outbound);
     loop_run(supervisor->loop, TICK_US, NULL, NULL);
 }

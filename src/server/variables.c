@@ -69,6 +69,7 @@ static void add_data(struct writer *out, const struct config *config)
     add_text(out, "LIMEN_MIGRATE", config->migrate);
     add_list(out, "LIMEN_JWKS", &config->jwks);
     add_secrets(out, config);
+    add_list(out, "LIMEN_EFFECT_TARGET", &config->effect_targets);
 }
 
 static void add_outbound(struct writer *out, const struct config *config)
@@ -76,6 +77,9 @@ static void add_outbound(struct writer *out, const struct config *config)
     add_list(out, "LIMEN_JWKS", &config->jwks);
     add_text(out, "LIMEN_CA_FILE", config->ca_file);
     add_list(out, "LIMEN_FETCH_PRIVATE", &config->fetch_private);
+    add_list(out, "LIMEN_EFFECT_TARGET", &config->effect_targets);
+    add_text(out, "LIMEN_PAYMENT_METHOD", config->payment_method);
+    add_secrets(out, config);
 }
 
 static void add_worker(struct writer *out, const struct role_settings *settings)

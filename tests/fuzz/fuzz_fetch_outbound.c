@@ -1,9 +1,9 @@
 /* fuzz_fetch_outbound.c - messages from the data role into the outbound role.
  *
- * Three targets lead to an address that is refused, so nothing leaves the machine. The input is a row of messages: a byte of length each,
+ * Three targets, and that of effects, lead to an address that is refused, so nothing leaves the machine. The input is a row of messages: a byte of length each,
  * then that much of one. Whatever comes, what goes back is an answer to a request that was sound. */
 #include "core/arena.h"
-#include "core/fetch_wire.h"
+#include "core/effect_wire.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/str.h"
@@ -22,6 +22,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct loop *loop;
 static struct outbound *outbound;
 
+/* Refused at its address; an effect may be refused before, for what it says. */
+static bool is_expected(const struct fetch_answer *answer)
+{
+    if (answer->outcome == FETCH_ADDRESS)
+        return answer->target < TARGETS || answer->target >= FETCH_EFFECTS;
+    const struct effect_answer *effect = (const struct effect_answer *)(const void *)answer->body;
+    return answer->target >= FETCH_EFFECTS && answer->outcome == FETCH_OK
+        && effect_answer_is_sound(effect, answer->body_bytes) && effect->outcome == EFFECT_REFUSED;
+}
+
 static void check_answers(int fd)
 {
     static struct fetch_answer answer;
@@ -29,7 +39,7 @@ static void check_answers(int fd)
         ssize_t got = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
         if (got <= 0)
             return;
-        if (!fetch_answer_is_sound(&answer, (size_t)got) || answer.target >= TARGETS || answer.outcome != FETCH_ADDRESS)
+        if (!fetch_answer_is_sound(&answer, (size_t)got) || !is_expected(&answer))
             abort();
     }
 }
@@ -42,6 +52,9 @@ static void set_up(void)
     for (uint32_t i = 0; i < TARGETS; i++)
         config.targets[i].url = LIMEN_STR("https://127.0.0.1:9/");
     config.authorities = LIMEN_STR("none");
+    config.effects = (struct outbound_effects){ .url = LIMEN_STR("https://127.0.0.1:9"),
+                                                .secret = LIMEN_STR("secret"),
+                                                .payment_method = LIMEN_STR("pm_1") };
     arena_init(&arena, NULL, SIZE_MAX);
     loop = loop_new();
     outbound = outbound_new(loop, &config, &arena);

@@ -27,7 +27,7 @@ LATE = {"pm_sandbox_processing": None, "pm_sandbox_processingDeclined": ("card_d
 SETTLE_MS = 500
 
 CREATE = {"amount", "currency", "confirm", "payment_method", "metadata", "description", "payment_method_types",
-          "automatic_payment_methods", "capture_method", "off_session", "receipt_email", "statement_descriptor_suffix"}
+          "automatic_payment_methods", "capture_method", "error_on_requires_action", "off_session", "receipt_email", "statement_descriptor_suffix"}
 
 
 def shown(intent):

@@ -1,0 +1,111 @@
+/* effects.c - the command `effects`: what has been asked of others and is not done yet, seen and moved on by an operator. */
+#include "cli/cli.h"
+#include "core/arena.h"
+#include "core/str.h"
+#include "data/store.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char usage[] =
+    "usage: APP effects list [--dead | --all] [--database URL]\n"
+    "       APP effects show ID [--database URL]\n"
+    "       APP effects retry ID [--database URL]\n"
+    "       APP effects drop ID [--although-sent] [--database URL]\n"
+    "\n"
+    "  list              those that are not done: id, state, when, attempts, key, and what is wrong\n"
+    "  show              all that is known of one\n"
+    "  retry             works on a dead one again, with the same key; one that waits is due at once\n"
+    "  drop              gives a dead one up: the app hears that it failed\n"
+    "  --dead, --all     only the dead ones; the done ones too\n"
+    "  --although-sent   drops one although nobody knows whether the provider did it\n"
+    "  --database URL    where the state is; LIMEN_DATABASE, or sqlite:var/APP.db\n"
+    "\n"
+    "Exit code: 0 fine, 1 refused (no such effect, no such state), 2 wrong usage.\n";
+
+struct options {
+    const char *database, *command, *id;
+    enum store_effect_filter filter;
+    bool although_sent;
+};
+
+struct run {
+    struct arena arena;
+    struct diags errors;
+    struct buf out;
+    limen_str url;
+};
+
+static int misuse(const char *why)
+{
+    fprintf(stderr, "effects: %s\n\n%s", why, usage);
+    return 2;
+}
+
+static int end(struct run *run, bool is_good, const char *said, limen_str id)
+{
+    struct diags none = { 0 };
+    if (!is_good)
+        return cli_print_diags(&run->errors, &none);
+    if (run->out.len > 0)
+        fwrite(run->out.ptr, 1, run->out.len, stdout);
+    if (said != NULL)
+        printf("%s %.*s\n", said, LIMEN_STR_ARG(id));
+    return 0;
+}
+
+static int run_command(struct run *run, const struct options *options)
+{
+    limen_str command = str_of(options->command), id = str_of(options->id);
+    struct arena *arena = &run->arena;
+    struct diags *errors = &run->errors;
+    if (str_equal(command, LIMEN_STR("list")))
+        return end(run, store_effect_list(run->url, options->filter, &run->out, arena, errors), NULL, id);
+    bool is_known = str_equal(command, LIMEN_STR("show")) || str_equal(command, LIMEN_STR("retry"))
+        || str_equal(command, LIMEN_STR("drop"));
+    if (!is_known)
+        return misuse("say list, show, retry or drop");
+    if (id.len == 0)
+        return misuse("name the effect's id");
+    if (str_equal(command, LIMEN_STR("show")))
+        return end(run, store_effect_show(run->url, id, &run->out, arena, errors), NULL, id);
+    if (str_equal(command, LIMEN_STR("retry")))
+        return end(run, store_effect_retry(run->url, id, arena, errors), "due again:", id);
+    return end(run, store_effect_drop(run->url, id, options->although_sent, arena, errors), "dropped", id);
+}
+
+int effects_main(int argc, char **argv, const struct limen_app *app)
+{
+    static const struct option known[] = {
+        { "dead", no_argument, NULL, 'D' },          { "all", no_argument, NULL, 'A' },
+        { "although-sent", no_argument, NULL, 's' }, { "database", required_argument, NULL, 'd' },
+        { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 }
+    };
+    struct options options = { .database = getenv("LIMEN_DATABASE"), .filter = STORE_EFFECTS_OPEN };
+    for (int got; (got = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (got == 'D')
+            options.filter = STORE_EFFECTS_DEAD;
+        else if (got == 'A')
+            options.filter = STORE_EFFECTS_ALL;
+        else if (got == 's')
+            options.although_sent = true;
+        else if (got == 'd')
+            options.database = optarg;
+        else {
+            fputs(usage, got == 'h' ? stdout : stderr);
+            return got == 'h' ? 0 : 2;
+        }
+    }
+    options.command = optind < argc ? argv[optind] : "";
+    options.id = optind + 1 < argc ? argv[optind + 1] : NULL;
+    struct run run = { 0 };
+    arena_init(&run.arena, NULL, SIZE_MAX);
+    diags_init(&run.errors, &run.arena);
+    buf_init(&run.out, &run.arena, 4096);
+    run.url = options.database != NULL ? str_of(options.database)
+                                       : arena_printf(&run.arena, "sqlite:var/%.*s.db", LIMEN_STR_ARG(app->name));
+    int code = run_command(&run, &options);
+    arena_release(&run.arena);
+    return code;
+}
