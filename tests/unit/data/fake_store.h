@@ -101,12 +101,24 @@ static inline void fake_read(struct store_task *task)
     task->outcome = task->rows.failed ? STORE_ERROR : STORE_OK;
 }
 
+static inline void fake_settle(struct store_task *task)
+{
+    task->outcome = task->settlement->fence == fake.effect.fence ? STORE_OK : STORE_NONE;
+    fake.settled = *task->settlement;
+    fake.settlements++;
+}
+
 static inline void fake_batch(struct store_task *task)
 {
     fake.actor = task->principal;
     fake.last_items = task->item_count;
     fake.last_had_sign_up = task->sign_up != NULL;
     task->outcome = STORE_OK;
+    if (task->settlement != NULL) {
+        fake_settle(task);
+        if (task->outcome != STORE_OK)
+            return;
+    }
     if (task->has_key && fake.key[0] != '\0' && str_equal(task->key, str_of(fake.key))) {
         task->outcome = STORE_REPLAY;
         task->status = fake.key_status;
@@ -194,13 +206,6 @@ static inline void fake_lease(struct store_task *task)
     task->effects->fence = ++fake.effect.fence;
     task->effect_count = 1;
     fake.has_effect = false;
-}
-
-static inline void fake_settle(struct store_task *task)
-{
-    task->outcome = task->settlement->fence == fake.effect.fence ? STORE_OK : STORE_NONE;
-    fake.settled = *task->settlement;
-    fake.settlements++;
 }
 
 static inline void fake_finish(struct store_task *task)
