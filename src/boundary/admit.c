@@ -7,6 +7,7 @@
 #include "boundary/auth.h"
 #include "boundary/caller.h"
 #include "boundary/input.h"
+#include "boundary/quota.h"
 #include "core/clock.h"
 #include "core/str.h"
 
@@ -66,87 +67,7 @@ bool admission_take_slot(struct admission *admission)
     return admission->has_slot;
 }
 
-/* ---- limits ----------------------------------------------------------------------------------------------------------- */
-
-/* IPv6 clients own a /64 at least, so the rest of the address says nothing. */
-static limen_str address_key(const struct edge_address *peer)
-{
-    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-    bool is_ipv4 = memcmp(peer->bytes, mapped, sizeof(mapped)) == 0;
-    return str_make((const char *)peer->bytes, is_ipv4 ? 16 : 8);
-}
-
-static bool refuse_too_often(struct admission *admission, enum refusal refusal)
-{
-    const struct limit_state *state = &admission->limit_state;
-    struct buf seconds;
-    buf_init_fixed(&seconds, admission->retry_text, sizeof(admission->retry_text));
-    buf_add_int(&seconds, state->retry_s);
-    admission_add_header(admission, LIMEN_STR("Retry-After"), buf_str(&seconds));
-    const struct policy_text *texts = &admission->boundary->policies[state->limit->policy];
-    return admission_refuse(admission, refusal, (struct problem_reply){ 429, texts->problem });
-}
-
-static bool count_against(struct admission *admission, const struct rate_limit *limit, limen_str caller)
-{
-    const struct boundary *boundary = admission->boundary;
-    struct limit_state state;
-    bool may_pass = limit_take(boundary->limits, limit, boundary->limit_scale, caller, boundary->clock->mono_us,
-                               &state);
-    /* The fields speak of the limit that is nearest to its end. */
-    if (!may_pass || !admission->has_limit_state || state.remaining < admission->limit_state.remaining) {
-        admission->limit_state = state;
-        admission->has_limit_state = true;
-    }
-    return may_pass;
-}
-
-static bool address_is_within_limit(struct admission *admission)
-{
-    limen_str caller = address_key(exchange_peer(admission->exchange));
-    return count_against(admission, &admission->boundary->contract->address_limit, caller)
-        || refuse_too_often(admission, REFUSAL_ADDRESS_LIMIT);
-}
-
-static bool caller_is_within_limits(struct admission *admission)
-{
-    const struct operation *operation = admission->operation;
-    admission->has_limit_state = false; /* from here on the operation's own limits are of interest */
-    for (uint32_t i = 0; i < operation->limit_count; i++) {
-        const struct rate_limit *limit = &operation->limits[i];
-        bool by_principal = limit->per == LIMIT_PER_CALLER && admission->principal.id_len > 0;
-        limen_str caller = by_principal ? principal_id(&admission->principal)
-                                        : address_key(exchange_peer(admission->exchange));
-        if (!count_against(admission, limit, caller))
-            return refuse_too_often(admission, REFUSAL_LIMIT);
-    }
-    return true;
-}
-
-/* Who is counted, as bytes: the email, behind the address where that counts, too. */
-static limen_str sign_in_key(const struct admission *admission, enum limit_per per, limen_str email, char *memory)
-{
-    size_t len = 0;
-    if (per == LIMIT_PER_ACCOUNT_AND_ADDRESS) {
-        limen_str address = address_key(exchange_peer(admission->exchange));
-        memcpy(memory, address.ptr, address.len);
-        len = address.len;
-    }
-    return str_make(memory, len + str_lower(email, memory + len).len);
-}
-
-bool admission_may_sign_in(struct admission *admission, limen_str email)
-{
-    char memory[sizeof(((struct edge_address *)0)->bytes) + PRINCIPAL_EMAIL_BYTES];
-    const struct contract *contract = admission->boundary->contract;
-    email = str_slice(email, 0, PRINCIPAL_EMAIL_BYTES); /* no account has a longer one */
-    for (uint32_t i = 0; i < contract->sign_in_limit_count; i++) {
-        const struct rate_limit *limit = &contract->sign_in_limits[i];
-        if (!count_against(admission, limit, sign_in_key(admission, limit->per, email, memory)))
-            return refuse_too_often(admission, REFUSAL_LIMIT);
-    }
-    return true;
-}
+/* ---- what is told ------------------------------------------------------------------------------------------------------ */
 
 static void add_limit_fields(struct admission *admission)
 {

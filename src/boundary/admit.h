@@ -31,7 +31,8 @@ struct boundary {
     const struct router *router;
     const struct static_files *files; /* NULL: the app has no page */
     struct data_client *data;
-    void *limits; /* the shared table */
+    void *limits;       /* the table that the workers of this host share */
+    bool shares_limits; /* hosts count together, through the data role */
     uint32_t limit_scale;
     const struct policy_text *policies; /* of each limit, by its number; made by boundary_bind */
     const struct clock *clock;

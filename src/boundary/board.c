@@ -13,6 +13,7 @@ const char *refusal_name(enum refusal refusal)
         [REFUSAL_CREDENTIAL] = "credential",
         [REFUSAL_ROLE] = "role",
         [REFUSAL_LIMIT] = "limit",
+        [REFUSAL_LIMIT_AWAY] = "limit_away",
         [REFUSAL_MEMORY] = "memory",
         [REFUSAL_PARAMETER] = "parameter",
         [REFUSAL_MEDIA_TYPE] = "media_type",

@@ -21,7 +21,8 @@ enum refusal {
     REFUSAL_CREDENTIAL,
     REFUSAL_ROLE,
     REFUSAL_LIMIT,
-    REFUSAL_MEMORY, /* the worker's memory is promised to others */
+    REFUSAL_LIMIT_AWAY, /* hosts cannot count together, and the contract says `deny` */
+    REFUSAL_MEMORY,     /* the worker's memory is promised to others */
     REFUSAL_PARAMETER,
     REFUSAL_MEDIA_TYPE,
     REFUSAL_BODY_SIZE,
@@ -38,6 +39,8 @@ const char *refusal_name(enum refusal refusal);
 
 enum board_class { BOARD_2XX, BOARD_3XX, BOARD_4XX, BOARD_5XX, BOARD_CLASSES };
 
+enum board_redis { BOARD_REDIS_NONE, BOARD_REDIS_AWAY, BOARD_REDIS_UP };
+
 /* One worker's row; its own cache lines. */
 struct board_row {
     _Alignas(64) _Atomic int64_t beat_us; /* monotonic, at the start of each loop turn; 0: not started */
@@ -47,6 +50,8 @@ struct board_row {
     _Atomic uint64_t is_ready;                    /* it accepts, and its data role answers */
     _Atomic uint64_t memory_used, memory_ceiling; /* of calls: what they have reserved, and may; bytes */
     _Atomic uint64_t buffers;                     /* of connections: bytes on their way in and out */
+    _Atomic uint64_t limits_alone,
+        limits_open; /* requests for which hosts could not count together: counted here, let pass */
     _Atomic uint64_t refusals[REFUSAL_COUNT];
     _Atomic uint64_t replies[LIMIT_OPERATIONS + 1][BOARD_CLASSES]; /* [0]: what reached no operation */
     _Atomic uint64_t busy_us[LIMIT_OPERATIONS + 1];                /* time from head to reply, summed */
@@ -56,6 +61,8 @@ struct board {
     uint32_t worker_count, operation_count;
     _Atomic uint32_t data_ready; /* the data role has opened its store */
     _Atomic uint32_t is_leaving; /* the server was told to end: it may still serve, but is not ready */
+    _Atomic uint32_t redis_state; /* enum board_redis; these three are the data role's */
+    _Atomic uint64_t redis_connections, redis_failures;
     _Atomic uint32_t data_restarts, worker_restarts, outbound_restarts;
     _Atomic uint64_t effects_open, effects_dead; /* as the data role has counted them last */
     _Atomic int64_t effects_oldest; /* when the oldest open one was asked for, wall clock; 0: there is none */

@@ -164,47 +164,87 @@ static uint32_t seconds_up(int64_t us)
     return us <= 0 ? 0 : (uint32_t)((us + 999999) / 1000000);
 }
 
-static void describe(struct limit_state *state, int64_t debt_us, int64_t interval_us)
+/* The time that one request takes, and the debt from which on a caller is limited. */
+struct pace {
+    int64_t interval_us, full_us;
+};
+
+static struct pace pace_of(const struct rate_limit *limit, uint32_t scale)
+{
+    int64_t interval_us = rate_limit_interval_us(limit, scale);
+    return (struct pace){ interval_us, limit->window_us - interval_us };
+}
+
+/* A caller who may come again after so much debt. */
+static void describe(struct limit_state *state, int64_t debt_us, struct pace pace)
 {
     int64_t room = state->limit->window_us - debt_us;
-    state->remaining = room <= 0 ? 0 : (uint32_t)(room / interval_us);
+    state->remaining = room <= 0 ? 0 : (uint32_t)(room / pace.interval_us);
     state->reset_s = seconds_up(debt_us);
 }
 
-static uint32_t scaled_quota(const struct rate_limit *limit, uint32_t scale)
+/* One who comes too early. */
+static void describe_refused(struct limit_state *state, int64_t debt_us, struct pace pace)
 {
-    const uint64_t quota = (uint64_t)limit->quota * scale;
-    return quota > UINT32_MAX ? UINT32_MAX : (uint32_t)quota;
+    describe(state, debt_us, pace);
+    state->retry_s = seconds_up(debt_us - pace.full_us);
+    state->reset_s = state->retry_s; /* Retry-After is not earlier than RateLimit's t */
 }
 
 bool limit_take(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
                 struct limit_state *ret_state)
 {
     struct limit_table *table = memory;
-    const uint32_t quota = scaled_quota(limit, scale);
-    int64_t interval_us = limit->window_us / (int64_t)quota;
-    if (interval_us < 1)
-        interval_us = 1;
-    int64_t full_us = limit->window_us - interval_us;
+    const struct pace pace = pace_of(limit, scale);
     *ret_state = (struct limit_state){ .limit = limit, .retry_s = 1, .reset_s = 1 };
-    struct limit_entry *entry = take_entry(table, tag_of(table, limit, caller), full_us, now_us);
+    struct limit_entry *entry = take_entry(table, tag_of(table, limit, caller), pace.full_us, now_us);
     if (entry == NULL)
         return false;
 
     int64_t arrival = atomic_load_explicit(&entry->arrival_us, memory_order_relaxed);
     for (;;) {
         int64_t start = arrival > now_us ? arrival : now_us;
-        if (start - now_us > full_us) {
-            describe(ret_state, start - now_us, interval_us);
-            ret_state->retry_s = seconds_up(start - now_us - full_us);
-            ret_state->reset_s = ret_state->retry_s; /* Retry-After is not earlier than RateLimit's t */
+        if (start - now_us > pace.full_us) {
+            describe_refused(ret_state, start - now_us, pace);
             return false;
         }
-        if (atomic_compare_exchange_weak_explicit(&entry->arrival_us, &arrival, start + interval_us,
+        if (atomic_compare_exchange_weak_explicit(&entry->arrival_us, &arrival, start + pace.interval_us,
                                                   memory_order_relaxed, memory_order_relaxed)) {
-            describe(ret_state, start + interval_us - now_us, interval_us);
+            describe(ret_state, start + pace.interval_us - now_us, pace);
             return true;
         }
+    }
+}
+
+bool limit_look(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
+                struct limit_state *ret_state)
+{
+    struct limit_table *table = memory;
+    const struct pace pace = pace_of(limit, scale);
+    *ret_state = (struct limit_state){ .limit = limit };
+    const struct limit_entry *entry = find_entry(table, tag_of(table, limit, caller));
+    int64_t debt_us = entry == NULL ? 0 : atomic_load_explicit(&entry->arrival_us, memory_order_relaxed) - now_us;
+    if (debt_us <= pace.full_us)
+        return true;
+    describe_refused(ret_state, debt_us, pace);
+    return false;
+}
+
+void limit_learn(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
+                 struct limit_debt debt, struct limit_state *ret_state)
+{
+    struct limit_table *table = memory;
+    const struct pace pace = pace_of(limit, scale);
+    *ret_state = (struct limit_state){ .limit = limit };
+    if (debt.is_refused)
+        describe_refused(ret_state, debt.us, pace);
+    else
+        describe(ret_state, debt.us, pace);
+    struct limit_entry *entry = take_entry(table, tag_of(table, limit, caller), pace.full_us, now_us);
+    int64_t arrival = entry == NULL ? INT64_MAX : atomic_load_explicit(&entry->arrival_us, memory_order_relaxed);
+    while (arrival < now_us + debt.us
+           && !atomic_compare_exchange_weak_explicit(&entry->arrival_us, &arrival, now_us + debt.us,
+                                                     memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
@@ -227,7 +267,7 @@ static limen_str write_field(const struct rate_limit *limit, char *memory, limen
 
 limen_str limit_write_policy(const struct rate_limit *limit, uint32_t scale, char *memory)
 {
-    return write_field(limit, memory, LIMEN_STR("\";q="), scaled_quota(limit, scale), LIMEN_STR(";w="),
+    return write_field(limit, memory, LIMEN_STR("\";q="), rate_limit_quota(limit, scale), LIMEN_STR(";w="),
                        seconds_up(limit->window_us));
 }
 

@@ -34,6 +34,19 @@ struct limit_state {
 bool limit_take(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
                 struct limit_state *ret_state) LIMEN_MUST_CHECK;
 
+/* The same without counting: false when a request would be refused. */
+bool limit_look(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
+                struct limit_state *ret_state) LIMEN_MUST_CHECK;
+
+/* How far a caller has run ahead, as it was counted for all hosts. */
+struct limit_debt {
+    int64_t us;      /* at least 0 */
+    bool is_refused; /* the request that asked was too early, and did not count */
+};
+/* Takes over what was counted elsewhere: from now on this table refuses whom that would refuse, and can go on counting from there. */
+void limit_learn(void *memory, const struct rate_limit *limit, uint32_t scale, limen_str caller, int64_t now_us,
+                 struct limit_debt debt, struct limit_state *ret_state);
+
 /* The values of RateLimit-Policy, which never changes, and of RateLimit (IETF draft-ietf-httpapi-ratelimit-headers), into `memory` of
  * LIMIT_FIELD_BYTES each. */
 limen_str limit_write_policy(const struct rate_limit *limit, uint32_t scale, char *memory);

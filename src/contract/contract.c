@@ -59,11 +59,19 @@ static bool read_address_limit(struct loader *loader)
     return ok;
 }
 
+static bool read_default_failure(struct loader *loader)
+{
+    const struct doc_node *node = get(loader->doc->root, "x-rate-limit-failure");
+    return node == NULL || read_limit_failure(loader, node, &loader->contract->limit_failure);
+}
+
 static bool check_root(struct loader *loader)
 {
-    static const char *const known[] = { "openapi",         "info", "jsonSchemaDialect", "servers",  "paths",
-                                         "components",      "tags", "externalDocs",      "security", "x-rate-limit",
-                                         "x-address-limit", NULL };
+    static const char *const known[] = {
+        "openapi", "info",         "jsonSchemaDialect", "servers",      "paths",           "components",
+        "tags",    "externalDocs", "security",          "x-rate-limit", "x-address-limit", "x-rate-limit-failure",
+        NULL
+    };
     static const char *const parts[] = { "schemas",         "parameters", "responses", "requestBodies",
                                          "securitySchemes", "examples",   NULL };
     const struct doc_node *components = get(loader->doc->root, "components");
@@ -72,6 +80,7 @@ static bool check_root(struct loader *loader)
         ok = check_members(loader, components, parts, "components") && ok;
     ok = check_servers(loader) && ok;
     ok = read_info(loader) && ok;
+    ok = read_default_failure(loader) && ok;
     return read_address_limit(loader) && ok;
 }
 

@@ -38,7 +38,18 @@ struct rate_limit {
     uint32_t policy; /* unique number in the contract; 0 is contract.address_limit */
 };
 
-#define SIGN_IN_LIMITS 4U /* at most */
+/* The quota times `scale`, at most UINT32_MAX, and the time that one request of it takes: at least a microsecond. */
+uint32_t rate_limit_quota(const struct rate_limit *limit, uint32_t scale);
+int64_t rate_limit_interval_us(const struct rate_limit *limit, uint32_t scale);
+
+/* `x-rate-limit-failure`, at an operation or at the root: what a limit that hosts share does while nobody can count. */
+enum limit_failure {
+    LIMIT_FAILURE_LOCAL, /* this host counts alone; the default */
+    LIMIT_FAILURE_ALLOW, /* everybody passes */
+    LIMIT_FAILURE_DENY   /* nobody does: 503 */
+};
+
+#define SIGN_IN_LIMITS LIMIT_LIMITS_AT_ONCE /* at most */
 
 /* A security scheme, with Limen's extensions:
  *   x-roles: [customer, admin]         the roles that this scheme knows; a credential of it gives no others
@@ -133,6 +144,7 @@ struct operation {
     uint32_t requirement_count;
     struct rate_limit *limits;
     uint32_t limit_count;
+    enum limit_failure limit_failure;
     bool needs_key;      /* x-idempotency: required */
     bool is_interactive; /* x-interactive: true */
     int64_t timeout_us;  /* x-timeout; default 10 s */
@@ -172,6 +184,7 @@ struct contract {
     /* Of the session scheme's x-sign-in-limit; never empty. Those per account and address come first. */
     struct rate_limit sign_in_limits[SIGN_IN_LIMITS];
     uint32_t sign_in_limit_count;
+    enum limit_failure limit_failure; /* of sign-ins; the default of operations */
     uint32_t policy_count;
     limen_str json; /* the document as compact JSON, served at /openapi.json */
 };

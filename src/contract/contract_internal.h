@@ -37,6 +37,7 @@ const struct doc_node *follow(struct loader *loader, const struct doc_node *node
 
 /* contract_parts.c: the small languages of the extensions. */
 bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_str name, struct rate_limit *ret_limit);
+bool read_limit_failure(struct loader *loader, const struct doc_node *node, enum limit_failure *ret_failure);
 bool read_duration(struct loader *loader, const struct doc_node *node, int64_t *ret_us);
 bool read_bytes(struct loader *loader, const struct doc_node *node, size_t *ret_bytes);
 

@@ -315,7 +315,7 @@ static bool read_limits(struct loader *loader, struct operation *operation)
         return refuse(loader, operation->node, "add `x-rate-limit: 60/minute per caller` here or at the root",
                       "operation '%.*s' declares no rate limit", LIMEN_STR_ARG(operation->id));
     size_t count = node->kind == DOC_ARRAY ? node->count : 1;
-    if (count == 0 || count > 4)
+    if (count == 0 || count > LIMIT_LIMITS_AT_ONCE)
         return refuse(loader, node, "name one to four", "this is no list of rate limits");
     operation->limits = ARENA_NEW_ARRAY(loader->arena, struct rate_limit, count);
     for (size_t i = 0; i < count && operation->limits != NULL; i++) {
@@ -326,7 +326,10 @@ static bool read_limits(struct loader *loader, struct operation *operation)
         if (operation->is_public)
             limit->per = LIMIT_PER_ADDRESS; /* nobody has shown who they are */
     }
-    return operation->limits != NULL;
+    const struct doc_node *failure = get(operation->node, "x-rate-limit-failure");
+    operation->limit_failure = loader->contract->limit_failure;
+    return operation->limits != NULL
+        && (failure == NULL || read_limit_failure(loader, failure, &operation->limit_failure));
 }
 
 static bool read_idempotency(struct loader *loader, struct operation *operation)
@@ -380,7 +383,8 @@ bool read_operation(struct loader *loader, const struct doc_node *path_item, con
     static const char *const known[] = { "tags",        "summary",       "description",  "externalDocs",
                                          "operationId", "parameters",    "requestBody",  "responses",
                                          "deprecated",  "security",      "x-rate-limit", "x-idempotency",
-                                         "x-timeout",   "x-interactive", "x-max-body",   NULL };
+                                         "x-timeout",   "x-interactive", "x-max-body",   "x-rate-limit-failure",
+                                         NULL };
     operation->node = node;
     operation->path = path_item->key;
     operation->parameters = ARENA_NEW_ARRAY(loader->arena, struct parameter, LIMIT_PARAMETERS);

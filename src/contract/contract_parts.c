@@ -64,6 +64,32 @@ bool read_rate_limit(struct loader *loader, const struct doc_node *node, limen_s
     return true;
 }
 
+uint32_t rate_limit_quota(const struct rate_limit *limit, uint32_t scale)
+{
+    const uint64_t quota = (uint64_t)limit->quota * scale;
+    return quota > UINT32_MAX ? UINT32_MAX : (uint32_t)quota;
+}
+
+int64_t rate_limit_interval_us(const struct rate_limit *limit, uint32_t scale)
+{
+    int64_t interval_us = limit->window_us / (int64_t)rate_limit_quota(limit, scale);
+    return interval_us < 1 ? 1 : interval_us;
+}
+
+bool read_limit_failure(struct loader *loader, const struct doc_node *node, enum limit_failure *ret_failure)
+{
+    static const limen_str names[] = { [LIMIT_FAILURE_LOCAL] = LIMEN_STR_INIT("local"),
+                                       [LIMIT_FAILURE_ALLOW] = LIMEN_STR_INIT("allow"),
+                                       [LIMIT_FAILURE_DENY] = LIMEN_STR_INIT("deny") };
+    for (size_t i = 0; node->kind == DOC_STRING && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!str_equal(node->text, names[i]))
+            continue;
+        *ret_failure = (enum limit_failure)i;
+        return true;
+    }
+    return refuse(loader, node, "write deny, allow or local", "x-rate-limit-failure is none of its three values");
+}
+
 static bool split_number(limen_str text, int64_t *ret_number, limen_str *ret_unit)
 {
     size_t digits = 0;

@@ -152,6 +152,14 @@
 #define LIMIT_SECRET_BYTES 4096U                     /* of a file that --secret names: refused at start */
 #define LIMIT_RSA_BITS 8192U                         /* a longer key costs too much: it is left out */
 
+/* ---- Redis ------------------------------------------------------------------------------------------------------ */
+#define LIMIT_REDIS_US 1000000         /* a command, or connecting; past it the connection is given up and made anew */
+#define LIMIT_REDIS_CALLS 8192U        /* commands without an answer yet; past it the next one fails at once */
+#define LIMIT_REDIS_BACKOFF_US 5000000 /* between two attempts to connect, at the most */
+#define LIMIT_REDIS_URL_BYTES 4096U    /* of the file that --redis names: refused at start */
+#define LIMIT_REDIS_NAME_BYTES 64U     /* of an app's name in keys; what is behind is left out */
+#define LIMIT_LIMITS_AT_ONCE 4U        /* rate limits of one step of admission */
+
 /* ---- outgoing calls -------------------------------------------------------------------------------------------- */
 #define LIMIT_FETCH_TARGETS 16U             /* of one contract, and so fetches under way: refused at start */
 #define LIMIT_FETCH_BODY_BYTES (64U * 1024) /* a longer answer is not taken: FETCH_TOO_LARGE */

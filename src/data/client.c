@@ -277,6 +277,19 @@ static void take_until(struct data_client *client, struct wire_reader *reader, c
                               until_us);
 }
 
+static void take_counted(struct wire_reader *reader, struct data_counted *ret_counted)
+{
+    uint8_t is_refused = wire_get_u8(reader), count = wire_get_u8(reader);
+    if (is_refused > 1 || count > LIMIT_LIMITS_AT_ONCE || count < is_refused)
+        reader->failed = true;
+    for (uint32_t i = 0; i < count && !reader->failed; i++) {
+        ret_counted->debt_us[i] = wire_get_i64(reader);
+        reader->failed |= ret_counted->debt_us[i] < 0;
+    }
+    ret_counted->is_refused = is_refused == 1;
+    ret_counted->count = reader->failed ? 0 : count;
+}
+
 /* Reads the parts of a DONE. False when malformed; `*ret_outcome` becomes DATA_BUSY when the call's memory cannot hold
  * them. */
 static bool take_done(struct data_client *client, struct data_request *request, limen_str payload,
@@ -284,7 +297,7 @@ static bool take_done(struct data_client *client, struct data_request *request, 
 {
     struct wire_reader reader = { payload.ptr, payload.ptr + payload.len, false };
     uint8_t outcome = wire_get_u8(&reader), parts = wire_get_u8(&reader);
-    if (reader.failed || outcome > DATA_ERROR || outcome == DATA_GONE || (parts & ~WIRE_PARTS) != 0)
+    if (reader.failed || outcome > DATA_ERROR || outcome == DATA_GONE)
         return false;
     limen_str reply = { 0 }, returned = { 0 };
     if (parts & WIRE_PART_PRINCIPAL)
@@ -303,6 +316,8 @@ static bool take_done(struct data_client *client, struct data_request *request, 
         take_handle(client, &reader, request);
     if (parts & WIRE_PART_UNTIL)
         take_until(client, &reader, request);
+    if (parts & WIRE_PART_COUNTED)
+        take_counted(&reader, &request->counted);
     if (reader.failed || reader.at != reader.end)
         return false;
     *ret_outcome = (enum data_outcome)outcome;

@@ -34,7 +34,8 @@ struct data_request {
     uint32_t refused_by; /* index in the batch */
     int status;          /* replay */
     limen_str reply;
-    limen_str returned; /* commit, step: rows of the queue's :returning in wire form, in order */
+    limen_str returned;          /* commit, step: rows of the queue's :returning in wire form, in order */
+    struct data_counted counted; /* limit */
     /* ---- the client's own ---- */
     uint32_t sequence;
     size_t row_capacity;
@@ -130,6 +131,14 @@ void data_step(struct data_client *client, struct data_request *request, const s
 /* Something has been heard of a provider's object, or of the effect with this key: it is looked at soon. DATA_NONE: no effect waits. */
 void data_effect_ask(struct data_client *client, struct data_request *request, limen_str news_of);
 void data_key_find(struct data_client *client, struct data_request *request, const struct data_key *key);
+/* Counts one more request in limits that hosts share: at most LIMIT_LIMITS_AT_ONCE, by their numbers in the contract. DATA_BUSY: nobody can
+ * count them now. */
+struct data_limit {
+    uint32_t policy;
+    limen_str caller;
+};
+void data_limit(struct data_client *client, struct data_request *request, const struct data_limit *limits,
+                size_t count);
 
 /* The system calls of the worker's end, for its sandbox. */
 struct syscall_list;

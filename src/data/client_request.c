@@ -37,6 +37,7 @@ static bool request_begin(struct data_client *client, struct data_request *reque
     request->status = 0;
     request->reply = request->returned = (limen_str){ 0 };
     memset(&request->principal, 0, sizeof(request->principal));
+    memset(&request->counted, 0, sizeof(request->counted));
 
     const size_t fixed = WIRE_HEADER_BYTES + sizeof(uint32_t);
     enum data_outcome outcome = DATA_OK;
@@ -299,5 +300,24 @@ void data_effect_ask(struct data_client *client, struct data_request *request, l
     if (!request_begin(client, request, WIRE_EFFECT_ASK, str_bytes(news_of), &out))
         return;
     wire_put_str(&out, news_of);
+    request_send(client, request, &out);
+}
+
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
+void data_limit(struct data_client *client, struct data_request *request, const struct data_limit *limits, size_t count)
+{
+    struct buf out;
+    size_t bytes = sizeof(uint8_t);
+    for (size_t i = 0; i < count; i++)
+        bytes += sizeof(limits[i].policy) + str_bytes(limits[i].caller);
+    if (count > LIMIT_LIMITS_AT_ONCE)
+        BUG("more limits than one step of admission has");
+    if (!request_begin(client, request, WIRE_LIMIT, bytes, &out))
+        return;
+    wire_put_u8(&out, (uint8_t)count);
+    for (size_t i = 0; i < count; i++) {
+        wire_put_u32(&out, limits[i].policy);
+        wire_put_str(&out, limits[i].caller);
+    }
     request_send(client, request, &out);
 }

@@ -66,6 +66,14 @@ static bool make_first_account(struct data_role *role, void (*on_first_account)(
     return is_sound;
 }
 
+static bool open_redis(struct data_role *role, const struct data_role_config *config, struct arena *arena)
+{
+    if (config->redis == NULL)
+        return true;
+    role->redis = redis_new(role->loop, config->redis);
+    return role->redis != NULL && role_limits_open(role, config->limit_scale, arena);
+}
+
 struct data_role *data_role_new(struct loop *loop, const struct data_role_config *config, struct arena *arena,
                                 struct diags *diags)
 {
@@ -76,6 +84,7 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
     role->contract = config->store.contract;
     role->queries = config->store.queries;
     role->on_breach = config->on_breach;
+    role->app_name = str_slice(config->app_name, 0, LIMIT_REDIS_NAME_BYTES);
     size_t diags_before = diags->count;
     role_webhooks_open(role, config);
     if (!resolve_scopes(role, arena, diags) || !role_tokens_open(role, config, diags)) {
@@ -86,9 +95,10 @@ struct data_role *data_role_new(struct loop *loop, const struct data_role_config
     uint32_t threads = config->hash_threads;
     if (threads == 0 || threads > LIMIT_HASHES_AT_ONCE)
         threads = LIMIT_HASHES_AT_ONCE;
+    bool has_redis = role->store != NULL && open_redis(role, config, arena);
     if (role->store != NULL)
         role->hashes = hash_pool_new(loop, threads, LIMIT_HASH_QUEUE);
-    if (role->store == NULL || role->hashes == NULL || !role_effects_open(role, config)
+    if (!has_redis || role->hashes == NULL || !role_effects_open(role, config)
         || !make_first_account(role, config->on_first_account)) {
         if (diags->count == diags_before)
             diags_add_at(diags, config->store.url, 0, 0, LIMEN_STR(""), "the data role lacks memory or threads");
@@ -124,6 +134,16 @@ void data_role_drain(struct data_role *role)
     role_effects_stop(role);
 }
 
+bool data_role_is_settled(const struct data_role *role)
+{
+    return role->redis == NULL || redis_was_tried(role->redis);
+}
+
+struct redis_status data_role_redis(const struct data_role *role)
+{
+    return role->redis == NULL ? (struct redis_status){ 0 } : redis_status(role->redis);
+}
+
 static void free_requests(struct role_request *request)
 {
     while (request != NULL) {
@@ -144,6 +164,7 @@ void data_role_free(struct data_role *role)
     for (uint32_t i = 0; i < LIMIT_WORKERS; i++)
         if (role->workers[i] != NULL)
             role_worker_close(role->workers[i]);
+    redis_free(role->redis);
     hash_pool_free(role->hashes);
     if (role->store != NULL)
         store_close(role->store);

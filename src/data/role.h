@@ -6,6 +6,7 @@
 #ifndef DATA_ROLE_H
 #define DATA_ROLE_H
 
+#include "data/redis.h"
 #include "data/store.h"
 
 struct data_role;
@@ -30,7 +31,11 @@ struct data_role_config {
     /* Every few seconds, where the app has effects; may be NULL. */
     void (*on_effect_counts)(void *context, const struct store_effect_counts *counts);
     void *context;
-    uint32_t hash_threads;                                         /* argon2 at once */
+    const struct redis_url
+        *redis;            /* sessions and shared limits; NULL: sessions are the store's, limits are the worker's */
+    limen_str app_name;    /* what the keys there begin with */
+    uint32_t limit_scale;  /* multiplies the quotas of shared limits */
+    uint32_t hash_threads; /* argon2 at once */
     void (*on_first_account)(limen_str email, limen_str password); /* called once, at first start */
     void (*on_breach)(
         uint32_t worker); /* one that broke the protocol is cut off: it may have been taken over; may be NULL */
@@ -45,6 +50,10 @@ bool data_role_add_worker(struct data_role *role, uint32_t number, int fd) LIMEN
 void data_role_drain(struct data_role *role);
 /* True when nothing is queued or under way. */
 bool data_role_is_idle(const struct data_role *role);
+/* False while it is not known yet whether Redis is there. */
+bool data_role_is_settled(const struct data_role *role);
+/* Zeros when none is configured. */
+struct redis_status data_role_redis(const struct data_role *role);
 void data_role_free(struct data_role *role);
 
 #endif

@@ -38,11 +38,13 @@ struct role_slot {
     bool has_begun;       /* a STEP of it has been answered */
     bool has_new_account; /* the principal is an account that the transaction will make */
     uint32_t job;         /* not 0: the call runs this job, and acts for the system */
+    bool has_new_session; /* … and its session is in Redis already; ended when the transaction fails */
+    uint8_t new_session[TOKEN_HASH_BYTES];
 };
 
 enum role_place {
     ROLE_PLACE_NONE, /* with us, for the moment */
-    ROLE_PLACE_AWAY, /* with the store or the hash pool */
+    ROLE_PLACE_AWAY, /* with the store, the hash pool or Redis */
     ROLE_PLACE_RING  /* answered; in its worker's ring until the frames are written */
 };
 
@@ -68,7 +70,11 @@ struct role_request {
     limen_str signed_body;          /* and what it is over */
     struct jwks_waiter keys_waiter; /* SHOW: of a token whose key is not known yet */
     bool has_waited;
-    bool is_unknown; /* SIGN_IN: no such account; the dummy hash is verified all the same */
+    struct redis_call redis;
+    bool
+        opens_session; /* BATCH, STEP: the session of its sign-up is being made in Redis, before it goes to the store */
+    struct data_counted counted; /* LIMIT */
+    bool is_unknown;             /* SIGN_IN: no such account; the dummy hash is verified all the same */
     /* ---- the answer ---- */
     enum data_outcome outcome;
     char token[TOKEN_TEXT_BYTES];
@@ -160,6 +166,9 @@ struct data_role {
     limen_str webhook_secrets[LIMIT_SCHEMES];  /* of those that are signed */
     struct role_effects effects;
     bool is_closing, is_draining;
+    struct redis *redis;              /* NULL: none is configured */
+    struct role_shared_limit *limits; /* by their number in the contract; NULL: hosts share none */
+    limen_str app_name;
     uint64_t last_transaction;
     struct role_worker *workers[LIMIT_WORKERS];
     struct role_request *live; /* every request that is not spare */
@@ -168,6 +177,8 @@ struct data_role {
 };
 
 /* role_request.c */
+/* The store, or Redis in its place, has done. */
+void role_task_done(struct store_task *task);
 struct role_request *role_request_new(struct role_worker *worker, const struct wire_frame *frame);
 /* Gives the request back; it is in no list of anybody else's. */
 void role_request_free(struct role_request *request);
@@ -199,6 +210,26 @@ const char *role_token_assume(struct role_worker *worker, struct role_slot *slot
 void role_webhooks_open(struct data_role *role, const struct data_role_config *config);
 /* Answers a SHOW_SIGNED. */
 void role_webhook_show(struct role_request *request);
+
+/* role_session.c: sessions in Redis; in the store where none is configured. */
+bool role_is_of_session(enum store_task_kind kind);
+/* Does what a SESSION_… task asks for, and hands the task back as a store would. */
+void role_session_submit(struct role_request *request);
+/* Makes the session of a new account, before its batch goes to the store: hands the task back with `opens_session` still set. */
+void role_session_open(struct role_request *request);
+/* Ends the session of an account that was not made. */
+void role_session_undo(struct data_role *role, const uint8_t token_hash[TOKEN_HASH_BYTES]);
+
+/* role_limit.c: limits that hosts share. */
+struct role_shared_limit {
+    limen_str stem;             /* of the keys */
+    limen_str interval, window; /* in microseconds, as text */
+};
+bool role_limits_open(struct data_role *role, uint32_t scale, struct arena *arena) LIMEN_MUST_CHECK;
+/* Reads a LIMIT into the request's command. NULL, or how the frame breaks the protocol. */
+const char *role_limit_parse(struct role_request *request, struct wire_reader *reader,
+                             enum data_outcome *ret_outcome) LIMEN_MUST_CHECK;
+void role_limit_start(struct role_request *request);
 
 /* role_parse.c: fills in the task. Returns NULL, or how the frame breaks the protocol; `*ret_outcome` is not DATA_OK
  * when the request is to be answered with it at once. */

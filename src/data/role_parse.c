@@ -115,6 +115,7 @@ static bool adopt_sign_up(struct role_request *request, const struct role_slot *
         return false;
     sign_up->email = arena_copy(&request->arena, str_make(slot->sign_up.email, slot->sign_up.email_len));
     sign_up->password_hash = arena_copy(&request->arena, str_of(slot->sign_up.hash));
+    sign_up->session_is_elsewhere = request->role->redis != NULL;
     memcpy(sign_up->token_hash, slot->sign_up.token_hash, sizeof(sign_up->token_hash));
     request->task.sign_up = sign_up;
     return sign_up->email.ptr != NULL && sign_up->password_hash.ptr != NULL;
@@ -303,6 +304,8 @@ static const char *parse_payload(struct role_request *request, const struct role
         return parse_effect_ask(request, reader, ret_outcome);
     case WIRE_SIGN_OUT:
         return parse_sign_out(request, reader, ret_outcome);
+    case WIRE_LIMIT:
+        return role_limit_parse(request, reader, ret_outcome);
     case WIRE_SIGN_UP:
     case WIRE_SIGN_IN:
         return parse_credential(request, reader, ret_outcome);

@@ -36,7 +36,6 @@ static struct role_request *request_take(struct data_role *role)
     return request;
 }
 
-static void on_task_done(struct store_task *task);
 static void on_hash_done(struct hash_job *job);
 
 struct role_request *role_request_new(struct role_worker *worker, const struct wire_frame *frame)
@@ -57,7 +56,7 @@ struct role_request *role_request_new(struct role_worker *worker, const struct w
     request->slot = frame->slot;
     request->sequence = frame->sequence;
     request->task.arena = &request->arena;
-    request->task.on_done = on_task_done;
+    request->task.on_done = role_task_done;
     request->task.context = request;
     request->hash.on_done = on_hash_done;
     request->payload = arena_alloc(&request->arena, frame->payload.len);
@@ -124,7 +123,18 @@ static void submit(struct role_request *request, enum store_task_kind kind)
     request->task.outcome = STORE_OK;
     request->task.next = NULL;
     request->place = ROLE_PLACE_AWAY;
-    store_submit(request->role->store, &request->task); /* the request may be gone when this returns */
+    /* The request may be gone when these return. */
+    if (request->role->redis != NULL && role_is_of_session(kind))
+        role_session_submit(request);
+    else
+        store_submit(request->role->store, &request->task);
+}
+
+/* Signing in or up would end with a session that cannot be made: that is said before a password is hashed. */
+static bool lacks_sessions(const struct role_request *request)
+{
+    bool makes_session = request->type == WIRE_SIGN_IN || request->type == WIRE_SIGN_UP;
+    return makes_session && request->role->redis != NULL && !redis_is_up(request->role->redis);
 }
 
 void role_request_start(struct role_request *request)
@@ -136,6 +146,12 @@ void role_request_start(struct role_request *request)
         role_token_show(request);
     else if (request->type == WIRE_SHOW_SIGNED)
         role_webhook_show(request);
+    else if (request->type == WIRE_LIMIT)
+        role_limit_start(request);
+    else if (lacks_sessions(request))
+        role_request_answer(request, DATA_BUSY);
+    else if (task->sign_up != NULL && request->role->redis != NULL)
+        role_session_open(request);
     else if (task->kind == STORE_BATCH && is_empty)
         role_request_answer(request, DATA_OK); /* nothing to commit */
     else
@@ -310,19 +326,21 @@ static void sign_up_hashed(struct role_request *request)
 }
 
 /* Whose transaction made an account and was not committed is nobody. */
-static void transaction_ended(struct role_slot *slot, bool is_committed)
+static void transaction_ended(struct data_role *role, struct role_slot *slot, bool is_committed)
 {
     if (slot->has_new_account && !is_committed)
         memset(&slot->principal, 0, sizeof(slot->principal));
+    if (slot->has_new_session && !is_committed)
+        role_session_undo(role, slot->new_session);
     slot->transaction = 0;
-    slot->has_begun = slot->has_new_account = false;
+    slot->has_begun = slot->has_new_account = slot->has_new_session = false;
 }
 
 void role_slot_abandon(struct data_role *role, struct role_slot *slot)
 {
     if (slot->transaction != 0)
         store_abandon(role->store, slot->transaction);
-    transaction_ended(slot, /* is_committed= */ false);
+    transaction_ended(role, slot, /* is_committed= */ false);
 }
 
 static bool asks_for_effects(const struct store_task *task)
@@ -345,11 +363,21 @@ static void writes_done(struct role_request *request)
     if (is_good && request->task.kind == STORE_STEP)
         slot->has_begun = true;
     else
-        transaction_ended(slot, is_good);
+        transaction_ended(request->role, slot, is_good);
     role_request_answer(request, outcome_of(request->task.outcome));
 }
 
-static void on_task_done(struct store_task *task)
+/* The new account's session is there, or its batch is not committed. */
+static void session_opened(struct role_request *request)
+{
+    request->opens_session = false;
+    if (request->task.outcome == STORE_OK)
+        submit(request, request->task.kind);
+    else
+        writes_done(request);
+}
+
+void role_task_done(struct store_task *task)
 {
     struct role_request *request = task->context;
     request->place = ROLE_PLACE_NONE;
@@ -358,6 +386,10 @@ static void on_task_done(struct store_task *task)
         role_request_free(request);
         if (worker != NULL && worker->is_paused)
             loop_at_end(worker->role->loop, &worker->at_end);
+        return;
+    }
+    if (request->opens_session) {
+        session_opened(request);
         return;
     }
     switch (task->kind) {

@@ -120,6 +120,8 @@ static uint8_t parts_of(const struct role_request *request)
             return request->task.returned.len > 0 ? WIRE_PART_RETURNED : 0;
         if (request->type == WIRE_SHOW || request->type == WIRE_SHOW_SIGNED)
             return request->has_handle ? WIRE_PART_PRINCIPAL | WIRE_PART_HANDLE : WIRE_PART_PRINCIPAL;
+        if (request->type == WIRE_LIMIT)
+            return WIRE_PART_COUNTED;
         return request->has_token ? WIRE_PART_PRINCIPAL | WIRE_PART_TOKEN : 0;
     case DATA_REFUSED:
         return WIRE_PART_REFUSED;
@@ -135,7 +137,8 @@ static uint8_t parts_of(const struct role_request *request)
 static size_t done_bytes(const struct role_request *request, uint8_t parts)
 {
     size_t bytes = WIRE_HEADER_BYTES + 2 + 3 * sizeof(uint32_t) + PRINCIPAL_ID_BYTES + PRINCIPAL_EMAIL_BYTES
-        + sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t) + 2 * sizeof(int64_t) + 2 * sizeof(uint32_t);
+        + sizeof(uint32_t) + TOKEN_TEXT_BYTES + 4 * sizeof(uint32_t) + 2 * sizeof(int64_t) + 2 * sizeof(uint32_t) + 2
+        + LIMIT_LIMITS_AT_ONCE * sizeof(int64_t);
     if (parts & WIRE_PART_REPLY)
         bytes += request->task.reply.len;
     if (parts & WIRE_PART_RETURNED)
@@ -168,6 +171,12 @@ static void put_parts(struct buf *out, const struct role_request *request, uint8
     }
     if (parts & WIRE_PART_UNTIL)
         wire_put_i64(out, request->until_us);
+    if (parts & WIRE_PART_COUNTED) {
+        wire_put_u8(out, request->counted.is_refused);
+        wire_put_u8(out, (uint8_t)request->counted.count);
+        for (uint32_t i = 0; i < request->counted.count; i++)
+            wire_put_i64(out, request->counted.debt_us[i]);
+    }
 }
 
 static bool send_done(struct role_worker *worker, struct role_request *request)

@@ -107,9 +107,11 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
     if (slot->is_stale && outcome == DATA_OK)
         outcome = DATA_BUSY;
     if (request->task.sign_up != NULL) { /* it belongs to the batch now */
+        memcpy(slot->new_session, request->task.sign_up->token_hash, sizeof(slot->new_session));
         explicit_bzero(&slot->sign_up, sizeof(slot->sign_up));
         slot->has_sign_up = false;
         slot->has_new_account = true;
+        slot->has_new_session = worker->role->redis != NULL;
     }
     if (frame->type == WIRE_STEP || frame->type == WIRE_BATCH)
         join_transaction(worker->role, slot, request);
@@ -145,6 +147,7 @@ static const char *take_frame(struct role_worker *worker, const struct wire_fram
     case WIRE_KEY_FIND:
     case WIRE_SHOW_SIGNED: /* a signature opens nothing but what it is over */
     case WIRE_EFFECT_ASK:
+    case WIRE_LIMIT:
         return take_request(worker, frame);
     case WIRE_SHOW:
     case WIRE_SIGN_UP:

@@ -100,7 +100,7 @@ static enum store_outcome sign_up(struct writer *writer, const struct store_task
         return failed(writer, NULL, code);
     if (sqlite3_changes64(writer->db.handle) == 0)
         return STORE_TAKEN;
-    return insert_session(writer, task, task->sign_up->token_hash);
+    return task->sign_up->session_is_elsewhere ? STORE_OK : insert_session(writer, task, task->sign_up->token_hash);
 }
 
 static enum store_outcome end_session(struct writer *writer, const struct store_task *task)

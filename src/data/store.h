@@ -57,6 +57,7 @@ struct store_item {
 /* A sign-up that is committed with its batch: credential and session come first. */
 struct store_sign_up {
     limen_str email, password_hash; /* hash in argon2's encoded form */
+    bool session_is_elsewhere;      /* it is not the store that keeps sessions */
     uint8_t token_hash[TOKEN_HASH_BYTES];
     /* The account's id and roles are the task's principal. */
 };

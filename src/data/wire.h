@@ -26,6 +26,7 @@ enum wire_type {
     WIRE_SHOW_SIGNED, /* show a signature and what it is over: as SHOW */
     WIRE_JOB_TAKE,    /* the slot runs a job that this worker was given, for the system; no answer */
     WIRE_EFFECT_ASK,  /* news of a provider's object: its effect is looked at soon */
+    WIRE_LIMIT,       /* one more request of some callers is counted, in limits that hosts share */
     /* data -> worker */
     WIRE_CREDIT = 64, /* slots that the worker may use; first frame of a connection */
     WIRE_ROWS,        /* a chunk of rows */
@@ -64,21 +65,31 @@ enum data_outcome {
  *   ASSUME              no timeout; u8 is_more, u32 place, u32 tenant
  *   JOB_TAKE            no timeout; u32 job
  *   EFFECT_ASK          str the object's id, or an effect's key
+ *   LIMIT               u8 count, then (u32 policy, str caller)
  *   CREDIT              u32 slots
  *   JOB                 u32 job, str effect, u8 outcome, str object, str state, str code, values: the effect's parameters
  *   ROWS                u32 rows, the rows
  *   DONE                u8 outcome, u8 parts, then the parts that it names, in the order of their bits: */
-enum wire_part {
-    WIRE_PART_PRINCIPAL = 1, /* str id, str email, u32 roles */
-    WIRE_PART_TOKEN = 2,     /* str */
-    WIRE_PART_REFUSED = 4,   /* u32 index in the batch */
-    WIRE_PART_REPLY = 8,     /* u32 status, str */
-    WIRE_PART_RETURNED = 16, /* str: rows of the queue's :returning */
-    WIRE_PART_HANDLE = 32,   /* of a token: i64 expiry (monotonic), u32 place, u32 tenant */
-    WIRE_PART_UNTIL = 64     /* of a token that is no good: i64 (monotonic), before which it need not be shown again */
+enum wire_part {                          /* every bit of the byte */
+                 WIRE_PART_PRINCIPAL = 1, /* str id, str email, u32 roles */
+                 WIRE_PART_TOKEN = 2,     /* str */
+                 WIRE_PART_REFUSED = 4,   /* u32 index in the batch */
+                 WIRE_PART_REPLY = 8,     /* u32 status, str */
+                 WIRE_PART_RETURNED = 16, /* str: rows of the queue's :returning */
+                 WIRE_PART_HANDLE = 32,   /* of a token: i64 expiry (monotonic), u32 place, u32 tenant */
+                 WIRE_PART_UNTIL =
+                     64, /* of a token that is no good: i64 (monotonic), before which it need not be shown again */
+                 WIRE_PART_COUNTED =
+                     128 /* u8 is_refused: by the last one; u8 count, then i64 debt in microseconds of each */
 };
-#define WIRE_PARTS 127U
 #define WIRE_FINGERPRINT_BYTES 32U
+
+/* What was counted: of each limit, in order, up to the first that refuses, how far its caller has run ahead. */
+struct data_counted {
+    uint32_t count;
+    bool is_refused; /* by the last one */
+    int64_t debt_us[LIMIT_LIMITS_AT_ONCE];
+};
 
 struct wire_frame {
     uint8_t type;

@@ -7,6 +7,7 @@
 #include "server/effect_target.h"
 #include "server/jwks_source.h"
 #include "server/listen.h"
+#include "server/redis_source.h"
 #include "server/secret.h"
 #include "server/users.h"
 
@@ -86,6 +87,17 @@ static const struct setting settings[] = {
       .least = LIMIT_PG_CONNECTIONS_LEAST,
       .most = LIMIT_PG_CONNECTIONS,
       .help = "connections to PostgreSQL; an eighth of them, one at least, is for statements that are `-- slow`" },
+    { .flag = "redis",
+      .environment = "LIMEN_REDIS",
+      .kind = SETTING_TEXT,
+      .offset = FIELD(redis),
+      .value = "URL",
+      .initial = "",
+      .is_valid = redis_source_is_valid,
+      .wanted =
+          "give it as redis://[:PASSWORD@]HOST:PORT[/DATABASE], or @FILE that holds it; TLS (rediss://) needs a tunnel",
+      .may_be_secret = true,
+      .help = "sessions and limits that several servers share; @FILE: a file that holds the URL" },
     { .flag = "migrate",
       .environment = "LIMEN_MIGRATE",
       .kind = SETTING_TEXT,

@@ -7,6 +7,7 @@
 #include "data/role.h"
 #include "server/control.h"
 #include "server/jwks_source.h"
+#include "server/redis_source.h"
 #include "server/secret.h"
 
 #include <stdio.h>
@@ -18,6 +19,8 @@ struct data_process {
     struct role *role;
     struct data_role *data;
     struct fetch_client *fetches;
+    struct redis_url redis;
+    bool has_redis;
 };
 
 static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
@@ -42,9 +45,22 @@ static void on_drain(struct role *role)
         data_role_drain(process->data);
 }
 
+/* What the operator shows of Redis. */
+static void show_redis(struct data_process *process)
+{
+    struct board *board = process->role->board;
+    struct redis_status status = data_role_redis(process->data);
+    if (!process->has_redis)
+        return;
+    atomic_store_explicit(&board->redis_state, status.is_up ? BOARD_REDIS_UP : BOARD_REDIS_AWAY, memory_order_relaxed);
+    atomic_store_explicit(&board->redis_connections, status.connections, memory_order_relaxed);
+    atomic_store_explicit(&board->redis_failures, status.failures, memory_order_relaxed);
+}
+
 static void on_turn(void *context)
 {
     struct data_process *process = context;
+    show_redis(process);
     if (process->role->is_draining && data_role_is_idle(process->data))
         loop_stop(process->role->loop);
 }
@@ -83,16 +99,34 @@ static void print_refusal(const struct diags *errors, bool has_colour, struct ar
 }
 
 /* Before the first byte of a worker, and before the database is read: it may be hostile too. */
-static bool close_sandbox(struct role *role, const struct store_sandbox *store)
+static bool close_sandbox(const struct data_process *process, const struct store_sandbox *store)
 {
-    const struct syscall_list *const lists[] = { &data_role_syscalls, store->syscalls, &thread_syscalls };
-    return role_close_sandbox(role,
+    const struct syscall_list *const lists[] = { &data_role_syscalls, store->syscalls, &thread_syscalls,
+                                                 &redis_syscalls };
+    uint16_t ports[STORE_SANDBOX_PORTS + 1];
+    size_t port_count = store->port_count;
+    memcpy(ports, store->ports, port_count * sizeof(ports[0]));
+    if (process->has_redis)
+        ports[port_count++] = process->redis.port;
+    return role_close_sandbox(process->role,
                               &(struct sandbox){ .lists = lists,
-                                                 .list_count = sizeof(lists) / sizeof(lists[0]),
+                                                 .list_count = process->has_redis ? 4 : 3,
                                                  .paths = store->paths,
                                                  .path_count = store->path_count,
-                                                 .connect_ports = store->ports,
-                                                 .connect_port_count = store->port_count });
+                                                 .connect_ports = ports,
+                                                 .connect_port_count = port_count });
+}
+
+static bool read_redis(struct data_process *process, struct data_role_config *config, struct diags *errors)
+{
+    limen_str source = role_setting("LIMEN_REDIS", "");
+    config->app_name = process->role->app->name;
+    config->limit_scale = (uint32_t)role_number_setting("LIMEN_LIMIT_SCALE", 1);
+    process->has_redis = source.len > 0;
+    if (!process->has_redis)
+        return true;
+    config->redis = &process->redis;
+    return redis_source_read(source, &process->role->arena, &process->redis, errors);
 }
 
 static void describe_store(struct role *role, struct query_set *queries, struct store_config *store,
@@ -131,17 +165,18 @@ int data_main(struct role *role)
         .on_first_account = on_first_account,
         .on_breach = on_breach,
     };
-    /* The files of keys are named from the folder that the server was started in, and read by whoever has started it. */
+    /* Files of secrets and keys are named from the folder that the server was started in, and read by whoever has started it. */
     bool has_keys = jwks_sources_read(&role->contract, &role->arena, config.jwks, &errors);
     bool has_secrets = secrets_of_webhooks(&role->contract, &role->arena, config.webhook_secrets, &errors);
+    bool has_redis = read_redis(&process, &config, &errors);
     describe_store(role, &queries, &config.store, &errors);
     bool has_colour = isatty(STDERR_FILENO) == 1; /* cannot be asked later */
     struct store_sandbox sandbox;
     bool is_placed = config.store.file != NULL
         && store_describe_sandbox(config.store.url, &sandbox, &role->arena, &errors);
-    if (is_placed && !close_sandbox(role, &sandbox))
+    if (is_placed && !close_sandbox(&process, &sandbox))
         return 1;
-    if (process.fetches != NULL && has_keys && has_secrets && is_placed
+    if (process.fetches != NULL && has_keys && has_secrets && has_redis && is_placed
         && queries_parse(role->app->queries.bytes, role->app->queries.path, store_backend(config.store.url),
                          &role->arena, &queries, &errors))
         process.data = data_role_new(role->loop, &config, &role->arena, &errors);
@@ -150,6 +185,8 @@ int data_main(struct role *role)
         role_say(role, CONTROL_REFUSED);
         return 1;
     }
+    while (!data_role_is_settled(process.data))
+        loop_turn(role->loop, DATA_WAIT_US);
     role_say(role, CONTROL_READY);
     loop_run(role->loop, DATA_WAIT_US, on_turn, &process);
     data_role_free(process.data);

@@ -122,6 +122,35 @@ static void write_effects(const struct board *board, struct buf *out)
     buf_printf(out, "limen_effects_oldest_seconds %.0f\n", age_s > 0 ? age_s : 0);
 }
 
+static uint32_t redis_state(const struct board *board)
+{
+    return atomic_load_explicit(&board->redis_state, memory_order_relaxed);
+}
+
+static void write_redis(const struct board *board, struct buf *out)
+{
+    if (redis_state(board) == BOARD_REDIS_NONE)
+        return;
+    write_head(out, "limen_redis_up", "gauge", "Whether Redis answers.");
+    buf_printf(out, "limen_redis_up %d\n", redis_state(board) == BOARD_REDIS_UP);
+    write_head(out, "limen_redis_connections_total", "counter", "Connections to Redis that were made.");
+    buf_printf(out, "limen_redis_connections_total %llu\n",
+               (unsigned long long)atomic_load_explicit(&board->redis_connections, memory_order_relaxed));
+    write_head(out, "limen_redis_failures_total", "counter", "Commands that Redis did not answer, or refused.");
+    buf_printf(out, "limen_redis_failures_total %llu\n",
+               (unsigned long long)atomic_load_explicit(&board->redis_failures, memory_order_relaxed));
+    write_head(out, "limen_limit_fallbacks_total", "counter",
+               "Requests for which hosts could not count together, by what the contract says then.");
+    buf_printf(
+        out,
+        "limen_limit_fallbacks_total{behaviour=\"local\"} %llu\n"
+        "limen_limit_fallbacks_total{behaviour=\"allow\"} %llu\n"
+        "limen_limit_fallbacks_total{behaviour=\"deny\"} %llu\n",
+        (unsigned long long)sum(board, offsetof(struct board_row, limits_alone)),
+        (unsigned long long)sum(board, offsetof(struct board_row, limits_open)),
+        (unsigned long long)sum(board, offsetof(struct board_row, refusals) + REFUSAL_LIMIT_AWAY * sizeof(uint64_t)));
+}
+
 static void reply_metrics(struct operator* operator, struct exchange * exchange)
 {
     struct arena arena;
@@ -129,6 +158,7 @@ static void reply_metrics(struct operator* operator, struct exchange * exchange)
     arena_init(&arena, operator->arenas, LIMIT_CALL_ARENA_BYTES);
     buf_init(&text, &arena, METRICS_BYTES);
     write_processes(operator->role->board, &text);
+    write_redis(operator->role->board, &text);
     write_refusals(operator->role->board, &text);
     write_effects(operator->role->board, &text);
     write_replies(operator->role, &text);
@@ -152,6 +182,18 @@ static void reply_text(struct exchange *exchange, int status, limen_str text)
     exchange_reply(exchange, &reply);
 }
 
+/* A Redis that is away makes no replica unready: all of them would be, and what needs no session is still answered. */
+static void reply_ready(const struct board *board, struct exchange *exchange)
+{
+    static const limen_str ready[] = {
+        [BOARD_REDIS_NONE] = LIMEN_STR_INIT("ready\n"),
+        [BOARD_REDIS_AWAY] = LIMEN_STR_INIT("ready\nredis: away; what needs a session is answered 503\n"),
+        [BOARD_REDIS_UP] = LIMEN_STR_INIT("ready\nredis: up\n"),
+    };
+    bool ok = is_ready(board);
+    reply_text(exchange, ok ? 200 : 503, ok ? ready[redis_state(board)] : LIMEN_STR("not ready\n"));
+}
+
 static void on_request(void *context, struct exchange *exchange)
 {
     struct operator* operator= context;
@@ -162,8 +204,7 @@ static void on_request(void *context, struct exchange *exchange)
     else if (str_equal(request->path, LIMEN_STR("/healthz")))
         reply_text(exchange, 200, LIMEN_STR("ok\n"));
     else if (str_equal(request->path, LIMEN_STR("/readyz")))
-        reply_text(exchange, is_ready(operator->role->board) ? 200 : 503,
-                   is_ready(operator->role->board) ? LIMEN_STR("ready\n") : LIMEN_STR("not ready\n"));
+        reply_ready(operator->role->board, exchange);
     else if (str_equal(request->path, LIMEN_STR("/metrics")))
         reply_metrics(operator, exchange);
     else

@@ -108,6 +108,7 @@ static bool make_boundary(struct worker *worker, struct shm_zone *limits)
         .router = router_new(&role->contract, &role->arena),
         .data = data_client_new(role->loop),
         .limits = limits->base,
+        .shares_limits = role_number_setting("LIMEN_SHARED_LIMITS", 0) == 1,
         .limit_scale = (uint32_t)role_number_setting("LIMEN_LIMIT_SCALE", 1),
         .clock = loop_clock(role->loop),
         .board = worker->board,

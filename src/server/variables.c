@@ -70,6 +70,8 @@ static void add_data(struct writer *out, const struct config *config)
     add_list(out, "LIMEN_JWKS", &config->jwks);
     add_secrets(out, config);
     add_list(out, "LIMEN_EFFECT_TARGET", &config->effect_targets);
+    add_text(out, "LIMEN_REDIS", config->redis);
+    add_number(out, "LIMEN_LIMIT_SCALE", config->limit_scale);
 }
 
 static void add_outbound(struct writer *out, const struct config *config)
@@ -86,6 +88,7 @@ static void add_worker(struct writer *out, const struct role_settings *settings)
 {
     const struct config *config = settings->config;
     add_number(out, "LIMEN_LIMIT_SCALE", config->limit_scale);
+    add_number(out, "LIMEN_SHARED_LIMITS", config->redis.len > 0); /* not where they are: that is a secret */
     add_number(out, "LIMEN_CHECK_REPLIES", config->checks_replies);
     add_list(out, "LIMEN_TRUSTED_PROXY", &config->trusted_proxies);
     add_number(out, "LIMEN_WORKER_MEMORY", settings->worker_memory);
