@@ -59,8 +59,8 @@ struct board_row {
 
 struct board {
     uint32_t worker_count, operation_count;
-    _Atomic uint32_t data_ready; /* the data role has opened its store */
-    _Atomic uint32_t is_leaving; /* the server was told to end: it may still serve, but is not ready */
+    _Atomic uint32_t data_ready;  /* the data role has opened its store */
+    _Atomic uint32_t is_leaving;  /* the server was told to end: it may still serve, but is not ready */
     _Atomic uint32_t redis_state; /* enum board_redis; these three are the data role's */
     _Atomic uint64_t redis_connections, redis_failures;
     _Atomic uint32_t data_restarts, worker_restarts, outbound_restarts;

@@ -153,7 +153,7 @@
 #define LIMIT_RSA_BITS 8192U                         /* a longer key costs too much: it is left out */
 
 /* ---- Redis ------------------------------------------------------------------------------------------------------ */
-#define LIMIT_REDIS_US 1000000         /* a command, or connecting; past it the connection is given up and made anew */
+#define LIMIT_REDIS_US 2000000         /* a command, or connecting; past it the connection is given up and made anew */
 #define LIMIT_REDIS_CALLS 8192U        /* commands without an answer yet; past it the next one fails at once */
 #define LIMIT_REDIS_BACKOFF_US 5000000 /* between two attempts to connect, at the most */
 #define LIMIT_REDIS_URL_BYTES 4096U    /* of the file that --redis names: refused at start */
