@@ -1,8 +1,9 @@
 /* fuzz_wire_data.c - frames from a hostile worker into the data role, in front of a store of arrays.
  *
- * The input's first byte says how its bytes are cut into pieces and how the store behaves. Whatever comes: nothing is
+ * The input's first byte says how its bytes are cut into pieces, how the store behaves, and whether there is a Redis of arrays, too. Whatever comes: nothing is
  * left behind when the worker has gone, no transaction is left open, no statement with a scope is run, and no batch acts for a principal that was
  * never shown. */
+#include "../unit/data/fake_redis.h"
 #include "../unit/data/fake_store.h"
 
 #include "core/limits.h"
@@ -18,8 +19,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* ---- a contract and statements ----------------------------------------------------------------------------------- */
 static struct requirement need_admin[] = { { .demands = { { 0, 2 } }, .demand_count = 1 } };
+static struct rate_limit limits[] = {
+    { .quota = 3, .window_us = 60000000, .name = LIMEN_STR_INIT("often"), .policy = 1 },
+    { .quota = 3, .window_us = 3600000000, .name = LIMEN_STR_INIT("often"), .policy = 2 },
+};
 static struct operation operations[] = {
-    { .index = 0, .is_public = true },
+    { .index = 0, .is_public = true, .limits = limits, .limit_count = 2 },
     { .index = 1, .requirements = need_admin, .requirement_count = 1 },
 };
 static struct security_scheme schemes[] = {
@@ -37,6 +42,7 @@ static struct security_scheme schemes[] = {
 static struct contract contract = {
     .operations = operations,
     .operation_count = 2,
+    .policy_count = 3,
     .schemes = schemes,
     .scheme_count = 4,
     .roles = { LIMEN_STR_INIT("customer"), LIMEN_STR_INIT("admin") },
@@ -110,11 +116,12 @@ static void check_held(void)
 }
 
 static struct loop *loop;
-static struct data_role *role;
+static struct data_role *role, *roles[2]; /* without and with Redis */
 static struct arena arena;
 
 static void open_once(void)
 {
+    static const struct redis_url url = { .port = 6379 };
     if (role != NULL)
         return;
     log_init(LOG_FORMAT_JSON, (enum log_level)(LOG_LEVEL_ERROR + 1), "fuzz", 0);
@@ -128,13 +135,22 @@ static void open_once(void)
     arena_init(&arena, NULL, 1024U * 1024);
     diags_init(&diags, &arena);
     loop = loop_new();
-    role = data_role_new(loop, &config, &arena, &diags);
-    if (role == NULL)
-        abort();
+    for (int i = 0; i < 2; i++) {
+        config.redis = i == 0 ? NULL : &url;
+        config.limit_scale = 1;
+        roles[i] = data_role_new(loop, &config, &arena, &diags);
+        if (roles[i] == NULL)
+            abort();
+    }
 }
 
 static void reset_store(uint8_t behaviour)
 {
+    fake_redis_reset();
+    fake_redis.is_immediate = (behaviour & 1) != 0;
+    fake_redis.is_away = (behaviour & 8) != 0;
+    fake_redis.talks_nonsense = (behaviour & 16) != 0;
+    role = roles[(behaviour & 6) == 6];
     memset(&fake, 0, sizeof(fake));
     fake.is_immediate = (behaviour & 1) != 0;
     fake.row_count = behaviour & 2 ? 400 : 1;
@@ -166,11 +182,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if ((data[0] & 64) == 0)
             fake_finish_all((data[0] & 128) != 0);
         finish_jobs();
+        if ((data[0] & 64) == 0)
+            fake_redis_answer_all();
         (void)recv(pair[1], replies, sizeof(replies), MSG_DONTWAIT);
     }
     close(pair[1]);
     for (int i = 0; i < 1000 && !data_role_is_idle(role); i++) {
         loop_turn(loop, 0);
+        fake_redis_answer_all();
         fake_finish_all(false);
         finish_jobs();
     }

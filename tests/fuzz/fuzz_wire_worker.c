@@ -1,6 +1,6 @@
 /* fuzz_wire_worker.c - frames from the data role into the worker's client.
  *
- * Eight requests of every kind are under way; the input is what comes out of the socket, in pieces whose size its first
+ * Nine requests of every kind are under way; the input is what comes out of the socket, in pieces whose size its first
  * byte gives. Whatever comes: each request that was not released is answered exactly once. */
 #include "core/arena.h"
 #include "core/limits.h"
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUESTS 8
+#define REQUESTS 9
 
 struct row {
     limen_str text;
@@ -47,6 +47,11 @@ static void on_reply(struct data_request *request)
         sink += (unsigned char)request->reply.ptr[i];
     for (size_t i = 0; i < request->returned.len; i++)
         sink += (unsigned char)request->returned.ptr[i];
+    if (request->counted.count > LIMIT_LIMITS_AT_ONCE)
+        abort();
+    for (uint32_t i = 0; i < request->counted.count; i++)
+        if (request->counted.debt_us[i] < 0)
+            abort();
     if (request->principal.email_len > PRINCIPAL_EMAIL_BYTES)
         abort();
     struct principal principal;
@@ -68,6 +73,9 @@ static void start(struct data_request *request, size_t i, struct arena *arena)
         data_read(client, request, 1, &value, 1);
     } else if (i == 4) {
         data_show(client, request, 1, LIMEN_STR("token"), false);
+    } else if (i == 8) {
+        const struct data_limit limit = { 1, LIMEN_STR("caller") };
+        data_limit(client, request, &limit, 1);
     } else if (i == 5) {
         data_sign_in(client, request, LIMEN_STR("a@b.example"), LIMEN_STR("password"));
     } else {

@@ -304,6 +304,23 @@ LEFT_TO_DATA = {"start_thread", "open_inside", "make_file", "remove_file", "look
 LEFT_WITH_POSTGRES = {
     "start_thread", "look_closer", "make_socket", "make_datagram_socket", "make_unix_socket", "set_option", "type_ahead"
 }  # fmt: skip
+#: What Redis takes. Where connections lead to is Landlock's to judge (Linux 6.7): to the port of Redis.
+LEFT_WITH_REDIS = {"make_socket", "make_datagram_socket", "set_option", "connect_again"}
+
+
+def inside_data(tmp_path, database, *more):
+    """What an attacker in the data role comes to: {attempt: outcome}."""
+    program, folder = tmp_path / "inside_data", tmp_path / "var"
+    build_program(CAPTURED / "inside_data.c", program, RELEASE)
+    folder.mkdir()
+    (folder / "inside").write_text("")
+    (tmp_path / "outside").write_text("")
+    (folder / "link").symlink_to(tmp_path / "outside")
+    arguments = [folder, str(os.getppid()), str(free_port()), database, *more]
+    run = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
+    said = dict(line.split() for line in run.stdout.splitlines())
+    assert len(said) == len(ATTEMPTS) + 4 and run.returncode == 0, run
+    return said
 
 
 @pytest.mark.parametrize("database, left", [
@@ -312,18 +329,15 @@ LEFT_WITH_POSTGRES = {
 ])
 def test_an_attacker_in_the_data_role_has_what_its_database_needs_and_nothing_else(tmp_path, database, left):
     """Its sandbox from inside: everything is tried there that is tried in a worker."""
-    program, folder = tmp_path / "inside_data", tmp_path / "var"
-    build_program(CAPTURED / "inside_data.c", program, RELEASE)
-    folder.mkdir()
-    (folder / "inside").write_text("")
-    (tmp_path / "outside").write_text("")
-    (folder / "link").symlink_to(tmp_path / "outside")
-    arguments = [folder, str(os.getppid()), str(free_port()), database]
-    run = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
-    said = dict(line.split() for line in run.stdout.splitlines())
-    assert len(said) == len(ATTEMPTS) + 4 and run.returncode == 0, run
+    said = inside_data(tmp_path, database)
     assert {name for name, outcome in said.items() if outcome == "done"} == left
     assert {outcome for name, outcome in said.items() if name not in left} == {"EPERM", "EACCES", "ENOSYS"}
+
+
+def test_with_redis_an_attacker_in_the_data_role_has_sockets_too(tmp_path):
+    said = inside_data(tmp_path, "sqlite:inside.db", str(free_port()))
+    left = {name for name, outcome in said.items() if outcome == "done"}
+    assert LEFT_TO_DATA | {"make_socket"} <= left <= LEFT_TO_DATA | LEFT_WITH_REDIS
 
 
 # ---- an attacker in the worker: system calls -------------------------------------------------------------------------

@@ -130,7 +130,7 @@ static inline void fake_batch(struct store_task *task)
         task->outcome = STORE_TAKEN;
         return;
     }
-    if (task->sign_up != NULL)
+    if (task->sign_up != NULL && !task->sign_up->session_is_elsewhere)
         fake_add_session(task->sign_up->token_hash, task->principal);
     if (task->has_key) {
         memset(fake.key, 0, sizeof(fake.key));
