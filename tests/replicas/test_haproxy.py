@@ -1,6 +1,6 @@
 """deploy/haproxy.cfg in front of three replicas: what it retries, whom it believes, and that replicas can be replaced under load.
 
-All replicas share SQLite's file, which processes of one host may do.
+All replicas share one database: SQLite's file, which processes of one host may share, or PostgreSQL.
 """
 
 import asyncio
@@ -132,9 +132,8 @@ def test_addresses_that_clients_name_are_not_passed_on(fakes, tmp_path):
 
 # ---- replicas --------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def replicas(tmp_path):
+def replicas(database, tmp_path):
     """Three servers on one database; they believe the balancer, and give it time to see them go."""
-    database = f"sqlite:{tmp_path}/var/shop.db"
     flags = ["--trusted-proxy", "127.0.0.1", "--drain-notice", "3", "--limit-scale", "100000"]
     servers = [Server(tmp_path / f"replica-{number}", flags=flags, workers=1, database=database) for number in range(REPLICAS)]
     try:

@@ -31,8 +31,8 @@ def reload(server):
 
 
 # ---- under load ------------------------------------------------------------------------------------------------------
-def test_three_reloads_under_load_lose_no_request_and_sign_nobody_out(make_shop):
-    server = make_shop(flags=["--limit-scale", "100000"])
+def test_three_reloads_under_load_lose_no_request_and_sign_nobody_out(make_shop, database):
+    server = make_shop(database=database, flags=["--limit-scale", "100000"])
 
     async def run():
         load = Load(server.host, server.port, await sign_up(server.host, server.port, ACCOUNTS, "reload"))
