@@ -20,7 +20,7 @@ struct config {
     int64_t workers;           /* 0: the cores that the process may use */
     limen_str database;
     int64_t database_connections; /* of PostgreSQL */
-    limen_str redis; /* redis://…, or @FILE that holds it; empty: none */
+    limen_str redis;              /* redis://…, or @FILE that holds it; empty: none */
     struct config_list trusted_proxies;
     struct config_list jwks;    /* SCHEME=FILE|URL */
     struct config_list secrets; /* NAME=@FILE */

@@ -61,7 +61,7 @@ static inline void redis_start(struct redis_process *process)
     if (process->port == 0)
         close(listen_somewhere(&process->port));
     snprintf(port, sizeof(port), "%u", process->port);
-    char *arguments[] = { "redis-server", "--port", port,    "--bind", "127.0.0.1", "--save", "",
+    char *arguments[] = { "redis-server", "--port", port,    "--bind", "127.0.0.1", "--save",    "",
                           "--appendonly", "no",     "--dir", "/tmp",   "--logfile", "/dev/null", NULL };
     assert_int_equal(posix_spawnp(&process->pid, arguments[0], NULL, NULL, arguments, environ), 0);
     redisFree(redis_ask(process));

@@ -123,8 +123,9 @@ static void test_of_several_limits_those_behind_the_one_that_refuses_are_not_cou
     beside = redis_ask(&server);
     static const long long expected[4][3] = { { 0, 1, 1 }, { 0, 1, 1 }, { 2, 1, 0 }, { 2, 1, 0 } };
     for (int i = 0; i < 4; i++) {
-        redisReply *reply = redisCommand(beside, "EVAL %s 3 wide narrow last 1000000 1000000000 1000000 2000000 1000000 9000000",
-                                         redis_scripts[REDIS_LIMIT]);
+        redisReply *reply = redisCommand(
+            beside, "EVAL %s 3 wide narrow last 1000000 1000000000 1000000 2000000 1000000 9000000",
+            redis_scripts[REDIS_LIMIT]);
         assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
         assert_int_equal(reply->element[0]->integer, expected[i][0]);
         assert_int_equal(reply->elements, expected[i][0] == 0 ? 4 : 3);
