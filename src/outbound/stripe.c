@@ -275,6 +275,13 @@ static bool is_final(uint32_t status)
         && status != 424 && status != 429;
 }
 
+/* What to pay with is the customer's to name. One that the provider does not have is no card, and nothing that an operator could mend. */
+static bool is_of_no_method(const struct json_doc *doc, uint32_t fault)
+{
+    return fault != 0 && str_equal(TEXT(doc, fault, "code"), LIMEN_STR("resource_missing"))
+        && str_equal(TEXT(doc, fault, "param"), LIMEN_STR("payment_method"));
+}
+
 /* 402 is the customer's bank saying no; 409 and 429 want to be asked again, and so does a provider that has failed. What is wrong with our
  * secret (401, 403) is not wrong with the effect: it waits until somebody has mended that. */
 static void read_fault(const struct effect_request *request, const struct json_doc *doc, uint32_t status,
@@ -288,6 +295,9 @@ static void read_fault(const struct effect_request *request, const struct json_d
         if (object != 0)
             read_object(doc, object, answer);
         effect_answer_word(answer->code, &answer->code_bytes, reason.len > 0 ? reason : TEXT(doc, fault, "code"));
+        answer->outcome = EFFECT_DECLINED;
+    } else if (status == 400 && is_of_no_method(doc, fault)) {
+        effect_answer_word(answer->code, &answer->code_bytes, TEXT(doc, fault, "code"));
         answer->outcome = EFFECT_DECLINED;
     } else if (status == 404 && request->question == EFFECT_LOOK_UP) {
         answer->outcome = EFFECT_NOT_FOUND;

@@ -161,6 +161,12 @@ static const struct meaning meanings[] = {
     { EFFECT_CHARGE, EFFECT_DO, 402, ERROR_OF("card_error", ",\"code\":\"expired_card\""), EFFECT_DECLINED, "",
       "expired_card" },
     { EFFECT_CHARGE, EFFECT_DO, 400, ERROR_OF("invalid_request_error", ""), EFFECT_REFUSED, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 400,
+      ERROR_OF("invalid_request_error", ",\"code\":\"resource_missing\",\"param\":\"payment_method\""), EFFECT_DECLINED,
+      "", "resource_missing" },
+    { EFFECT_CHARGE, EFFECT_DO, 400,
+      ERROR_OF("invalid_request_error", ",\"code\":\"resource_missing\",\"param\":\"customer\""), EFFECT_REFUSED, "",
+      "" },
     { EFFECT_CHARGE, EFFECT_DO, 404, ERROR_OF("invalid_request_error", ""), EFFECT_REFUSED, "", "" },
     { EFFECT_CHARGE, EFFECT_LOOK_UP, 404, ERROR_OF("invalid_request_error", ""), EFFECT_NOT_FOUND, "", "" },
     /* looked for */
