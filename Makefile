@@ -6,7 +6,7 @@ build:
 	@tools/build release
 
 run: build
-	@exec build/shop run $(ARGS)
+	@exec tools/run $(ARGS)
 
 test:
 	@tools/setup build test
@@ -37,7 +37,7 @@ clean:
 
 help:
 	@echo 'make                  build/limen and build/shop (release flags)'
-	@echo 'make run ARGS="..."   build, then run the shop on http://127.0.0.1:8080'
+	@echo 'make run ARGS="..."   build, then run the shop on http://127.0.0.1:8080, and the payments sandbox beside it'
 	@echo 'make test             every check and every test; tools/test PART runs one part'
 	@echo 'make check            both compilers, format, clang-tidy, layers; no tests'
 	@echo 'make format           clang-format over all tracked C'

@@ -34,21 +34,115 @@ UPDATE items SET stock = stock - :quantity WHERE id = :item_id AND stock >= :qua
 INSERT INTO order_lines (order_id, item_id, name, unit_price, quantity)
 SELECT :order_id, id, name, price, :quantity FROM items WHERE id = :item_id AND price = :price;
 
+-- name: insert_payment(order_id text, method text?) :exec
+INSERT INTO payments (order_id, method) VALUES (:order_id, :method);
+
+-- Sent after the order is committed. The amount is what the lines add up to, whatever anybody says.
+-- effect: charge(order_id text) to payments  key :order_id
+-- returns: amount int, currency text, payment_method text?, order_id text
+SELECT (SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id) AS amount, currency,
+       method AS payment_method, orders.id AS order_id
+FROM orders JOIN payments ON payments.order_id = orders.id
+WHERE orders.id = :order_id;
+
+-- ---- what came of a charge: placed -> paying -> paid | payment_failed ------------------------------------------
+-- Each step says from where it leads, so that what comes late leads nowhere.
+
+-- name: note_payment(order_id text, provider_id text) :exec
+-- scope: system
+UPDATE payments SET provider_id = :provider_id WHERE order_id = :order_id;
+
+-- name: mark_paid(order_id text) :exec
+-- scope: system
+UPDATE orders SET state = 'paid' WHERE id = :order_id AND state IN ('placed', 'paying');
+
+-- The stock first: it is given back as long as the order is not marked.
+-- name: give_stock_back(order_id text) :exec
+-- scope: system
+UPDATE items
+SET stock = stock + (SELECT quantity FROM order_lines WHERE order_id = :order_id AND item_id = items.id)
+WHERE id IN (SELECT item_id FROM order_lines WHERE order_id = :order_id)
+  AND EXISTS (SELECT 1 FROM orders WHERE id = :order_id AND state IN ('placed', 'paying'));
+
+-- name: mark_failed(order_id text) :exec
+-- scope: system
+UPDATE orders SET state = 'payment_failed' WHERE id = :order_id AND state IN ('placed', 'paying');
+
+-- ---- refunds: paid -> refunded -----------------------------------------------------------------------------------
+
+-- name: start_refund(order_id text, refund_id text) :must  else 409 "only what is paid can be refunded, and only once"
+-- scope: admin
+UPDATE payments SET refund_id = :refund_id
+WHERE order_id = :order_id AND refund_id IS NULL AND provider_id IS NOT NULL
+  AND EXISTS (SELECT 1 FROM orders WHERE id = :order_id AND state = 'paid');
+
+-- effect: refund(refund_id text, order_id text) to payments.refund  key :refund_id
+-- scope: admin
+-- returns: payment text, order_id text
+SELECT COALESCE(provider_id, '') AS payment, order_id
+FROM payments
+WHERE order_id = :order_id AND refund_id = :refund_id;
+
+-- name: mark_refunded(order_id text, refund_id text) :exec
+-- scope: system
+UPDATE orders SET state = 'refunded'
+WHERE id = :order_id AND state = 'paid'
+  AND EXISTS (SELECT 1 FROM payments WHERE order_id = :order_id AND refund_id = :refund_id);
+
+-- name: forget_refund(order_id text, refund_id text) :exec
+-- scope: system
+UPDATE payments SET refund_id = NULL WHERE order_id = :order_id AND refund_id = :refund_id;
+
+-- ---- what the provider tells --------------------------------------------------------------------------------------
+
+-- name: event_is_known(event_id text) :one
+-- scope: provider
+SELECT id FROM payment_events WHERE id = :event_id;
+
+-- name: keep_event(event_id text) :exec
+-- scope: provider
+INSERT INTO payment_events (id, received_at) VALUES (:event_id, :now) ON CONFLICT (id) DO NOTHING;
+
+-- name: forget_events(before time) :exec
+-- scope: provider
+DELETE FROM payment_events WHERE received_at < :before;
+
+-- name: mark_paying(order_id text) :exec
+-- scope: provider
+UPDATE orders SET state = 'paying' WHERE id = :order_id AND state = 'placed';
+
+-- An order that has failed and whose payment was taken all the same.
+-- name: unwanted_payment(order_id text) :one
+-- scope: provider
+SELECT orders.id FROM orders JOIN payments ON payments.order_id = orders.id
+WHERE orders.id = :order_id AND state = 'payment_failed' AND late_id IS NULL;
+
+-- name: note_late_payment(order_id text, payment text) :must  else 409 "it was given back already"
+-- scope: provider
+UPDATE payments SET late_id = :payment WHERE order_id = :order_id AND late_id IS NULL;
+
+-- effect: give_back(order_id text, payment text) to payments.refund  key :order_id
+-- scope: provider
+-- returns: payment text, order_id text
+SELECT :payment AS payment, id AS order_id FROM orders WHERE id = :order_id AND state = 'payment_failed';
+
 -- ---- the caller's orders -----------------------------------------------------------------------------------------
 
 -- name: my_orders(after text?, limit int) :many
--- returns: placed_at time, total int
+-- returns: placed_at time, total int, refund_id text
 SELECT id, state, currency, placed_at,
-       COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total
+       COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total,
+       COALESCE((SELECT refund_id FROM payments WHERE order_id = orders.id), '') AS refund_id
 FROM orders
 WHERE (:after IS NULL OR id < :after)
 ORDER BY id DESC
 LIMIT :limit;
 
 -- name: order_by_id(order_id text) :one
--- returns: placed_at time, total int
+-- returns: placed_at time, total int, refund_id text
 SELECT id, state, currency, placed_at,
-       COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total
+       COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total,
+       COALESCE((SELECT refund_id FROM payments WHERE order_id = orders.id), '') AS refund_id
 FROM orders
 WHERE id = :order_id;
 
@@ -88,13 +182,23 @@ WHERE id = :item_id;
 
 -- name: admin_orders(after text?, limit int) :many
 -- scope: admin
--- returns: placed_at time, total int
+-- returns: placed_at time, total int, refund_id text
 SELECT id, state, currency, placed_at,
-       COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total
+       COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total,
+       COALESCE((SELECT refund_id FROM payments WHERE order_id = orders.id), '') AS refund_id
 FROM orders
 WHERE (:after IS NULL OR id < :after)
 ORDER BY id DESC
 LIMIT :limit;
+
+-- name: admin_order_by_id(order_id text) :one
+-- scope: admin
+-- returns: placed_at time, total int, refund_id text
+SELECT id, state, currency, placed_at,
+       COALESCE((SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id), 0) AS total,
+       COALESCE((SELECT refund_id FROM payments WHERE order_id = orders.id), '') AS refund_id
+FROM orders
+WHERE id = :order_id;
 
 -- name: admin_order_lines_of(order_ids text[]) :many
 -- scope: admin

@@ -1,6 +1,6 @@
 // shop.mjs - the storefront in a real browser, against a real server. Run by test_browser.py, which starts the server.
 //
-// environment: SHOP_URL, SHOP_ADMIN_EMAIL, SHOP_ADMIN_PASSWORD; SHOP_CHROMIUM (default /usr/bin/chromium); SHOP_SHOTS,
+// environment: SHOP_URL, SHOP_PROVIDER (the payments sandbox), SHOP_ADMIN_EMAIL, SHOP_ADMIN_PASSWORD; SHOP_CHROMIUM (default /usr/bin/chromium); SHOP_SHOTS,
 // a folder for pictures; SHOP_README_SHOT, a file for the picture of README.
 //
 // Every test has a browser context and an account of its own. At its end it fails on any message that the browser
@@ -114,11 +114,23 @@ async function addFromFront(page, id) {
   await page.locator('.toast').waitFor();
 }
 
-async function placeOrder(page) {
+async function placeOrder(page, card) {
   await page.goto('/#/basket');
+  if (card) await page.getByLabel('Pay with').selectOption({ label: card });
   await page.getByRole('button', { name: 'Place order' }).click();
   await page.locator('.receipt').waitFor();
   return page.url().split('/').pop();
+}
+
+const paid = (page, state = 'paid') => page.locator(`.payment[data-state="${state}"]`);
+
+/** Tells the payment provider how to behave from now on. */
+async function providerBehaves(behaviour) {
+  const reply = await fetch(`${process.env.SHOP_PROVIDER}/sandbox/behaviour`, {
+    method: 'POST',
+    body: JSON.stringify(behaviour),
+  });
+  assert.equal(reply.status, 200);
 }
 
 /** Changes an item on the shopkeeper's page. */
@@ -256,6 +268,7 @@ test('a visitor searches, signs up, orders, and finds the order again', patience
     const id = page.url().split('/').pop();
     assert.match(id, /^ord_[0-9A-Za-z]{20,40}$/);
     assert.equal(await badge(page).getAttribute('data-count'), '0');
+    await paid(page).waitFor();
     await shot(page, 'order');
 
     await page.getByRole('link', { name: 'Orders', exact: true }).click();
@@ -376,6 +389,105 @@ test('a basket that asks for more than there is says so and can be mended', pati
     await page.locator('.sum-total', { hasText: '€174.00' }).waitFor();
   }),
 );
+
+test('a visitor sees the order turn to paid within moments', patience, () =>
+  visit(async (page) => {
+    await signUp(page);
+    await addFromFront(page, 'sku_bowl');
+    await placeOrder(page);
+    const seen = Date.now();
+    await paid(page).getByText('It is paid.').waitFor();
+    const ms = Date.now() - seen;
+    console.log(`# paid ${ms} ms after the order was shown`);
+    assert.ok(ms < 5000, `it took ${ms} ms`);
+    await page.locator('.state', { hasText: /^Paid$/ }).waitFor();
+    assert.equal(await page.locator('.payment').getAttribute('role'), 'status', 'and a screen reader hears of it');
+    const id = page.url().split('/').pop();
+    await page.goto('/#/orders');
+    await page.locator(`[data-order="${id}"] .state`, { hasText: 'Paid' }).waitFor();
+  }),
+);
+
+test('a bank that takes its time is waited for, and the page may be left', patience, async () => {
+  await providerBehaves({ settle_ms: 2500 });
+  await visit(async (page) => {
+    await signUp(page);
+    await addFromFront(page, 'sku_jug');
+    const id = await placeOrder(page, 'Test card of a slow bank');
+    await paid(page, 'paying').getByText('Your bank takes a moment.').waitFor();
+    await shot(page, 'paying');
+    await page.goto('/#/');
+    await card(page, 'sku_jug').waitFor();
+    await page.goto(`/#/orders/${id}`);
+    await paid(page).waitFor();
+  }).finally(() => providerBehaves({}));
+});
+
+test('a declined card is said in human words, and the things can be ordered again', patience, () =>
+  visit(async (page) => {
+    await signUp(page);
+    await addFromFront(page, 'sku_board');
+    await placeOrder(page, 'Test card that is declined');
+    await page.getByRole('heading', { name: 'The payment did not go through.' }).waitFor();
+    await paid(page, 'payment_failed').getByText('Nothing was charged').waitFor();
+    await shot(page, 'declined');
+    await page.getByRole('button', { name: 'Put them in the basket' }).click();
+    await page.locator('.badge[data-count="1"]').waitFor();
+    await placeOrder(page);
+    await paid(page).waitFor();
+  }),
+);
+
+test('an order that is not answered keeps its card when it is asked for again', patience, () =>
+  visit(
+    async (page) => {
+      await signUp(page);
+      await addFromFront(page, 'sku_carafe');
+      const bodies = [];
+      await page.route('**/api/checkout', async (route) => {
+        bodies.push(route.request().postData());
+        return bodies.length === 1 ? route.abort('connectionreset') : route.continue();
+      });
+      await placeOrder(page, 'Test card that is declined');
+      await paid(page, 'payment_failed').waitFor();
+      assert.equal(bodies.length, 2);
+      assert.equal(bodies[0], bodies[1]);
+      assert.match(bodies[0], /pm_card_chargeDeclined/);
+    },
+    { expected: [/ERR_CONNECTION_RESET|ERR_FAILED/] },
+  ),
+);
+
+test('the shopkeeper refunds an order, by keyboard, after a second thought', patience, async () => {
+  let id;
+  await visit(async (page) => {
+    await signUp(page);
+    await addFromFront(page, 'sku_bell');
+    id = await placeOrder(page);
+    await paid(page).waitFor();
+
+    await visit(async (keeper) => {
+      await signIn(keeper, admin);
+      await keeper.goto('/#/admin/orders');
+      const row = keeper.locator(`tr[data-order="${id}"]`);
+      const button = row.getByRole('button');
+      await button.focus();
+      await keeper.keyboard.press('Enter');
+      await row.getByText('Give back €39.00?').waitFor();
+      await shot(keeper, 'refund-asked');
+      await keeper.keyboard.press('Escape');
+      await row.getByText('Refund', { exact: true }).waitFor();
+      await keeper.keyboard.press('Enter');
+      await keeper.keyboard.press('Enter');
+      await row.locator('.state', { hasText: 'Refunded' }).waitFor();
+      assert.equal(await row.getByRole('button').count(), 0);
+      await shot(keeper, 'refunded');
+    });
+    await page.reload();
+    await paid(page, 'refunded').getByText('You have your money back.').waitFor();
+    await shot(page, 'order-refunded');
+  });
+});
 
 test('another visitor does not see an order', patience, async () => {
   let id;
@@ -534,10 +646,14 @@ for (const colorScheme of ['light', 'dark']) {
         await page.getByRole('button', { name: 'Place order' }).waitFor();
         await check('basket');
         await page.getByRole('button', { name: 'Place order' }).tap();
-        await page.locator('.receipt').waitFor();
+        await paid(page).waitFor();
         await check('order');
+        await addFromFront(page, 'sku_board');
+        await placeOrder(page, 'Test card that is declined');
+        await paid(page, 'payment_failed').waitFor();
+        await check('declined');
         await page.goto('/#/orders');
-        await page.locator('.order-row').waitFor();
+        await page.locator('.order-row').first().waitFor();
         await check('orders');
         const small = await page
           .locator('a:visible, button:visible, summary:visible')

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 import pytest
+from provider import PayingShop
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -63,13 +64,20 @@ def read_tap(text):
 
 
 @pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """With a payment provider, so that orders are paid."""
+    with PayingShop(tmp_path_factory.mktemp("shop")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def results(shop, tmp_path_factory):
     need("node", "nodejs")
     need("npm", "npm")
     need(os.environ.get("SHOP_CHROMIUM", "chromium"), "chromium")
     fetch_playwright()
     shots = os.environ.get("LIMEN_TEST_SHOTS") or str(tmp_path_factory.mktemp("shots"))
-    env = dict(os.environ, SHOP_URL=shop.url, SHOP_SHOTS=shots)
+    env = dict(os.environ, SHOP_URL=shop.url, SHOP_PROVIDER=shop.provider.url, SHOP_SHOTS=shots)
     env.update(SHOP_ADMIN_EMAIL=shop.admin_email, SHOP_ADMIN_PASSWORD=shop.admin_password or "")
     if os.environ.get("LIMEN_README_SHOT"):
         env["SHOP_README_SHOT"] = str(ROOT / "docs" / "shop.png")

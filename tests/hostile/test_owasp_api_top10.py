@@ -23,6 +23,7 @@ BODIES = {
     "adminCreateItem": lambda: {"id": f"sku_made{time.monotonic_ns()}", "name": "Made", "description": "Made here.", "price": 100,
                                 "currency": "EUR", "stock": 1},
     "adminChangeItem": lambda: {"stock": 60},
+    "hearOfPayment": lambda: {"id": "evt_1", "type": "x", "data": {"object": {"id": "pi_1"}}},
 }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def test_owasp_api3_broken_object_property_level_authorization(shop, contract, o
     VALUES["orderId"] = buyer.checkout().json()["id"]
     answered = set()
     for operation in operations:
-        if operation.id == "deleteCurrentSession":
+        if operation.id == "deleteCurrentSession" or operation.roles == {"provider"}: # no body comes back
             continue
         caller = keeper if operation.roles == {"admin"} else buyer
         answer = operation.call(caller)
@@ -135,7 +136,7 @@ def test_owasp_api3_broken_object_property_level_authorization(shop, contract, o
                 continue
             refused = caller.call(operation.method, operation.path, BODIES[operation.id]() | {member: forged}, key=new_key())
             assert refused.status == 422 and (f"/{member}", "additionalProperties") in refused.pointers(), (operation.id, member, refused)
-    assert len(answered) == len(operations) - 1
+    assert len(answered) == len(operations) - 2
 
 
 # ---- API4 ----------------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_the_report_in_each_form(tmp_path):
     table = limen(tmp_path, "check", "--report", shop)
     assert table.returncode == 0
     lines = [line for line in table.stdout.splitlines() if "/api/" in line]
-    assert len(lines) == 12 and "\x1b" not in table.stdout
+    assert len(lines) == 15 and "\x1b" not in table.stdout
     for form in "table", "markdown", "html":
         shown = limen(tmp_path, "check", "--report", "--format", form, shop).stdout
         assert re.search(r"signing in: \d+/\w+ per account and address, \d+/\w+ per account$", shown, re.MULTILINE)

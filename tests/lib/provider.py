@@ -3,17 +3,23 @@
 The one idea: what the sandbox has captured is the truth that a shop's orders are held against (`charges`).
 """
 
+import hashlib
+import hmac
 import http.client
 import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.parse
 
-from server import ROOT, free_port, wait_for
+from caller import Caller
+from server import ROOT, Server, free_port, wait_for
 
 PROGRAM = ROOT / "apps" / "payments-sandbox" / "payments-sandbox"
 API_KEY = "sk_test_of_the_tests"
+SECRET = "whsec_of_the_tests"
+HOOK = "/api/webhooks/payments"
 
 
 class Answer:
@@ -25,7 +31,7 @@ class Answer:
 
 
 class Sandbox:
-    def __init__(self, folder, webhook=None, secrets=("whsec_of_the_tests",), flags=()):
+    def __init__(self, folder, webhook=None, secrets=(SECRET,), flags=()):
         self.folder, self.webhook, self.secrets, self.flags = folder, webhook, list(secrets), list(flags)
         self.port = free_port()
         self.process = None
@@ -41,6 +47,11 @@ class Sandbox:
     @property
     def api_key_path(self):
         return self.folder / "api-key"
+
+    def shop_flags(self):
+        """What a shop is told, so that it charges here and believes these events."""
+        return ["--effect-target", f"payments={self.url}", "--fetch-private", "127.0.0.1",
+                "--secret", f"payments=@{self.api_key_path}", "--secret", f"payment-events=@{self.secret_path}"]  # fmt: skip
 
     def write_secrets(self):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -112,3 +123,36 @@ class Sandbox:
 
     def __exit__(self, *_):
         self.kill()
+
+
+class PayingShop(Server):
+    """A shop with a provider beside it; ends both."""
+
+    def __init__(self, folder, **options):
+        self.provider = Sandbox(folder / "payments")
+        self.provider.write_secrets()
+        flags = [*self.provider.shop_flags(), "--limit-scale", "1000", *options.pop("flags", ())]
+        super().__init__(folder / "shop", flags=flags, **options)
+        self.provider.webhook = self.url + HOOK
+
+    def start(self, wait=True):
+        if self.provider.process is None:
+            self.provider.start()
+        return super().start(wait)
+
+    def stop(self, seconds=20.0):
+        status = super().stop(seconds)
+        self.provider.kill()
+        return status
+
+    def kill(self):
+        super().kill()
+        if self.provider.process is not None:
+            self.provider.kill()
+
+
+def tell(server, body, secret=SECRET, at=None):
+    """Sends a shop an event as the provider would."""
+    at = int(time.time()) if at is None else at
+    mark = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return Caller(server).post(HOOK, raw=body, fields={"Stripe-Signature": f"t={at},v1={mark}"})

@@ -6,6 +6,7 @@ process serves on, and what is sent again under the same key is there exactly on
 """
 
 import contextlib
+import json
 import mmap
 import os
 import re
@@ -18,7 +19,8 @@ import time
 import ledger
 import pytest
 from caller import PASSWORD, Caller, admin, customer, new_email, new_key
-from server import Server, build_dir
+from provider import SECRET, tell
+from server import ROOT, Server, build_dir
 
 BINARY = build_dir() / "shop-torture"
 EVERY = int(os.environ.get("TORTURE_EVERY", "150"))  # each n up to this one, then every twentieth part further
@@ -26,6 +28,7 @@ MEMORY, KERNEL = 1, 2
 FAULTS = [(MEMORY, 0), (MEMORY, 1), (KERNEL, 0), (KERNEL, 1)]
 NAMES = ["one allocation", "all allocations", "one system call", "all system calls"]
 UNKNOWN = "outcome-unknown"
+MIGRATIONS = len(list((ROOT / "apps" / "shop" / "migrations").iterdir()))
 LASTS_S = 0.1
 
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=f"{BINARY.name} is in the sanitizers' build only")
@@ -66,7 +69,10 @@ class Orders:
 class Tortured(Server):
     def __init__(self, folder):
         options = "detect_leaks=1:detect_stack_use_after_return=0:abort_on_error=0:exitcode=99"
-        super().__init__(folder, workers=1, binary=BINARY, flags=["--limit-scale", "1000000"], env={"ASAN_OPTIONS": options})
+        flags = ["--limit-scale", "1000000", "--secret", "payment-events=@events.secret"]
+        super().__init__(folder, workers=1, binary=BINARY, flags=flags, env={"ASAN_OPTIONS": options})
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "events.secret").write_text(SECRET)
         self.orders = Orders(self.folder)
 
 
@@ -193,8 +199,21 @@ def a_sign_in(server, failing):
     assert soon(lambda: Caller(server).post("/api/sessions", wanted), {201}).json()["id"] == server.buyer.account
 
 
+@contextlib.contextmanager
+def an_event(server, failing):
+    event_id = f"evt_{new_key().replace('-', '')}"
+    body = json.dumps({"id": event_id, "type": "customer.created", "data": {"object": {"id": "cus_1"}}}).encode()
+    with failing():
+        first = tell(server, body)
+    assert first.status in (204, 500, 503), first
+    yield
+    assert soon(lambda: tell(server, body), {204}).status == 204
+    with ledger.read(server.database_path) as db:
+        assert db.execute("SELECT count(*) FROM payment_events WHERE id = ?", [event_id]).fetchone()[0] == 1
+
+
 @pytest.mark.parametrize(("fault", "lasts"), FAULTS, ids=NAMES)
-@pytest.mark.parametrize("attempt", [a_read, a_checkout, a_change, a_sign_up, a_sign_in])
+@pytest.mark.parametrize("attempt", [a_read, a_checkout, a_change, a_sign_up, a_sign_in, an_event])
 def test_whatever_fails_is_told_and_done_once(server, attempt, fault, lasts):
     failed = torture(server, fault, lasts, attempt)
     print(f"{attempt.__name__}: failed at {failed} places")
@@ -238,9 +257,9 @@ def test_a_migration_that_fails_leaves_none_of_itself(tmp_path, kind):
         assert run.returncode in (0, 1, 2) and (run.returncode == 0 or len(run.stderr.splitlines()) > 1), run
         if (folder / "shop.db").exists() and (folder / "shop.db").stat().st_size > 0:
             applied = applied_in(folder / "shop.db")
-            assert run.returncode != 0 or applied == 2
+            assert run.returncode != 0 or applied == MIGRATIONS
         again, _ = migrate(folder)
-        assert again.returncode == 0 and applied_in(folder / "shop.db") == 2, again.stderr
+        assert again.returncode == 0 and applied_in(folder / "shop.db") == MIGRATIONS, again.stderr
         number += max(1, number // 3)
     print(f"{kind}: failed at {failed} of {number} places")
     assert failed >= 10

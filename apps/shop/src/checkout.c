@@ -84,5 +84,7 @@ limen_reply checkout(limen_call *call, const checkout_in *in)
             return checkout_404(call, "there is no such item"); /* the queue is dropped */
         order_item(call, &o, it, wishes[i].quantity);
     }
+    insert_payment(call, o.id, optional_str(in->body.has_payment_method, in->body.payment_method));
+    charge(call, o.id);            /* sent once it is committed; what came of it: payments.c */
     return checkout_201(call, &o); /* leaves when the batch has been committed */
 }

@@ -23,12 +23,15 @@ static order_state state_of(limen_str name)
 
 order order_of(const struct order_head *head)
 {
+    order_state state = state_of(head->state);
     return (order){
         .id = head->id,
-        .state = state_of(head->state),
+        .state = state,
         .currency = head->currency,
         .total = head->total,
         .placed_at = head->placed_at,
+        .has_refunding = head->has_refund && state == ORDER_STATE_PAID,
+        .refunding = true,
     };
 }
 
@@ -99,7 +102,7 @@ limen_reply list_orders(limen_call *call, const list_orders_in *in)
     size_t count = my_orders(call, optional_str(in->query.has_after, in->query.after), limit + 1, &rows);
     struct order_head *heads = LIMEN_NEW_ARRAY(call, struct order_head, count);
     for (size_t i = 0; i < count; i++)
-        heads[i] = (struct order_head){ rows[i].id, rows[i].state, rows[i].currency, rows[i].placed_at, rows[i].total };
+        heads[i] = ORDER_HEAD(rows[i]);
 
     order_page page = page_of(call, heads, count, (size_t)limit);
     order_lines_of_row *lines;
@@ -116,7 +119,7 @@ limen_reply get_order(limen_call *call, const get_order_in *in)
     order_lines_of_row *lines;
     if (!order_by_id(call, in->path.order_id, &row))
         return get_order_404(call, "there is no such order");
-    order o = order_of(&(struct order_head){ row.id, row.state, row.currency, row.placed_at, row.total });
+    order o = order_of(&ORDER_HEAD(row));
     size_t line_count = order_lines_of(call, (limen_strs){ &row.id, 1 }, &lines);
     struct line_list list;
     LINE_LIST(call, lines, line_count, &list);
@@ -131,7 +134,7 @@ limen_reply admin_list_orders(limen_call *call, const admin_list_orders_in *in)
     size_t count = admin_orders(call, optional_str(in->query.has_after, in->query.after), limit + 1, &rows);
     struct order_head *heads = LIMEN_NEW_ARRAY(call, struct order_head, count);
     for (size_t i = 0; i < count; i++)
-        heads[i] = (struct order_head){ rows[i].id, rows[i].state, rows[i].currency, rows[i].placed_at, rows[i].total };
+        heads[i] = ORDER_HEAD(rows[i]);
 
     order_page page = page_of(call, heads, count, (size_t)limit);
     admin_order_lines_of_row *lines;
@@ -140,4 +143,40 @@ limen_reply admin_list_orders(limen_call *call, const admin_list_orders_in *in)
     LINE_LIST(call, lines, line_count, &list);
     share_lines(page.orders.items, page.orders.count, &list);
     return admin_list_orders_200(call, &page);
+}
+
+/* Any customer's order; false when there is none. */
+static bool find_order(limen_call *call, limen_str id, order *ret_order)
+{
+    admin_order_by_id_row row;
+    admin_order_lines_of_row *lines;
+    if (!admin_order_by_id(call, id, &row))
+        return false;
+    *ret_order = order_of(&ORDER_HEAD(row));
+    size_t line_count = admin_order_lines_of(call, (limen_strs){ &row.id, 1 }, &lines);
+    struct line_list list;
+    LINE_LIST(call, lines, line_count, &list);
+    share_lines(ret_order, 1, &list);
+    return true;
+}
+
+limen_reply admin_get_order(limen_call *call, const admin_get_order_in *in)
+{
+    order o;
+    if (!find_order(call, in->path.order_id, &o))
+        return admin_get_order_404(call, "there is no such order");
+    return admin_get_order_200(call, &o);
+}
+
+limen_reply admin_refund_order(limen_call *call, const admin_refund_order_in *in)
+{
+    order o;
+    if (!find_order(call, in->path.order_id, &o))
+        return admin_refund_order_404(call, "there is no such order");
+    limen_str refund_id = limen_new_id(call, "ref");
+    start_refund(call, o.id, refund_id); /* or 409 */
+    refund(call, refund_id, o.id);       /* what came of it: payments.c */
+    o.has_refunding = true;
+    o.refunding = true;
+    return admin_refund_order_202(call, &o);
 }

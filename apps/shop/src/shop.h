@@ -19,7 +19,13 @@ struct order_head {
     limen_str id, state, currency;
     limen_time placed_at;
     int64_t total;
+    bool has_refund; /* that was asked for */
 };
+/* Makes one of any statement's row of an order. */
+#define ORDER_HEAD(row)                                                                        \
+    ((struct order_head){ (row).id, (row).state, (row).currency, (row).placed_at, (row).total, \
+                          (row).refund_id.len > 0 })
+
 /* Fills in all of an order but its lines. */
 order order_of(const struct order_head *head);
 

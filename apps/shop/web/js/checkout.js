@@ -7,7 +7,7 @@ import { session } from './session.js';
 const KEY = 'lintel.checkout';
 const PAUSES_MS = [600, 1800, 4000];
 
-/** The order of this account that was sent and not answered: { key, account, lines }, or null. */
+/** The order of this account that was sent and not answered: { key, account, body }, or null. */
 export function openCheckout() {
   try {
     const open = JSON.parse(localStorage.getItem(KEY) || 'null');
@@ -26,14 +26,14 @@ const pause = (ms) =>
 const early = [400, 401, 403, 413, 415, 429];
 
 /** The placed order; throws the Problem when it was refused, or when there is still no answer after some tries. */
-export async function placeOrder(lines, say) {
+export async function placeOrder(body, say) {
   const before = openCheckout();
-  const open = before || { key: crypto.randomUUID(), account: session.principal.id, lines };
+  const open = before || { key: crypto.randomUUID(), account: session.principal.id, body };
   let isUnanswered = before !== null;
   localStorage.setItem(KEY, JSON.stringify(open));
   for (let attempt = 0; ; attempt++) {
     try {
-      const order = await call('POST', '/checkout', { key: open.key, body: { lines: open.lines } });
+      const order = await call('POST', '/checkout', { key: open.key, body: open.body });
       localStorage.removeItem(KEY);
       return order;
     } catch (problem) {

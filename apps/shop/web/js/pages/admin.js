@@ -5,7 +5,7 @@ import { tile } from '../art.js';
 import { alertBox, h, icon, setAlert, show, skeleton, toast } from '../dom.js';
 import { count, dateTime, money, parseMoney, plainMoney, shortId } from '../format.js';
 import { pager, whileBusy } from '../parts.js';
-import { stateBadge } from './orders.js';
+import { follow, stateBadge } from './orders.js';
 
 function frame(here, ...content) {
   const tab = (href, text) => h('a', { href, 'aria-current': href === here ? 'page' : undefined }, text);
@@ -270,7 +270,7 @@ export async function adminItemsPage(main, { signal }) {
 
 // ---- orders --------------------------------------------------------------------------------------------------------
 
-function orderRow(order) {
+function orderRow(order, signal) {
   const things = order.lines.reduce((sum, line) => sum + line.quantity, 0);
   return h(
     'tr',
@@ -293,16 +293,58 @@ function orderRow(order) {
       ),
     ),
     h('td', {}, h('time', { datetime: order.placedAt }, dateTime(order.placedAt))),
-    h('td', {}, stateBadge(order)),
+    h('td', { 'data-cell': 'state' }, stateBadge(order)),
     h('td.number', {}, money(order.total, order.currency)),
+    h('td.row-actions', {}, order.state === 'paid' && !order.refunding && refundButton(order, signal)),
   );
+}
+
+/** Asks once more before it gives money back; leaving the button takes the question away. */
+function refundButton(order, signal) {
+  const button = h('button.plain', { type: 'button', 'aria-label': `Refund order ${shortId(order.id)}` }, 'Refund');
+  const key = crypto.randomUUID(); // one refund, however often it is asked for
+  let isAsked = false;
+  const ask = (asked) => {
+    isAsked = asked;
+    button.classList.toggle('danger', asked);
+    button.textContent = asked ? `Give back ${money(order.total, order.currency)}?` : 'Refund';
+    button.setAttribute('aria-label', `${asked ? button.textContent : 'Refund'} Order ${shortId(order.id)}`);
+  };
+  button.addEventListener('blur', () => !button.disabled && ask(false));
+  button.addEventListener('keydown', (event) => event.key === 'Escape' && ask(false));
+  button.addEventListener('click', () => {
+    if (!isAsked) return ask(true);
+    return whileBusy(button, async () => {
+      try {
+        const now = await call('POST', `/admin/orders/${order.id}/refund`, { key, signal });
+        const row = replaceRow(now, signal);
+        row.querySelector('summary').focus();
+        toast(`${money(order.total, order.currency)} are on their way back.`);
+        follow(`/admin/orders/${order.id}`, now, signal, (later) => replaceRow(later, signal));
+      } catch (problem) {
+        if (problem.name === 'AbortError') return;
+        ask(false);
+        toast(words(problem));
+      }
+    });
+  });
+  return button;
+}
+
+function replaceRow(order, signal) {
+  const old = document.querySelector(`tr[data-order="${order.id}"]`);
+  const row = orderRow(order, signal);
+  row.querySelector('details').open = old.querySelector('details').open;
+  old.replaceWith(row);
+  return row;
 }
 
 export async function adminOrdersPage(main, { signal }) {
   show(main, frame('#/admin/orders', skeleton('rows', 6)));
   const load = (after) => call('GET', '/admin/orders', { query: { limit: 50, after }, signal });
   const page = await load();
-  const body = h('tbody', {}, page.orders.map(orderRow));
+  const rows = (orders) => orders.map((order) => orderRow(order, signal));
+  const body = h('tbody', {}, rows(page.orders));
   show(
     main,
     frame(
@@ -325,6 +367,7 @@ export async function adminOrdersPage(main, { signal }) {
                   h('th', { scope: 'col' }, 'Placed'),
                   h('th', { scope: 'col' }, 'State'),
                   h('th.number', { scope: 'col' }, 'Total'),
+                  h('th', { scope: 'col' }, h('span.hidden', {}, 'Actions')),
                 ),
               ),
               body,
@@ -332,7 +375,7 @@ export async function adminOrdersPage(main, { signal }) {
           ),
       pager(body, page.next, async (after) => {
         const more = await load(after);
-        return { nodes: more.orders.map(orderRow), next: more.next };
+        return { nodes: rows(more.orders), next: more.next };
       }),
     ),
   );

@@ -10,6 +10,13 @@ import { count, money } from '../format.js';
 import { stepper, whileBusy } from '../parts.js';
 import { session } from '../session.js';
 
+// No card is typed in here: these are the names that a payment provider's own form would give, of cards that it has for tests.
+const cards = [
+  ['', 'Test card'],
+  ['pm_sandbox_processing', 'Test card of a slow bank'],
+  ['pm_card_chargeDeclined', 'Test card that is declined'],
+];
+
 /** The items of the basket as they are now: a map from id to item, or to null when it is no longer sold. */
 async function itemsNow(signal) {
   const found = await Promise.all(
@@ -119,6 +126,11 @@ export async function basketPage(main, { signal }) {
   const total = h('strong');
   const number = h('span');
   const alert = alertBox();
+  const card = h(
+    'select',
+    { id: 'card' },
+    cards.map(([value, text]) => h('option', { value }, text)),
+  );
   let isBlocked = false;
   const order = session.isSignedIn
     ? h('button.button.wide', { type: 'button' }, 'Place order')
@@ -158,7 +170,9 @@ export async function basketPage(main, { signal }) {
       setAlert(alert, `${changes.join(' ')} Place the order again if that is all right.`);
       return;
     }
-    const placed = await placeOrder(basket.lines(), (text) => setAlert(alert, text));
+    const body = { lines: basket.lines() };
+    if (card.value !== '') body.paymentMethod = card.value;
+    const placed = await placeOrder(body, (text) => setAlert(alert, text));
     basket.clear();
     location.hash = `#/orders/${placed.id}`;
   }
@@ -210,6 +224,7 @@ export async function basketPage(main, { signal }) {
           h('div', {}, h('dt', {}, 'Delivery'), h('dd', {}, 'included')),
           h('div.sum-total', {}, h('dt', {}, 'Total'), h('dd', {}, total)),
         ),
+        h('div.field.sum-card', {}, h('label', { for: 'card' }, 'Pay with'), card),
         alert,
         order,
         h('p.hint', {}, 'You can press twice without fear: an order is placed once.'),
@@ -240,7 +255,7 @@ function unanswered(main) {
     whileBusy(ask, async () => {
       try {
         const open = openCheckout();
-        const placed = await placeOrder(open.lines, (text) => setAlert(alert, text));
+        const placed = await placeOrder(open.body, (text) => setAlert(alert, text));
         basket.clear();
         location.hash = `#/orders/${placed.id}`;
       } catch (problem) {

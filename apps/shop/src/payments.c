@@ -1,0 +1,82 @@
+/* payments.c - what came of a charge, and of a refund; and what the provider tells by itself.
+ *
+ * An effect has one outcome, and its result is committed once. An event is a hint and no more: it has the provider asked for the
+ * state, and only what the provider answers leads an order on. So events that are late, doubled or out of order do no harm. */
+#include "shop.h"
+
+/* The provider sends an event for three days; after so long an id need not be known any more. */
+#define EVENT_KEPT_US (30 * 24 * 3600 * 1000000LL)
+
+/* ---- results ---------------------------------------------------------------------------------------------------------- */
+
+void charge_result(limen_call *call, limen_str order_id, const limen_effect_result *result)
+{
+    if (result->object_id.len > 0)
+        note_payment(call, order_id, result->object_id);
+    if (result->outcome == LIMEN_EFFECT_SUCCEEDED) {
+        mark_paid(call, order_id);
+        return;
+    }
+    give_stock_back(call, order_id);
+    mark_failed(call, order_id);
+}
+
+void refund_result(limen_call *call, limen_str refund_id, limen_str order_id, const limen_effect_result *result)
+{
+    if (result->outcome == LIMEN_EFFECT_SUCCEEDED)
+        mark_refunded(call, order_id, refund_id);
+    else
+        forget_refund(call, order_id, refund_id); /* the shopkeeper may try again */
+}
+
+/* What was taken for an order that had failed is on its way back; the order stays what it is. */
+void give_back_result(limen_call *call, limen_str order_id, limen_str payment, const limen_effect_result *result)
+{
+    if (result->outcome != LIMEN_EFFECT_SUCCEEDED)
+        limen_log(call, "the payment %.*s of the failed order %.*s could not be given back: %.*s",
+                  LIMEN_STR_ARG(payment), LIMEN_STR_ARG(order_id), LIMEN_STR_ARG(result->code));
+}
+
+/* ---- events ----------------------------------------------------------------------------------------------------------- */
+
+/* Empty: it is no event of an order's. */
+static limen_str order_in(const payment_event *event)
+{
+    bool has_order = event->data.object.has_metadata && event->data.object.metadata.has_order_id;
+    return has_order ? event->data.object.metadata.order_id : LIMEN_STR("");
+}
+
+/* The answer that tells the payment's id may still be on its way; then the charge is found by its key. */
+static void ask_provider(limen_call *call, limen_str payment, limen_str order_id)
+{
+    if (!limen_effect_ask(call, payment) && order_id.len > 0)
+        (void)limen_effect_ask(call, limen_printf(call, "charge/%.*s", LIMEN_STR_ARG(order_id)));
+}
+
+/* Money for an order that was given up meanwhile is never kept. */
+static void give_back_unwanted(limen_call *call, limen_str order_id, limen_str payment)
+{
+    unwanted_payment_row row;
+    if (!unwanted_payment(call, order_id, &row))
+        return;
+    note_late_payment(call, order_id, payment); /* or 409 */
+    give_back(call, order_id, payment);
+}
+
+limen_reply hear_of_payment(limen_call *call, const hear_of_payment_in *in)
+{
+    const payment_event *event = &in->body;
+    event_is_known_row known;
+    if (event_is_known(call, event->id, &known))
+        return hear_of_payment_204(call);
+
+    limen_str payment = event->data.object.id, order_id = order_in(event);
+    ask_provider(call, payment, order_id);
+    if (order_id.len > 0 && limen_str_equal(event->type, LIMEN_STR("payment_intent.succeeded")))
+        give_back_unwanted(call, order_id, payment);
+    if (order_id.len > 0 && limen_str_equal(event->type, LIMEN_STR("payment_intent.processing")))
+        mark_paying(call, order_id);
+    keep_event(call, event->id);
+    forget_events(call, limen_now(call) - EVENT_KEPT_US);
+    return hear_of_payment_204(call);
+}
