@@ -201,6 +201,7 @@ static void on_counted(struct store_task *task)
 {
     struct data_role *role = task->context;
     role->effects.is_counting = false;
+    arena_release(&role->effects.count_arena);
     if (task->outcome == STORE_OK && role->effects.on_counts != NULL)
         role->effects.on_counts(role->effects.counts_context, &task->counts);
 }
@@ -211,7 +212,8 @@ static void count(struct data_role *role)
     if (effects->is_counting)
         return;
     effects->is_counting = true;
-    effects->count = (struct store_task){ .on_done = on_counted, .context = role };
+    arena_init(&effects->count_arena, NULL, LIMIT_TASK_ARENA_BYTES);
+    effects->count = (struct store_task){ .arena = &effects->count_arena, .on_done = on_counted, .context = role };
     submit(role, &effects->count, STORE_EFFECT_COUNT);
 }
 
@@ -271,4 +273,6 @@ void role_effects_close(struct data_role *role)
     }
     if (role->effects.is_leasing)
         arena_release(&role->effects.lease_arena);
+    if (role->effects.is_counting)
+        arena_release(&role->effects.count_arena);
 }

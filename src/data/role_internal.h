@@ -136,7 +136,7 @@ struct role_effects {
     bool is_leasing, is_counting;
     bool wants_more; /* something became due while a lease was under way */
     struct store_task lease, count;
-    struct arena lease_arena;
+    struct arena lease_arena, count_arena;
     uint32_t last_job, next_worker, polls;
     void (*on_counts)(void *context, const struct store_effect_counts *counts);
     void *counts_context;
