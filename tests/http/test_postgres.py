@@ -38,9 +38,8 @@ def shop(make_shop, database):
     return make_shop(database=database, flags=FLAGS)
 
 
-def books(postgres, server):
-    """What is in the database, whose `limen_keys` is in a schema of its own."""
-    return ledger.books_of_postgres(server.database + "?options=-csearch_path%3Dpublic,limen")
+def books(server):
+    return ledger.books_of(ledger.postgres_rows(server.database), "convert_from(reply, 'UTF8')")
 
 
 def order_ids(caller):
@@ -71,13 +70,13 @@ def test_at_the_same_time_one_key_is_one_order(shop):
     assert len(order_ids(caller)) == 5
 
 
-def test_what_is_sold_out_is_refused_and_nothing_is_left_of_the_order(shop, postgres):
+def test_what_is_sold_out_is_refused_and_nothing_is_left_of_the_order(shop):
     caller = customer(shop)
     assert caller.checkout("sku_vase", 3).status == 201
     refusal = caller.checkout("sku_vase", 1)
     assert refusal.status == 409 and "stock" in refusal.json()["detail"]
     assert len(order_ids(caller)) == 1
-    assert books(postgres, shop).stock["sku_vase"] == 0
+    assert books(shop).stock["sku_vase"] == 0
 
 
 def test_nobody_sees_the_orders_of_others_but_the_shopkeeper(shop):
@@ -208,8 +207,8 @@ class Load:
                 one.result()
 
 
-def check_books(load, postgres):
-    found = books(postgres, load.server)
+def check_books(load):
+    found = books(load.server)
     assert load.others == []
     assert len(load.answers) > 0
     assert ledger.faults(found, load.answers, load.stock) == []
@@ -223,7 +222,7 @@ def load(make_shop, database, postgres):
     return Load(server)
 
 
-def test_no_order_is_lost_or_doubled_when_the_data_role_is_killed(load, postgres):
+def test_no_order_is_lost_or_doubled_when_the_data_role_is_killed(load):
     def disturb():
         for _ in range(4):
             time.sleep(0.4)
@@ -233,7 +232,7 @@ def test_no_order_is_lost_or_doubled_when_the_data_role_is_killed(load, postgres
         time.sleep(0.4)
 
     load.during(disturb)
-    check_books(load, postgres)
+    check_books(load)
 
 
 def test_no_order_is_lost_or_doubled_when_connections_are_ended(load, postgres):
@@ -246,7 +245,7 @@ def test_no_order_is_lost_or_doubled_when_connections_are_ended(load, postgres):
         time.sleep(0.4)
 
     load.during(disturb)
-    check_books(load, postgres)
+    check_books(load)
 
 
 def test_no_order_is_lost_or_doubled_when_the_database_crashes(load, postgres):
@@ -260,7 +259,7 @@ def test_no_order_is_lost_or_doubled_when_the_database_crashes(load, postgres):
         time.sleep(0.5)
 
     load.during(disturb)
-    check_books(load, postgres)
+    check_books(load)
 
 
 def test_a_database_that_is_away_is_503_and_then_everything_goes_on(tmp_path, make_shop):
