@@ -18,9 +18,10 @@ from limen_chaos.postgres import PLACES  # noqa: E402
 from limen_chaos.process import find_program  # noqa: E402
 from limen_chaos.provider import Provider  # noqa: E402
 
-ADMIN_EMAIL = "admin@shop.example"
+ADMIN, ADMIN_EMAIL = "acc_admin", "admin@shop.example"
 SOLD_OUT = "sku_vase"  # three of them: most who want one are told 409
 ITEMS = ["sku_apron", "sku_bowl", "sku_candles", "sku_pencils", "sku_teapot", SOLD_OUT]
+REFUND_PAUSE_S = (0.1, 0.6)
 TWICE, LATER = 0.2, 0.2  # how often the button is pressed twice, and once more later
 
 
@@ -43,6 +44,7 @@ class Shop(Workload):
             account = await customer.sign_up(f"customer{number}@example.com")
             run.principals[account] = customer.fields
             customer.close()
+        self.customers, self.placed = list(run.principals), []
         await self.fill_the_shelves(run)
         self.stock_before = dict(self.rows(run)("SELECT id, stock FROM items"))
 
@@ -54,11 +56,15 @@ class Shop(Workload):
             if item != SOLD_OUT:
                 answer = await admin.call("PATCH", f"/api/admin/items/{item}", {"stock": 1000000})
                 assert answer.status == 200, answer.body
+        run.principals[ADMIN] = admin.fields
         admin.close()
 
     async def customer(self, run, number):
+        if number == 0 and run.topology.provider:
+            return await self.shopkeeper(run)
         source = run.random(f"customer {number}")
-        who, fields = list(run.principals.items())[number % len(run.principals)]
+        who = self.customers[number % len(self.customers)]
+        fields = run.principals[who]
         first, second = run.client(number, fields), run.client(number + 1, fields)
         mine = 0
         while run.goes_on:
@@ -73,10 +79,24 @@ class Shop(Workload):
 
     async def order(self, run, client, who, key, wanted):
         answer = await run.ask(client, who, "POST", "/api/checkout", wanted, key)
-        if answer is not None and answer.status != 201:
+        if answer is not None and answer.status == 201:
+            self.placed.append(answer.json()["id"])
+        elif answer is not None:
             sold_out = answer.status == 409 and b"not enough in stock" in answer.body
             if not sold_out:
                 run.surprises.append(f"a checkout was answered with {answer.status} {answer.body[:200]!r}")
+
+    async def shopkeeper(self, run):
+        """Refunds one order after another; those that are not paid (yet) are refused."""
+        source, client = run.random("shopkeeper"), run.client(0, run.principals[ADMIN])
+        while run.goes_on:
+            await asyncio.sleep(source.uniform(*REFUND_PAUSE_S))
+            if self.placed:
+                order = source.choice(self.placed)
+                answer = await run.ask(client, ADMIN, "POST", f"/api/admin/orders/{order}/refund", None, f"refund-{order}")
+                if answer is not None and answer.status not in (202, 409):
+                    run.surprises.append(f"a refund was answered with {answer.status} {answer.body[:200]!r}")
+        client.close()
 
     # ---- money -----------------------------------------------------------------------------------------------------
     def provider(self, folder):
@@ -88,10 +108,13 @@ class Shop(Workload):
                 "--secret", f"payments=@{provider.api_key_path}", "--secret", f"payment-events=@{provider.secret_path}"]  # fmt: skip
 
     def unsettled(self, run):
-        """Orders that wait for the provider."""
+        """Orders that wait for the provider, and refunds."""
         if run.topology.provider is None:
             return 0
-        return self.rows(run)("SELECT count(*) AS n FROM orders WHERE state IN ('placed', 'paying')")[0][0]
+        return self.rows(run)(
+            "SELECT count(*) AS n FROM orders JOIN payments ON order_id = orders.id"
+            " WHERE state IN ('placed', 'paying') OR (state = 'paid' AND refund_id IS NOT NULL)"
+        )[0][0]
 
     # ---- the books -------------------------------------------------------------------------------------------------
     def rows(self, run):
@@ -106,6 +129,6 @@ class Shop(Workload):
 
     def check(self, run):
         acknowledged = run.history.acknowledged()
-        answers = [ledger.Answer(who, key, attempt.body) for (who, key), attempt in acknowledged.items()]
+        answers = [ledger.Answer(who, key, it.body) for (who, key), it in acknowledged.items() if it.path == "/api/checkout"]
         charges = run.topology.provider.charges() if run.topology.provider else None
         return ledger.faults(self.books(run), answers, self.stock_before, charges)

@@ -33,7 +33,8 @@ class Stage:
         except BaseException:
             self.close()
             raise
-        ((self.who, self.fields),) = self.run.principals.items()
+        (self.who,) = self.shop.customers
+        self.fields = self.run.principals[self.who]
 
     async def _prepare(self):
         run = Run(self.shop, self.topology, seed=1, seconds=0)

@@ -114,13 +114,16 @@ def test_one_order_under_two_keys_is_found(sound):
 LINES = [("sku_bowl", "Stoneware bowl", 3200, 2)]
 
 
+REFUND = ("acc_admin", "refund-1", 202, json.dumps({"id": "ord_1"}))
+
+
 def order_in(state):
     return ledger.Order("acc_grace", state, list(LINES))
 
 
-def paid_books(state="paid", stock=62):
+def paid_books(state="paid", stock=62, more_keys=()):
     reply = json.dumps({"id": "ord_1"})
-    return ledger.Books({"sku_bowl": stock}, {"ord_1": order_in(state)}, [("acc_grace", "key-1", 201, reply)])
+    return ledger.Books({"sku_bowl": stock}, {"ord_1": order_in(state)}, [("acc_grace", "key-1", 201, reply), *more_keys])
 
 
 def charge(number=1, order="ord_1", amount=6400, refunded=0):
@@ -136,6 +139,7 @@ def money_faults(books, charges):
     [
         (paid_books(), [charge()]),
         (paid_books("refunded"), [charge(refunded=6400)]),
+        (paid_books("refunded", more_keys=[REFUND]), [charge(refunded=6400)]),
         (paid_books("payment_failed", stock=64), []),
         (paid_books("payment_failed", stock=64), [charge(refunded=6400)]),
         (paid_books(), [charge(), charge(2, "ord_unknown", 5000, refunded=5000)]),  # without an order, and given back
@@ -154,6 +158,7 @@ MONEY_VIOLATIONS = {
     "money without an order": (paid_books(), [charge(), charge(2, "ord_gone")], "ch_2 took 6400 for order ord_gone"),
     "money without a name": (paid_books(), [charge(), charge(2, None)], "ch_2 took 6400 for order None"),
     "refunded on paper": (paid_books("refunded"), [charge(refunded=6000)], "ord_1 is refunded, and 400 was kept"),
+    "promised and not refunded": (paid_books(more_keys=[REFUND]), [charge()], "was to be refunded under key refund-1, and is paid"),
     "refunded in secret": (paid_books(), [charge(refunded=6400)], "ord_1 is paid, and 6400 was given back"),
     "failed and captured": (paid_books("payment_failed", 64), [charge()], "ord_1 is payment_failed, and 6400 was kept"),
     "failed, stock kept": (paid_books("payment_failed", 62), [], "sku_bowl: 64 before, 0 sold, 62 left"),

@@ -132,9 +132,14 @@ def _faults_of_answers(answers, orders):
 
 
 def _faults_of_keys(keys, orders):
-    """Every order was made under a key, so stored replies and orders must match one to one."""
+    """Every order was made under a key, so stored replies and orders must match one to one; a promised refund (202) is one."""
     named = {}
     for principal, key, status, reply in keys:
+        if status == 202:
+            order = json.loads(reply)["id"]
+            if order not in orders or orders[order].state != "refunded":
+                yield f"order {order} was to be refunded under key {key}, and is {orders[order].state if order in orders else 'not there'}"
+            continue
         if status != 201:
             yield f"key {key} has a stored reply {status}: only what committed may be stored"
             continue
