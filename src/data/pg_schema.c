@@ -43,7 +43,7 @@ static bool wait_until_ready(const struct pg_admin *admin, const struct migratio
     }
 }
 
-static bool settle(const struct pg_admin *admin, const struct migration_set *set, int how)
+static bool settle(const struct pg_admin *admin, const struct migration_set *set, enum store_migrate how)
 {
     uint32_t pending = 0;
     if (how == STORE_MIGRATE_WAIT)

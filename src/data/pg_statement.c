@@ -230,11 +230,11 @@ static void write_returning(struct writer *writer)
 /* ---- effects ------------------------------------------------------------------------------------------------------------- */
 
 /* A value that no name in the statement stands for. */
-static void write_own(struct writer *writer, int source, enum pg_type type)
+static void write_own(struct writer *writer, enum pg_slot_source source, enum pg_type type)
 {
     struct pg_sql *sql = writer->sql;
     uint32_t at = 0;
-    while (at < sql->slot_count && (int)sql->slots[at].source != source)
+    while (at < sql->slot_count && sql->slots[at].source != source)
         at++;
     if (at == sql->slot_count) {
         sql->slots[at].source = source;

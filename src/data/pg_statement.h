@@ -34,17 +34,19 @@ enum pg_type {
 #define PG_SLOTS (LIMIT_STATEMENT_PARAMS + 6)
 
 /* What $n of the text stands for. */
+enum pg_slot_source {
+    PG_SLOT_PARAM,
+    PG_SLOT_CALLER,
+    PG_SLOT_NOW,
+    /* of an effect's row in the outbox */
+    PG_SLOT_EFFECT_ID,
+    PG_SLOT_EFFECT_KEY,
+    PG_SLOT_EFFECT_PARAMS,
+    PG_SLOT_EFFECT_PRINCIPAL
+};
+
 struct pg_slot {
-    enum {
-        PG_SLOT_PARAM,
-        PG_SLOT_CALLER,
-        PG_SLOT_NOW,
-        /* of an effect's row in the outbox */
-        PG_SLOT_EFFECT_ID,
-        PG_SLOT_EFFECT_KEY,
-        PG_SLOT_EFFECT_PARAMS,
-        PG_SLOT_EFFECT_PRINCIPAL
-    } source;
+    enum pg_slot_source source;
     uint32_t param; /* SLOT_PARAM: index in the prototype */
 };
 

@@ -168,6 +168,9 @@ struct store_task {
     struct store_task *next; /* the store's own */
 };
 
+/* What a start does about migrations that are pending. */
+enum store_migrate { STORE_MIGRATE_AUTO, STORE_MIGRATE_WAIT, STORE_MIGRATE_OFF };
+
 struct store_config {
     limen_str url;                   /* "sqlite:var/shop.db" */
     uint32_t connections;            /* to a server; 0: as many as by default */
@@ -176,7 +179,7 @@ struct store_config {
     struct query_set *queries;
     const struct limen_file *migrations;
     size_t migration_count;
-    enum { STORE_MIGRATE_AUTO, STORE_MIGRATE_WAIT, STORE_MIGRATE_OFF } migrate;
+    enum store_migrate migrate;
 };
 
 /* Makes the database's folder and moves into it: from then on files are named without a path, which a process that gives up root may not

@@ -150,7 +150,7 @@ static inline bool migrate(struct postgres_env *env, const struct files *files, 
 
 /* What a start of the server does. */
 static inline bool open_as(struct postgres_env *env, const char *url, const struct files *files, const char *queries,
-                           int how)
+                           enum store_migrate how)
 {
     struct query_set set;
     struct pg_schema schema;
