@@ -2,7 +2,9 @@
 
 import os
 import pathlib
+import shutil
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -52,6 +54,32 @@ def test_an_order_is_paid_and_both_end_together(tmp_path, end):
     order = Caller(again, buyer.cookie).checkout(key=new_key()).json()["id"]
     assert wait_for(lambda: is_paid(Caller(again, buyer.cookie), order), 20)
     again.stop()
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return reply.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def test_the_first_start_in_a_clone_needs_no_setting(tmp_path):
+    """The database's folder becomes the data process's own, so nothing else may be put there."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "run", tmp_path / "tools" / "run")
+    shutil.copytree(ROOT / "apps" / "payments-sandbox", tmp_path / "apps" / "payments-sandbox")
+    port, payments_port = free_port(), free_port()
+    command = [tmp_path / "tools" / "run", "--listen", f"127.0.0.1:{port}", "--operator", "off"]
+    env = {**os.environ, "BUILD": str(build_dir()), "PAYMENTS_LISTEN": f"127.0.0.1:{payments_port}"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, start_new_session=True) as run:
+        try:
+            assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/items?limit=1") or run.poll() is not None, 30)
+            assert run.poll() is None
+            assert answers(f"http://127.0.0.1:{payments_port}/sandbox/charges")
+        finally:
+            os.killpg(run.pid, signal.SIGTERM)
+            run.wait(30)
 
 
 def test_secrets_are_made_once_and_are_nobody_elses(tmp_path):
