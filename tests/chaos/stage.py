@@ -7,8 +7,7 @@ import asyncio
 import signal
 import threading
 
-import pytest
-from limen_chaos.process import Broken, send
+from limen_chaos.process import send
 from limen_chaos.run import Run
 from limen_chaos.topology import Topology
 from shop import Shop
@@ -104,18 +103,3 @@ class Stage:
         for part in (self.topology.redis, self.topology.provider, self.replica):
             if part is not None and not part.is_running:
                 self.wait(self.do(asyncio.to_thread(part.start)))
-
-
-def skip_if_lacking(broken):
-    """Where this version says of itself that it cannot do this yet; anything else is raised."""
-    lacking = next((line for line in str(broken).splitlines() if "this version" in line or "there is no flag" in line), None)
-    if lacking is None:
-        raise broken
-    pytest.skip(lacking)
-
-
-def set_up(*arguments, **more):
-    try:
-        return Stage(*arguments, **more)
-    except Broken as broken:
-        skip_if_lacking(broken)

@@ -23,7 +23,7 @@ from limen_chaos.topology import Shape
 from limen_chaos.wire import State
 from server import build_dir
 from shop import Shop
-from stage import WANTED, set_up
+from stage import WANTED, Stage
 
 # ---- where a batch is stopped -------------------------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ def held_by_postgres(stage, point):
 @pytest.fixture(scope="module")
 def on_sqlite(tmp_path_factory):
     folder = tmp_path_factory.mktemp("windows")
-    stage = set_up(folder / "run", Shape(build_dir() / "shop", workers=1, flags=Shop.flags))
+    stage = Stage(folder / "run", Shape(build_dir() / "shop", workers=1, flags=Shop.flags))
     yield stage
     stage.close()
 
@@ -72,7 +72,7 @@ def on_postgres(tmp_path_factory):
         pytest.skip("PostgreSQL is not installed")
     has_redis = shutil.which("redis-server") is not None
     shape = Shape(build_dir() / "shop", workers=1, flags=Shop.flags, has_postgres=True, has_redis=has_redis)
-    stage = set_up(tmp_path_factory.mktemp("windows") / "run", shape)
+    stage = Stage(tmp_path_factory.mktemp("windows") / "run", shape)
     yield stage
     stage.close()
 

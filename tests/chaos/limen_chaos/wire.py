@@ -72,7 +72,10 @@ class Wire:
         self.writers.add(there)
         asked = asyncio.create_task(self._pump(reader, there, {State.WHOLE, State.DEAF}))
         answered = asyncio.create_task(self._pump(there_reader, writer, {State.WHOLE}))
-        await asyncio.wait([asked, answered], return_when=asyncio.FIRST_EXCEPTION)
+        try:
+            await asyncio.wait([asked, answered], return_when=asyncio.FIRST_EXCEPTION)
+        except asyncio.CancelledError:
+            pass  # the loop ends, and so does this; asyncio's server would say it as an error
         for task in (asked, answered):
             task.cancel()
         self._end(writer)
