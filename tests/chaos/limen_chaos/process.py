@@ -14,6 +14,9 @@ import subprocess
 import time
 
 
+START_S, RESTART_S = 60.0, 0.2
+
+
 class Broken(RuntimeError):
     """A part did not do what it must before anything was done to it; the message says which, and what it said."""
 
@@ -116,7 +119,7 @@ class Process:
         self.name, self.command, self.folder, self.user = name, [str(word) for word in command], pathlib.Path(folder), user
         self.env, self.cwd = {**os.environ, **(env or {})}, cwd or self.folder
         self.log_path = self.folder / f"{name}.log"
-        self.process = None
+        self.process, self.was_ready = None, False
 
     @property
     def pid(self):
@@ -146,10 +149,20 @@ class Process:
         raise NotImplementedError
 
     def start(self):
-        self.launch()
-        self.wait_ready()
+        """As systemd does: one that ends before it is ready again (what it stands on is away just now) is started once more."""
+        deadline = time.monotonic() + START_S
+        while True:
+            self.launch()
+            try:
+                self.wait_ready()
+                self.was_ready = True
+                return
+            except Broken:
+                if not self.was_ready or self.is_running or time.monotonic() > deadline:
+                    raise
+                time.sleep(RESTART_S)
 
-    def wait_ready(self, seconds=30.0):
+    def wait_ready(self, seconds=START_S):
         if not wait_for(lambda: not self.is_running or self.is_ready(), seconds) or not self.is_running:
             raise Broken(f"{self.name} was not ready within {seconds:.0f} s\n{self.tail()}")
 

@@ -3,13 +3,11 @@
 import http.client
 import re
 import signal
-import time
 import urllib.error
 import urllib.request
 
-from limen_chaos.process import Broken, Process, free_port, roles_of
+from limen_chaos.process import Process, free_port, roles_of
 
-START_S, RESTART_S = 60.0, 0.2
 DRAIN_S = 30.0
 _SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")
 
@@ -20,21 +18,7 @@ class Replica(Process):
         command = [binary, "run", "--listen", f"127.0.0.1:{self.port}", "--operator", f"127.0.0.1:{self.operator_port}", *flags]
         env = {"ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0:abort_on_error=1"}
         super().__init__(f"replica{number}", command, folder, env=env)
-        self.number, self.was_ready = number, False
-
-    def start(self):
-        """As systemd does: one that ends before it is ready again (its database is away just now) is started once more."""
-        deadline = time.monotonic() + START_S
-        while True:
-            self.launch()
-            try:
-                self.wait_ready(START_S)
-                self.was_ready = True
-                return
-            except Broken:
-                if not self.was_ready or self.is_running or time.monotonic() > deadline:
-                    raise
-                time.sleep(RESTART_S)
+        self.number = number
 
     def is_ready(self):
         try:
