@@ -178,6 +178,7 @@
 #define LIMIT_EFFECT_POLL_US 500000    /* how often one looks for those that are due */
 #define LIMIT_EFFECT_ATTEMPTS \
     20U /* without learning anything, or in which the app could not take what came of it: dead */
+#define LIMIT_EFFECT_GIVE_UP_US (3600 * 1000000LL) /* … and not before this has passed since it was first sent */
 #define LIMIT_EFFECT_PAUSE_LEAST_US \
     500000 /* before the second attempt; each later one waits twice as long, and a little by chance */
 #define LIMIT_EFFECT_PAUSE_MOST_US (600 * 1000000LL) /* … but no longer than this */

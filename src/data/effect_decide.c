@@ -1,7 +1,8 @@
 /* effect_decide.c - what is asked about an effect next, and what an answer makes of it.
  *
- * Nothing is given up because nobody answered: the same key is sent again, ever more slowly, and after LIMIT_EFFECT_ATTEMPTS without
- * learning anything it is an operator's to look at. */
+ * Nothing is given up because nobody answered: the same key is sent again, ever more slowly, and after LIMIT_EFFECT_ATTEMPTS and
+ * LIMIT_EFFECT_GIVE_UP_US without learning anything it is an operator's to look at. Time decides as well as number, because what the
+ * provider tells by itself has it asked at once: events in a hurry would use up attempts that an outage was to last for. */
 #include "data/effect_decide.h"
 
 #include "core/str.h"
@@ -16,13 +17,18 @@ enum effect_question effect_next_question(const struct store_effect *effect, lim
     return now - effect->sent_at >= LIMIT_EFFECT_KEY_FRESH_US ? EFFECT_FIND : EFFECT_DO;
 }
 
-int64_t effect_pause_us(const struct store_effect *effect, uint32_t attempts)
+int64_t effect_pause_us(const struct store_effect *effect, uint32_t attempts, limen_time now)
 {
+    int64_t most_us = now - effect->sent_at;
+    if (most_us < LIMIT_EFFECT_PAUSE_LEAST_US)
+        most_us = LIMIT_EFFECT_PAUSE_LEAST_US;
+    if (most_us > LIMIT_EFFECT_PAUSE_MOST_US)
+        most_us = LIMIT_EFFECT_PAUSE_MOST_US;
     int64_t pause_us = LIMIT_EFFECT_PAUSE_LEAST_US;
-    for (uint32_t i = 1; i < attempts && pause_us < LIMIT_EFFECT_PAUSE_MOST_US; i++)
+    for (uint32_t i = 1; i < attempts && pause_us < most_us; i++)
         pause_us *= 2;
-    if (pause_us > LIMIT_EFFECT_PAUSE_MOST_US)
-        pause_us = LIMIT_EFFECT_PAUSE_MOST_US;
+    if (pause_us > most_us)
+        pause_us = most_us;
     uint32_t chance = attempts; /* the last bytes of an id are random */
     for (size_t i = 0; i < effect->id.len; i++)
         chance = chance * 31 + (uint8_t)effect->id.ptr[i];
@@ -46,11 +52,11 @@ static struct store_settlement of(const struct store_effect *effect, enum store_
 static void once_more(const struct store_effect *effect, int64_t wait_us, limen_str why, limen_time now,
                       struct store_settlement *settlement)
 {
-    int64_t pause_us = effect_pause_us(effect, effect->attempts + 1);
+    int64_t pause_us = effect_pause_us(effect, effect->attempts + 1, now);
     settlement->attempts = effect->attempts + 1;
     settlement->due_at = now + (pause_us > wait_us ? pause_us : wait_us);
     settlement->result.note = why;
-    if (settlement->attempts >= LIMIT_EFFECT_ATTEMPTS)
+    if (settlement->attempts >= LIMIT_EFFECT_ATTEMPTS && now - effect->sent_at >= LIMIT_EFFECT_GIVE_UP_US)
         settlement->state = STORE_EFFECT_DEAD;
 }
 

@@ -4,6 +4,7 @@
 
 #define NOW 1000000000000LL
 #define SECOND 1000000LL
+#define LONG_AGO (NOW - 7200 * SECOND)
 
 static struct store_effect effect_with(const char *object, limen_time sent_at, uint32_t attempts)
 {
@@ -70,30 +71,43 @@ static void test_unknown_is_asked_again_ever_more_slowly_and_then_dead(void **st
     (void)state;
     int64_t before = 0;
     for (uint32_t attempts = 0; attempts + 1 < LIMIT_EFFECT_ATTEMPTS; attempts++) {
-        struct store_effect effect = effect_with("", NOW - 5, attempts);
+        struct store_effect effect = effect_with("", LONG_AGO, attempts);
         struct store_settlement it = decide(&effect, EFFECT_DO, NULL);
         int64_t pause = it.due_at - NOW;
         assert_int_equal(it.state, STORE_EFFECT_SENT);
         assert_int_equal(it.attempts, attempts + 1);
-        assert_int_equal(it.sent_at, NOW - 5);
+        assert_int_equal(it.sent_at, LONG_AGO);
         assert_text(it.result.note, "timeout");
         assert_true(pause >= LIMIT_EFFECT_PAUSE_LEAST_US * 3 / 4 && pause <= LIMIT_EFFECT_PAUSE_MOST_US);
         assert_true(pause > before || pause >= LIMIT_EFFECT_PAUSE_MOST_US * 3 / 4);
         before = pause;
     }
-    struct store_effect effect = effect_with("", NOW - 5, LIMIT_EFFECT_ATTEMPTS - 1);
+    struct store_effect effect = effect_with("", LONG_AGO, LIMIT_EFFECT_ATTEMPTS - 1);
     struct store_settlement it = decide(&effect, EFFECT_DO, NULL);
     assert_int_equal(it.state, STORE_EFFECT_DEAD);
-    assert_int_equal(it.sent_at, NOW - 5); /* it may have been done */
+    assert_int_equal(it.sent_at, LONG_AGO); /* it may have been done */
     assert_false(it.result.is_known);
+}
+
+/* The provider's events have it asked at once, however many come while its first answer is still on the way. */
+static void test_attempts_in_a_hurry_neither_give_up_nor_make_the_next_one_late(void **state)
+{
+    (void)state;
+    struct store_effect effect = effect_with("", NOW - 8 * SECOND, 3 * LIMIT_EFFECT_ATTEMPTS);
+    struct store_settlement it = decide(&effect, EFFECT_DO, NULL);
+    assert_int_equal(it.state, STORE_EFFECT_SENT);
+    assert_in_range(it.due_at - NOW, 6 * SECOND, 8 * SECOND);
+    effect = effect_with("", NOW, 3);
+    it = decide(&effect, EFFECT_DO, NULL);
+    assert_in_range(it.due_at - NOW, LIMIT_EFFECT_PAUSE_LEAST_US * 3 / 4, LIMIT_EFFECT_PAUSE_LEAST_US);
 }
 
 static void test_two_effects_do_not_knock_together(void **state)
 {
     (void)state;
-    struct store_effect a = effect_with("", NOW, 0), b = effect_with("", NOW, 0);
+    struct store_effect a = effect_with("", LONG_AGO, 0), b = effect_with("", LONG_AGO, 0);
     b.id = LIMEN_STR("eff_9876543210");
-    assert_true(effect_pause_us(&a, 8) != effect_pause_us(&b, 8));
+    assert_true(effect_pause_us(&a, 8, NOW) != effect_pause_us(&b, 8, NOW));
 }
 
 static void test_provider_that_wants_to_be_left_alone_is(void **state)
@@ -164,7 +178,7 @@ static void test_what_was_never_done_is_done_with_the_same_key(void **state)
 static void test_result_that_is_not_taken_is_offered_again_and_then_dead(void **state)
 {
     (void)state;
-    struct store_effect effect = effect_with("pi_1", NOW - 5, 0);
+    struct store_effect effect = effect_with("pi_1", LONG_AGO, 0);
     struct store_settlement it;
     effect.result.is_known = true;
     effect_decide_untaken(&effect, LIMEN_STR("why"), NOW, &it);
@@ -182,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_question_depends_on_what_is_known_and_how_long_ago_it_was_sent),
         cmocka_unit_test(test_final_answers_are_for_the_app),
         cmocka_unit_test(test_unknown_is_asked_again_ever_more_slowly_and_then_dead),
+        cmocka_unit_test(test_attempts_in_a_hurry_neither_give_up_nor_make_the_next_one_late),
         cmocka_unit_test(test_two_effects_do_not_knock_together),
         cmocka_unit_test(test_provider_that_wants_to_be_left_alone_is),
         cmocka_unit_test(test_object_that_is_known_stays_known),
