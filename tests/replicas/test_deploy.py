@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 import yaml
-from server import ROOT, Server, build_dir
+from server import ROOT, Server, build_dir, wait_for
 
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
@@ -209,6 +209,6 @@ def test_a_server_runs_with_the_units_capabilities(tmp_path):
     server.command = lambda: ["setpriv", "--no-new-privs", "--bounding-set", f"-all,{kept}", *plain]
     with server:
         (worker,) = server.roles("worker")[:1]
-        assert os.stat(f"/proc/{worker}").st_uid != 0
+        assert wait_for(lambda: os.stat(f"/proc/{worker}").st_uid != 0), "another worker may be the one that answers first"
         server.reload()
         assert server.is_ready()
