@@ -130,6 +130,7 @@ def test_systemd_is_told(tmp_path, is_abstract):
 # ---- ending ----------------------------------------------------------------------------------------------------------
 def test_readiness_ends_before_the_server_does(make_shop):
     server = make_shop(flags=["--drain-notice", "60"])
+    assert wait_for(lambda: '"message":"open"' in server.log)  # all of its workers: before that it was never ready
     server.process.send_signal(signal.SIGTERM)
     assert wait_for(lambda: status_at(server.operator_port, "/readyz") == 503)
     assert status_at(server.operator_port, "/healthz") == 200
@@ -141,6 +142,7 @@ def test_readiness_ends_before_the_server_does(make_shop):
 
 def test_the_notice_ends_by_itself(make_shop):
     server = make_shop(flags=["--drain-notice", "1"])
+    assert wait_for(lambda: '"message":"open"' in server.log)  # all of its workers: before that it was never ready
     start = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert server.wait() == 0
