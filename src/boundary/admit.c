@@ -249,6 +249,31 @@ static bool refuse_json(struct admission *admission, enum json_outcome outcome, 
     return refuse_written(admission, REFUSAL_BODY_MALFORMED, 400, &text);
 }
 
+/* True when a text of the well-formed `json` has U+0000, which is only ever written as an escape. */
+static bool has_nul(limen_str json, size_t *ret_at)
+{
+    static const char nul[] = "\\u0000";
+    const char *at = json.ptr, *end = json.ptr + json.len;
+    while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+        *ret_at = (size_t)(at - json.ptr);
+        if (end - at >= (ptrdiff_t)strlen(nul) && memcmp(at, nul, strlen(nul)) == 0)
+            return true;
+        at += 2; /* past what is escaped: the second of two backslashes begins nothing */
+    }
+    return false;
+}
+
+/* JSON and its schemas know U+0000 as a character; no text of a database does, nor a C program's. */
+static bool is_free_of_nul(struct admission *admission)
+{
+    size_t at;
+    if (!has_nul(admission->body, &at))
+        return true;
+    faults_add(&admission->faults, LIMEN_STR(""), LIMEN_STR("nul"),
+               arena_printf(admission->arena, "must not have the character U+0000 (at byte %zu)", at));
+    return refuse_with_faults(admission, REFUSAL_BODY_SCHEMA);
+}
+
 static bool json_is_valid(struct admission *admission)
 {
     const struct operation *operation = admission->operation;
@@ -258,6 +283,8 @@ static bool json_is_valid(struct admission *admission)
                                                   &doc, &error);
     if (outcome != JSON_OK)
         return refuse_json(admission, outcome, &error);
+    if (!is_free_of_nul(admission))
+        return false;
     if (!schema_validate(operation->body, &doc, 0, SCHEMA_REQUEST, &admission->faults))
         return refuse_with_faults(admission, REFUSAL_BODY_SCHEMA);
     if (!input_bind_body(admission, &admission->boundary->operations[operation->index], &doc))

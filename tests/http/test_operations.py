@@ -106,12 +106,20 @@ def test_an_account(shop):
         ({"name": ""}, ("/name", "minLength")),
         ({"name": "x" * 81}, ("/name", "maxLength")),
         ({"name": None}, ("/name", "type")),
+        ({"name": "A\0da"}, ("", "nul")),
+        ({"name": "\\\0"}, ("", "nul")),
+        ({"A\0": "name"}, ("", "nul")),
     ],
 )
 def test_an_account_is_held_against_the_contract(anybody, change, fault):
     answer = anybody.post("/api/accounts", {"email": new_email(), "password": PASSWORD, "name": "Ada"} | change)
     problem(answer, 422)
     assert answer.pointers() == {fault}
+
+
+def test_a_backslash_before_u0000_is_no_nul(anybody):
+    answer = anybody.post("/api/accounts", {"email": new_email(), "password": PASSWORD, "name": "A\\u0000da"})
+    assert (answer.status, answer.json()["name"]) == (201, "A\\u0000da")
 
 
 def test_all_faults_are_told_at_once(anybody):
