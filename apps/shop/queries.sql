@@ -56,11 +56,13 @@ UPDATE payments SET provider_id = :provider_id WHERE order_id = :order_id;
 -- scope: system
 UPDATE orders SET state = 'paid' WHERE id = :order_id AND state IN ('placed', 'paying');
 
--- The stock first: it is given back as long as the order is not marked.
+-- The stock first: it is given back as long as the order is not marked. What is more than the shop can count to (the shopkeeper has
+-- counted anew meanwhile) is not: an order must not wait for room.
 -- name: give_stock_back(order_id text) :exec
 -- scope: system
 UPDATE items
-SET stock = stock + (SELECT quantity FROM order_lines WHERE order_id = :order_id AND item_id = items.id)
+SET stock = (SELECT CASE WHEN items.stock + quantity < 1000000 THEN items.stock + quantity ELSE 1000000 END
+             FROM order_lines WHERE order_id = :order_id AND item_id = items.id)
 WHERE id IN (SELECT item_id FROM order_lines WHERE order_id = :order_id)
   AND EXISTS (SELECT 1 FROM orders WHERE id = :order_id AND state IN ('placed', 'paying'));
 

@@ -116,6 +116,14 @@ def test_the_last_piece_can_be_sold_after_a_decline(shop):
     becomes(second, order_with(second, None, "sku_stool", left), "paid")
 
 
+def test_a_declined_order_does_not_wait_for_room_in_the_stock(shop):
+    buyer, keeper = customer(shop), admin(shop)
+    order = order_with(buyer, "pm_sandbox_processingDeclined", "sku_clock")
+    assert keeper.call("PATCH", "/api/admin/items/sku_clock", {"stock": 1000000}).status == 200
+    becomes(buyer, order, "payment_failed")
+    assert stock_of(buyer, "sku_clock") == 1000000
+
+
 # ---- refunds -------------------------------------------------------------------------------------------------------------
 
 
