@@ -323,10 +323,10 @@ static void test_timer_is_never_early(void **state)
         int64_t start = loop_clock(loop)->mono_us;
         loop_timer_start(loop_timers(loop, durations_us[i]), &alarm.timer, ring);
         for (int turns = 0; turns < 5 && alarm.rings == 0; turns++)
-            loop_turn(loop, 1000 * MS); /* and this does not last a second */
+            loop_turn(loop, 60000 * MS); /* and this does not last a minute */
         assert_int_equal(alarm.rings, 1);
         assert_true(alarm.rang_us - start >= durations_us[i]);
-        assert_true(alarm.rang_us - start < durations_us[i] + 500 * MS);
+        assert_true(alarm.rang_us - start < 30000 * MS);
     }
 }
 
@@ -347,8 +347,8 @@ static void test_shortest_of_all_lists_sets_the_wait(void **state)
     loop_timer_start(loop_timers(loop, 5 * MS), &fast.timer, ring);
     int64_t before = clock_mono_us();
     while (fast.rings == 0)
-        loop_turn(loop, 30000 * MS);
-    assert_true(clock_mono_us() - before < 5000 * MS);
+        loop_turn(loop, 60000 * MS);
+    assert_true(clock_mono_us() - before < 30000 * MS);
     assert_int_equal(slow.rings, 0);
     loop_timer_stop(&slow.timer);
 }
@@ -357,12 +357,16 @@ static void test_started_again_means_from_now(void **state)
 {
     (void)state;
     struct loop_timer_list *list = loop_timers(loop, 10 * MS);
-    struct alarm first = { .rings = 0 }, second = { .rings = 0 };
-    loop_timer_start(list, &first.timer, ring);
-    loop_timer_start(list, &second.timer, ring);
-    int64_t due_us = first.timer.due_us;
-    usleep(2000);
-    loop_turn(loop, 0);
+    struct alarm first, second;
+    int64_t due_us;
+    do { /* again, when the machine was away for so long that they have rung meanwhile */
+        first = second = (struct alarm){ .rings = 0 };
+        loop_timer_start(list, &first.timer, ring);
+        loop_timer_start(list, &second.timer, ring);
+        due_us = first.timer.due_us;
+        usleep(2000);
+        loop_turn(loop, 0);
+    } while (first.rings + second.rings == 2);
     loop_timer_start(list, &first.timer, ring); /* goes behind the second */
     assert_true(first.timer.due_us >= due_us + 2 * MS);
     while (second.rings == 0)
@@ -440,7 +444,7 @@ static void test_idle_turn_lasts_as_long_as_it_may(void **state)
     int64_t before = clock_mono_us();
     loop_turn(loop, 15 * MS);
     int64_t lasted = clock_mono_us() - before;
-    assert_true(lasted >= 15 * MS && lasted < 2000 * MS);
+    assert_true(lasted >= 15 * MS && lasted < 30000 * MS);
 }
 
 /* ---- tasks and turns -------------------------------------------------------------------------------------------- */
@@ -467,8 +471,8 @@ static void test_task_runs_once_however_often_asked_for(void **state)
     loop_at_end(loop, &job.task);
     assert_int_equal(job.runs, 0);
     int64_t before = clock_mono_us();
-    loop_turn(loop, 10000 * MS); /* does not wait while a task does */
-    assert_true(clock_mono_us() - before < 5000 * MS);
+    loop_turn(loop, 60000 * MS); /* does not wait while a task does */
+    assert_true(clock_mono_us() - before < 30000 * MS);
     assert_int_equal(job.runs, 1);
     loop_turn(loop, 0);
     assert_int_equal(job.runs, 1);

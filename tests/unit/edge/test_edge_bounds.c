@@ -66,7 +66,7 @@ static void test_a_head_that_no_block_holds_is_not_sent_in_parts(void **state)
     harness_open_with(&h, &(struct edge_hooks){ reply_with_a_long_field, harness_on_gone, NULL, &h }, NULL);
     int fd = client_open(&h);
     SEND(fd, GET("/"));
-    read_to_end(&h, fd, &answer, 3000);
+    read_to_end(&h, fd, &answer);
     assert_true(answer.closed);
     assert_int_equal(answer.len, 0);
     assert_int_equal(edge_connection_count(h.edge), 0);
@@ -158,12 +158,12 @@ static void test_a_second_drain_changes_nothing(void **state)
     turn_for(&h, 20);
     edge_drain(h.edge);
     edge_drain(h.edge);
-    read_to_end(&h, idle, &answer, 3000);
+    read_to_end(&h, idle, &answer);
     assert_true(answer.closed);
     assert_int_equal(answer.len, 0);
     answer_release(&answer);
     reply_plain(h.waiting, 200, LIMEN_STR("done"));
-    read_to_end(&h, fd, &answer, 3000);
+    read_to_end(&h, fd, &answer);
     assert_has(&answer, "done");
     assert_has(&answer, "Connection: close");
     assert_true(answer.closed);

@@ -54,7 +54,7 @@ static struct answer ask(const char *method, const char *path, const char *field
     int len = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", method,
                        path, fields);
     client_send(fd, request, (size_t)len);
-    read_to_end(&h, fd, &answer, 2000);
+    read_to_end(&h, fd, &answer);
     assert_true(answer.closed);
     close(fd);
     edge_free(h.edge);
