@@ -4,8 +4,10 @@ The one idea: whatever is started here is the harness's own: it has a session an
 (PR_SET_PDEATHSIG, set by setpriv), and is killed with all that came of it. Nothing else on the machine is ever signalled.
 """
 
+import itertools
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -21,10 +23,22 @@ class Broken(RuntimeError):
     """A part did not do what it must before anything was done to it; the message says which, and what it said."""
 
 
+_ports_tried = itertools.count(random.SystemRandom().randrange(1 << 16))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, and not the one of a part that is down just now and will want it again: they are given in turn,
+    below those that the kernel gives to connections, and out of LIMEN_TEST_PORTS ("10000-10999") where several run side by side."""
+    first, last = map(int, os.environ.get("LIMEN_TEST_PORTS", "10000-31999").split("-"))
+    for number in itertools.islice(_ports_tried, last - first + 1):
+        port = first + number % (last - first + 1)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Broken(f"no port from {first} to {last} is free")
 
 
 def wait_for(what, seconds=10):
