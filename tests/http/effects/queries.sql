@@ -27,7 +27,7 @@ INSERT INTO heard (order_id, outcome, code) VALUES (:order_id, :outcome, :code);
 -- name: count() :one
 -- scope: system
 -- returns: number int
-WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 3000000)
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1500000)
 SELECT count(*) AS number FROM numbers;
 
 -- name: system_peek() :many
