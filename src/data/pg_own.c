@@ -3,6 +3,14 @@
  * Addresses compare without case in ASCII alone, as in SQLite: what a locale makes of other letters would differ from host to host. */
 #include "data/pg_pool.h"
 
+/* The first of those in a state that are due: each from its end of the index, so that it makes no difference how many wait. */
+#define DUE(state, where)                                                      \
+    "SELECT * FROM (SELECT id, due_at FROM limen_outbox WHERE state = '" state \
+    "' AND due_at <= $1 AND lease_until <= $1"                                 \
+    " AND effect = ANY ($5)" where " ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS of_state"
+#define DUE_WAITING DUE("sent", " AND $4 <> 0") " UNION ALL " DUE("pending", " AND $4 <> 0")
+#define DUE_FIRST "SELECT id FROM (" DUE("answered", "") " UNION ALL " DUE_WAITING ") AS due ORDER BY due_at LIMIT $3"
+
 const struct pg_own_sql PG_OWN_SQL[PG_OWN_COUNT] = {
     [PG_OWN_ENTER] = { PG_ENTER_SQL, 3, { PG_TEXT, PG_TEXT, PG_TEXT } },
     [PG_OWN_BEGIN] = { "BEGIN", 0, { 0 } },
@@ -63,9 +71,7 @@ const struct pg_own_sql PG_OWN_SQL[PG_OWN_COUNT] = {
     [PG_OWN_EFFECT_LEASE] = { "UPDATE limen_outbox SET lease_until = $2, fence = fence + 1,"
                               " sent_at = CASE WHEN state = 'pending' AND sent_at = 0 THEN $1 ELSE sent_at END,"
                               " state = CASE state WHEN 'pending' THEN 'sent' ELSE state END"
-                              " WHERE id = ANY (ARRAY(SELECT id FROM limen_outbox WHERE state IN ('pending', 'sent',"
-                              " 'answered') AND due_at <= $1 AND lease_until <= $1 AND ($4 <> 0 OR state = 'answered')"
-                              " AND effect = ANY ($5) ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))"
+                              " WHERE id = ANY (ARRAY(" DUE_FIRST "))"
                               " RETURNING id, effect, key, params, payload, state, fence, attempts, sent_at,"
                               " created_at, outcome, object_id, provider_state, code, note",
                               5,

@@ -358,7 +358,7 @@ static void writes_done(struct role_request *request)
     bool is_good = request->task.outcome == STORE_OK;
     if (request->task.settlement != NULL && (is_good || request->task.outcome == STORE_NONE))
         role_job_done(request->role, slot);
-    if (is_good && asks_for_effects(&request->task))
+    if (is_good && request->role->effects.may_send && asks_for_effects(&request->task))
         role_effects_look(request->role);
     if (is_good && request->task.kind == STORE_STEP)
         slot->has_begun = true;

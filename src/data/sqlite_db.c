@@ -10,6 +10,8 @@
 
 #define BUSY_TIMEOUT_MS 10000
 #define PROGRESS_STEPS 2000 /* virtual machine steps between two looks at the clock: some 20 us */
+/* 16 MiB: a page that many commits change is written back once for all of them. */
+#define WAL_PAGES "4096"
 #define TEXT_BYTES_MAX (16 * 1024 * 1024)
 
 static limen_str of(const char *text)
@@ -197,7 +199,8 @@ bool db_open(struct db *db, enum db_kind kind, const char *path, bool is_read_on
                 "PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -16000;"
                 "SELECT value FROM json_each('[]')"))
         return false;
-    return is_read_only || db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    return is_read_only
+        || db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES);
 }
 
 bool db_guard(struct db *db, const struct guards *guards)

@@ -12,6 +12,13 @@
 
 #define IDLE_WAIT_S 5
 
+/* The first of those in a state that are due: each from its end of the index, so that it makes no difference how many wait. */
+#define DUE(state, where)                                                                                           \
+    "SELECT * FROM (SELECT id, due_at FROM limen_outbox WHERE state = '" state "' AND due_at <= ?1 AND lease_until" \
+    " <= ?1 AND effect IN (SELECT value FROM json_each(?5))" where " ORDER BY due_at LIMIT ?3)"
+#define DUE_WAITING DUE("sent", " AND ?4") " UNION ALL " DUE("pending", " AND ?4")
+#define DUE_FIRST "SELECT id FROM (" DUE("answered", "") " UNION ALL " DUE_WAITING ") ORDER BY due_at LIMIT ?3"
+
 static const char *const OWN_SQL[OWN_COUNT] = {
     [OWN_BEGIN] = "BEGIN IMMEDIATE",
     [OWN_COMMIT] = "COMMIT",
@@ -44,9 +51,7 @@ static const char *const OWN_SQL[OWN_COUNT] = {
         "UPDATE limen_outbox SET lease_until = ?2, fence = fence + 1,"
         " sent_at = CASE WHEN state = 'pending' AND sent_at = 0 THEN ?1 ELSE sent_at END,"
         " state = CASE state WHEN 'pending' THEN 'sent' ELSE state END"
-        " WHERE id IN (SELECT id FROM limen_outbox WHERE state IN ('pending', 'sent', 'answered') AND due_at <= ?1 AND"
-        " lease_until <= ?1 AND (?4 OR state = 'answered') AND effect IN (SELECT value FROM json_each(?5))"
-        " ORDER BY due_at LIMIT ?3)"
+        " WHERE id IN (" DUE_FIRST ")"
         " RETURNING id, effect, key, params, payload, state, fence, attempts, sent_at, created_at, outcome, object_id,"
         " provider_state, code, note",
     [OWN_EFFECT_SETTLE] =
