@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 
-from limen_chaos.process import family_of, free_port, roles_of, wait_for  # noqa: F401, tests take the last two from here
+from limen_chaos.process import family_of, free_port, is_alive, roles_of, tree_of, wait_for  # noqa: F401, tests take some of them from here
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -149,10 +149,12 @@ class Server:
         return status
 
     def kill(self):
-        """SIGKILL for the supervisor and every role: what a power cut does to processes."""
+        """SIGKILL for the supervisor and every role: what a power cut does to processes. They are gone when it returns, and their ports free."""
         if self.process is not None:
+            pids = tree_of(self.pid) if self.is_running else []
             self._kill_group()
             self.process.wait()
+            wait_for(lambda: not any(map(is_alive, pids)), 30)
 
     def reload(self, wait=True):
         """SIGHUP; unless `wait` is false, returns when another server serves or when it is said that none could start."""

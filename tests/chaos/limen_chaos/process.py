@@ -114,6 +114,14 @@ def tree_of(pid):
     return found
 
 
+def is_alive(pid):
+    """Whether it still holds what it had open; a zombie does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
+
+
 def send(pids, number):
     """How many of them were there to be signalled."""
     count = 0
@@ -194,6 +202,7 @@ class Process:
             pass
         send(pids, signal.SIGKILL)
         self.process.wait()
+        wait_for(lambda: not any(map(is_alive, pids)), 30)  # who starts it again wants its ports
 
     def terminate(self, number=signal.SIGTERM, seconds=30.0):
         """Asks it to end; its exit status, or None when it had to be killed."""
