@@ -82,7 +82,8 @@ static void add_sign_up(struct pg_work *work)
     if (work->task->sign_up == NULL)
         return;
     add_step(work, PG_STEP_OWN, PG_OWN_CREDENTIAL_INSERT);
-    add_step(work, PG_STEP_OWN, PG_OWN_SESSION_INSERT);
+    if (!work->task->sign_up->session_is_elsewhere)
+        add_step(work, PG_STEP_OWN, PG_OWN_SESSION_INSERT);
 }
 
 static void add_batch(struct pg_work *work)
