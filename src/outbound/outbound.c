@@ -106,7 +106,7 @@ static void report(const struct outbound *outbound, const struct transfer *trans
               sizeof(fields) / sizeof(fields[0]));
 }
 
-/* Of an effect its key and what came of it, and nothing of what was sent. */
+/* Of an effect its key, where it was to go and what came of it, and nothing of what was sent. */
 static void report_effect(const struct outbound *outbound, const struct effect *effect)
 {
     static const char *const outcomes[] = { "succeeded", "declined", "processing", "refused", "not_found", "unknown" };
@@ -117,6 +117,7 @@ static void report_effect(const struct outbound *outbound, const struct effect *
         memcpy(&outcome, answer->body, sizeof(outcome));
     const struct log_field fields[] = {
         log_str("key", effect_request_key(&effect->request)),
+        log_str("url", outbound->effect_config.url),
         log_text("outcome", outcomes[outcome]),
         log_text("fetch", fetch_outcome_name((enum fetch_outcome)answer->outcome)),
         log_int("status", answer->status),
@@ -124,7 +125,8 @@ static void report_effect(const struct outbound *outbound, const struct effect *
         log_text("detail", transfer->detail),
     };
     bool is_ok = outcome != EFFECT_UNKNOWN && outcome != EFFECT_REFUSED;
-    log_write(is_ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "an effect was sent", fields,
+    log_write(is_ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+              answer->outcome == FETCH_OK ? "an effect was sent" : "an effect did not get through", fields,
               sizeof(fields) / sizeof(fields[0]));
 }
 

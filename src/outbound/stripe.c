@@ -125,7 +125,8 @@ static const char *write_do(const struct effect_request *request, const struct j
     return note != NULL || (!form.failed && !key.failed) ? note : "memory is out";
 }
 
-/* Refunds cannot be searched for, but those of one payment are few. */
+/* The provider's search does not tell capitals from small letters, so what is found is compared once more (read_list), and the one that is
+ * meant may be behind others. Refunds cannot be searched for, but those of one payment are few. */
 static const char *write_find(const struct effect_request *request, const struct json_doc *doc, struct arena *arena,
                               struct stripe_call *ret_call)
 {
@@ -133,7 +134,7 @@ static const char *write_find(const struct effect_request *request, const struct
     struct buf target;
     buf_init(&target, arena, 256);
     if (request->kind == EFFECT_CHARGE) {
-        BUF_ADD(&target, "/v1/payment_intents/search?limit=1&query=metadata%5B%27" STRIPE_KEY_NOTE "%27%5D%3A%27");
+        BUF_ADD(&target, "/v1/payment_intents/search?limit=10&query=metadata%5B%27" STRIPE_KEY_NOTE "%27%5D%3A%27");
         for (size_t i = 0; i < key.len; i++) {
             if (key.ptr[i] == '\'' || key.ptr[i] == '\\')
                 BUF_ADD(&target, "%5C");
@@ -202,7 +203,8 @@ static uint32_t inner(const struct json_doc *doc, uint32_t at, limen_str name, e
     return found != 0 && doc->tape[found].type == (uint8_t)type ? found : 0;
 }
 
-static enum effect_outcome outcome_of_state(limen_str state)
+/* Who has to act for a refund is the customer, whose bank wants to be told where the money goes; for a charge nobody is there to act. */
+static enum effect_outcome outcome_of_state(uint32_t kind, limen_str state)
 {
     static const struct {
         limen_str state;
@@ -217,6 +219,8 @@ static enum effect_outcome outcome_of_state(limen_str state)
         { LIMEN_STR_INIT("canceled"), EFFECT_DECLINED },
         { LIMEN_STR_INIT("failed"), EFFECT_DECLINED },
     };
+    if (kind == EFFECT_REFUND && str_equal(state, LIMEN_STR("requires_action")))
+        return EFFECT_PROCESSING;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (str_equal(known[i].state, state))
             return known[i].outcome;
@@ -225,7 +229,8 @@ static enum effect_outcome outcome_of_state(limen_str state)
 }
 
 /* A PaymentIntent or a Refund. One without an id, or in a state that we do not know, tells nothing. */
-static void read_object(const struct json_doc *doc, uint32_t at, struct effect_answer *answer)
+static void read_object(const struct effect_request *request, const struct json_doc *doc, uint32_t at,
+                        struct effect_answer *answer)
 {
     limen_str id = TEXT(doc, at, "id"), state = TEXT(doc, at, "status");
     uint32_t fault = inner(doc, at, LIMEN_STR("last_payment_error"), JSON_OBJECT);
@@ -233,7 +238,7 @@ static void read_object(const struct json_doc *doc, uint32_t at, struct effect_a
     effect_answer_word(answer->object, &answer->object_bytes, id);
     effect_answer_word(answer->state, &answer->state_bytes, state);
     effect_answer_word(answer->code, &answer->code_bytes, code);
-    answer->outcome = answer->object_bytes == 0 ? EFFECT_UNKNOWN : outcome_of_state(state);
+    answer->outcome = answer->object_bytes == 0 ? EFFECT_UNKNOWN : outcome_of_state(request->kind, state);
     if (answer->outcome == EFFECT_UNKNOWN)
         effect_answer_note(answer, LIMEN_STR("the provider's object is in a state that is not known"));
 }
@@ -249,7 +254,7 @@ static void read_list(const struct effect_request *request, const struct json_do
     for (uint32_t at = list + 1; at < doc->tape[list].next; at = doc->tape[at].next) {
         uint32_t notes = inner(doc, at, LIMEN_STR("metadata"), JSON_OBJECT);
         if (notes != 0 && str_equal(TEXT(doc, notes, STRIPE_KEY_NOTE), effect_request_key(request))) {
-            read_object(doc, at, answer);
+            read_object(request, doc, at, answer);
             return;
         }
     }
@@ -269,10 +274,10 @@ static void note_fault(const struct json_doc *doc, uint32_t fault, uint32_t stat
     effect_answer_note(answer, buf_str(&text));
 }
 
+/* Any other status below 500 is somebody's on the way, or wants to be asked again. */
 static bool is_final(uint32_t status)
 {
-    return status >= 400 && status < 500 && status != 401 && status != 402 && status != 403 && status != 409
-        && status != 424 && status != 429;
+    return status == 400 || status == 404;
 }
 
 /* What to pay with is the customer's to name. One that the provider does not have is no card, and nothing that an operator could mend. */
@@ -293,7 +298,7 @@ static void read_fault(const struct effect_request *request, const struct json_d
         uint32_t object = inner(doc, fault, LIMEN_STR("payment_intent"), JSON_OBJECT);
         limen_str reason = TEXT(doc, fault, "decline_code");
         if (object != 0)
-            read_object(doc, object, answer);
+            read_object(request, doc, object, answer);
         effect_answer_word(answer->code, &answer->code_bytes, reason.len > 0 ? reason : TEXT(doc, fault, "code"));
         answer->outcome = EFFECT_DECLINED;
     } else if (status == 400 && is_of_no_method(doc, fault)) {
@@ -333,6 +338,6 @@ void stripe_read(const struct effect_request *request, uint32_t status, limen_st
     } else if (request->question == EFFECT_FIND) {
         read_list(request, &doc, ret_answer);
     } else {
-        read_object(&doc, 0, ret_answer);
+        read_object(request, &doc, 0, ret_answer);
     }
 }

@@ -7,17 +7,21 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 
+import own_internet
 import pytest
 from https import Authority, HttpsServer, reply
+from own_internet import PUBLIC
 from server import build_dir
 
 DRIVER = build_dir() / "tests" / "unit" / "outbound" / "fetch_driver"
 pytestmark = pytest.mark.skipif(not DRIVER.exists(), reason="this build has no tests in it")
 
 MOST = 64 * 1024
+PUBLIC_AND_AWAY = "12.7.7.8"
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +252,28 @@ def test_a_name_server_that_is_silent_holds_up_nobody(authority, tmp_path):
                           timeout=60)  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "0 timeout 0 0\n"), done.stderr
     assert time.monotonic() - start < 15
+
+
+def test_a_name_that_comes_to_lead_inside_is_not_connected_to(authority, tmp_path):
+    """A charge and a fetch go to a public host whose name its owner then has lead to addresses of ours, where somebody with the same
+    certificate waits. What counts is the address that is connected to, each time: alone, in disguise, and behind one that is not there."""
+    settings = tmp_path / "resolv.conf"
+    settings.write_text("nameserver 127.0.0.1\n")
+    inside = ["127.0.0.1", "::1", "::ffff:127.0.0.1", f"{PUBLIC_AND_AWAY},127.0.0.1"]
+    spaces = ["unshare", "--map-root-user", "--mount", "--net"]
+    if subprocess.run([*spaces, "mount", "--bind", settings, "/etc/resolv.conf"], capture_output=True, timeout=30).returncode != 0:
+        pytest.skip("no namespaces may be made here")
+    rounds = [PUBLIC, *inside, f"127.0.0.1,{PUBLIC}", PUBLIC]
+    done = subprocess.run([*spaces, sys.executable, "-B", own_internet.__file__, settings, *authority.issue("DNS:pay.example"), *rounds, "--",
+                           DRIVER, authority.certificate, "https://pay.example/keys", "=https://pay.example"],
+                          capture_output=True, text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for addresses, (said, log, came) in zip(rounds, json.loads(done.stdout), strict=True):
+        ended = {line.split()[1] for line in said.splitlines()}
+        assert len(said.splitlines()) == 2, log
+        if addresses in inside:
+            assert (ended, came) == ({"address"}, []), (addresses, said, log)
+        elif addresses == PUBLIC:
+            assert (ended, came) == ({"ok"}, [PUBLIC, PUBLIC]), (addresses, said, log)
+        else:
+            assert set(came) <= {PUBLIC}, (addresses, said, log)

@@ -3,7 +3,9 @@
 The one idea: a test says in one line what is wrong with the host, and everything else about it is right.
 """
 
+import http.client
 import http.server
+import socket
 import ssl
 import threading
 
@@ -33,9 +35,9 @@ class Authority:
 
 
 class HttpsServer:
-    """Answers every GET with what `answer(handler)` writes; `requests` are the paths that were asked for."""
+    """Answers every request with what `answer(handler)` writes; `requests` are the paths that were asked for."""
 
-    def __init__(self, certificate, key, answer):
+    def __init__(self, certificate, key, answer, port=0, address="127.0.0.1"):
         self.requests = []
         requests = self.requests
 
@@ -50,11 +52,14 @@ class HttpsServer:
                     pass  # the other end has heard enough
                 self.close_connection = True
 
+            do_POST = do_GET
+
             def log_message(self, *_):
                 pass
 
         class Quiet(http.server.ThreadingHTTPServer):
             daemon_threads = True
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
             def finish_request(self, connection, address):
                 connection.settimeout(60)
@@ -66,7 +71,7 @@ class HttpsServer:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        self._server = Quiet(("127.0.0.1", 0), Handler)
+        self._server = Quiet((address, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
@@ -87,6 +92,26 @@ class HttpsServer:
 
     def __exit__(self, *_):
         self.close()
+
+
+def forward(port, heard=None):
+    """What comes is handed on to a plain server on loopback, and its answer back. `heard` takes (method, path, head, body)."""
+
+    def answer(handler):
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        if heard is not None:
+            heard.append((handler.command, handler.path, dict(handler.headers), body))
+        inner = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            inner.request(handler.command, handler.path, body, dict(handler.headers))
+            got = inner.getresponse()
+            reply(handler, got.status, got.read())
+        except (http.client.HTTPException, OSError):
+            pass  # dropped there, and so it is here
+        finally:
+            inner.close()
+
+    return answer
 
 
 def reply(handler, status=200, body=b"{}", fields=()):

@@ -1,7 +1,8 @@
 /* fetch_driver.c - fetches each URL of its command line once and says what came of it: data's end and outbound's on one loop.
  *
- * For tests that play the other host: `fetch_driver AUTHORITIES [+]URL…`, where + lets a target be private. One line for each, in the
- * order in which they end: its number, outcome, status and the body's size. */
+ * For tests that play the other host: `fetch_driver AUTHORITIES [+]URL…`, where + lets a target be private; `=URL` in its place sends one
+ * charge there. One line for each, in the order in which they end: its number, outcome, status and the body's size. */
+#include "contract/effect.h"
 #include "core/arena.h"
 #include "core/log.h"
 #include "core/loop.h"
@@ -40,19 +41,36 @@ static limen_str read_file(const char *path, struct arena *arena)
     return str_make(bytes, count);
 }
 
+static void read_targets(int argc, char **argv, struct outbound_config *config)
+{
+    for (int i = 2; i < argc && config->target_count < LIMIT_FETCH_TARGETS; i++) {
+        limen_str url = str_of(argv[i]);
+        bool may_be_private = str_starts(url, LIMEN_STR("+")), is_effect = str_starts(url, LIMEN_STR("="));
+        limen_str rest = str_slice(url, may_be_private || is_effect ? 1 : 0, url.len);
+        if (is_effect)
+            config->effects = (struct outbound_effects){ .url = rest, .secret = LIMEN_STR("sk_test_of_the_driver") };
+        else
+            config->targets[config->target_count++] = (struct outbound_target){ rest, may_be_private };
+    }
+}
+
+static bool begin_charge(struct driver *driver, struct fetch_client *client, struct want *want)
+{
+    static struct effect_request charge; /* too large for a stack */
+    charge.kind = EFFECT_CHARGE;
+    charge.question = EFFECT_DO;
+    driver->pending++;
+    return effect_request_fill(&charge, LIMEN_STR("charge/driver"), LIMEN_STR(""),
+                               LIMEN_STR("{\"amount\":4200,\"currency\":\"EUR\",\"payment_method\":\"pm_card_visa\"}"))
+        && fetch_client_effect(client, /* place= */ 0, &charge, on_done, want);
+}
+
 static bool run(struct driver *driver, int argc, char **argv, struct arena *arena)
 {
     struct outbound_config config = { .authorities = read_file(argv[1], arena) };
-    struct want wants[LIMIT_FETCH_TARGETS];
+    struct want wants[LIMIT_FETCH_TARGETS + 1];
     int pair[2];
-    for (int i = 2; i < argc && config.target_count < LIMIT_FETCH_TARGETS; i++) {
-        limen_str url = str_of(argv[i]);
-        bool may_be_private = str_starts(url, LIMEN_STR("+"));
-        config.targets[config.target_count++] = (struct outbound_target){
-            .url = str_slice(url, may_be_private ? 1 : 0, url.len),
-            .may_be_private = may_be_private,
-        };
-    }
+    read_targets(argc, argv, &config);
     struct outbound *outbound = outbound_new(driver->loop, &config, arena);
     struct fetch_client *client = fetch_client_new(driver->loop, /* on_breach= */ NULL);
     bool ok = outbound != NULL && client != NULL
@@ -63,6 +81,9 @@ static bool run(struct driver *driver, int argc, char **argv, struct arena *aren
         driver->pending++;
         ok = fetch_client_get(client, i, on_done, &wants[i]);
     }
+    wants[config.target_count] = (struct want){ driver, config.target_count };
+    if (config.effects.url.len > 0)
+        ok = ok && begin_charge(driver, client, &wants[config.target_count]);
     if (ok)
         loop_run(driver->loop, 1000000, NULL, NULL);
     fetch_client_free(client);

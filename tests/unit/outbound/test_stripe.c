@@ -80,7 +80,7 @@ static void test_objects_are_looked_up_and_looked_for(void **state)
     assert_call("/v1/refunds/re_1", NULL, NULL);
     ask(EFFECT_CHARGE, EFFECT_FIND, "charge/o'1\\", "", CHARGE);
     assert_call("/v1/payment_intents/"
-                "search?limit=1&query=metadata%5B%27limen_key%27%5D%3A%27charge%2Fo%5C%271%5C%5C%27",
+                "search?limit=10&query=metadata%5B%27limen_key%27%5D%3A%27charge%2Fo%5C%271%5C%5C%27",
                 NULL, NULL);
     ask(EFFECT_REFUND, EFFECT_FIND, "refund/ord_1", "", REFUND);
     assert_call("/v1/refunds?limit=100&payment_intent=pi_1", NULL, NULL);
@@ -133,12 +133,19 @@ static const struct meaning meanings[] = {
     { EFFECT_CHARGE, EFFECT_LOOK_UP, 200,
       "{\"id\":\"pi_1\",\"status\":\"requires_payment_method\",\"last_payment_error\":{\"code\":\"card_declined\"}}",
       EFFECT_DECLINED, "pi_1", "card_declined" },
+    { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":\"pi_1\",\"status\":\"requires_action\"}", EFFECT_DECLINED, "pi_1", "" },
     { EFFECT_CHARGE, EFFECT_LOOK_UP, 200, "{\"id\":\"pi_1\",\"status\":\"canceled\"}", EFFECT_DECLINED, "pi_1", "" },
     { EFFECT_REFUND, EFFECT_DO, 200, "{\"id\":\"re_1\",\"status\":\"pending\"}", EFFECT_PROCESSING, "re_1", "" },
     { EFFECT_REFUND, EFFECT_LOOK_UP, 200,
       "{\"id\":\"re_1\",\"status\":\"failed\",\"failure_reason\":\"expired_or_canceled_card\"}", EFFECT_DECLINED,
       "re_1", "expired_or_canceled_card" },
+    { EFFECT_REFUND, EFFECT_DO, 200, "{\"id\":\"re_1\",\"status\":\"succeeded\"}", EFFECT_SUCCEEDED, "re_1", "" },
+    { EFFECT_REFUND, EFFECT_LOOK_UP, 200, "{\"id\":\"re_1\",\"status\":\"requires_action\"}", EFFECT_PROCESSING, "re_1",
+      "" },
+    { EFFECT_REFUND, EFFECT_LOOK_UP, 200, "{\"id\":\"re_1\",\"status\":\"canceled\"}", EFFECT_DECLINED, "re_1", "" },
     /* what is not known */
+    { EFFECT_CHARGE, EFFECT_LOOK_UP, 200, "{\"id\":\"pi_1\",\"status\":\"requires_capture\"}", EFFECT_UNKNOWN, "pi_1",
+      "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":\"pi_1\",\"status\":\"new_in_2030\"}", EFFECT_UNKNOWN, "pi_1", "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "{\"status\":\"succeeded\"}", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":7,\"status\":\"succeeded\"}", EFFECT_UNKNOWN, "", "" },
@@ -148,8 +155,19 @@ static const struct meaning meanings[] = {
     { EFFECT_CHARGE, EFFECT_DO, 500, ERROR_OF("api_error", ""), EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 503, "nothing", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 302, "{}", EFFECT_UNKNOWN, "", "" },
-    { EFFECT_CHARGE, EFFECT_DO, 409, ERROR_OF("idempotency_error", ""), EFFECT_UNKNOWN, "", "" },
-    { EFFECT_CHARGE, EFFECT_DO, 429, ERROR_OF("rate_limit_error", ""), EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 409, ERROR_OF("idempotency_error", ",\"code\":\"idempotency_key_in_use\""),
+      EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 429, ERROR_OF("invalid_request_error", ",\"code\":\"lock_timeout\""), EFFECT_UNKNOWN,
+      "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 429, ERROR_OF("invalid_request_error", ",\"code\":\"rate_limit\""), EFFECT_UNKNOWN, "",
+      "" },
+    { EFFECT_CHARGE, EFFECT_DO, 424, ERROR_OF("api_error", ""), EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 502, "<html>", EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 504, ERROR_OF("api_error", ""), EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 403, ERROR_OF("invalid_request_error", ""), EFFECT_UNKNOWN, "", "" },
+    /* nothing of the provider's: what stands in between may say so */
+    { EFFECT_CHARGE, EFFECT_DO, 407, "{}", EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 408, "{}", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 401, ERROR_OF("invalid_request_error", ""), EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 402, "{}", EFFECT_UNKNOWN, "", "" },
     /* no */
@@ -160,6 +178,15 @@ static const struct meaning meanings[] = {
       EFFECT_DECLINED, "pi_2", "insufficient_funds" },
     { EFFECT_CHARGE, EFFECT_DO, 402, ERROR_OF("card_error", ",\"code\":\"expired_card\""), EFFECT_DECLINED, "",
       "expired_card" },
+    { EFFECT_CHARGE, EFFECT_DO, 402, /* error_on_requires_action, and the bank wants to see its customer */
+      ERROR_OF("card_error",
+               ",\"code\":\"authentication_required\",\"decline_code\":\"authentication_required\","
+               "\"payment_intent\":{\"id\":\"pi_3\",\"status\":\"requires_payment_method\","
+               "\"last_payment_error\":{\"code\":\"authentication_required\"}}"),
+      EFFECT_DECLINED, "pi_3", "authentication_required" },
+    { EFFECT_CHARGE, EFFECT_DO, 400, ERROR_OF("idempotency_error", ""), EFFECT_REFUSED, "", "" },
+    { EFFECT_REFUND, EFFECT_DO, 400, ERROR_OF("invalid_request_error", ",\"code\":\"charge_already_refunded\""),
+      EFFECT_REFUSED, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 400, ERROR_OF("invalid_request_error", ""), EFFECT_REFUSED, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 400,
       ERROR_OF("invalid_request_error", ",\"code\":\"resource_missing\",\"param\":\"payment_method\""), EFFECT_DECLINED,
@@ -175,6 +202,9 @@ static const struct meaning meanings[] = {
       "{\"data\":[{\"id\":\"pi_9\",\"status\":\"succeeded\",\"metadata\":{\"limen_key\":\"charge/other\"}},"
       "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"metadata\":{\"limen_key\":\"charge/x\"}}]}",
       EFFECT_SUCCEEDED, "pi_1", "" },
+    { EFFECT_CHARGE, EFFECT_FIND, 200, /* the search knows no capitals; we do */
+      "{\"data\":[{\"id\":\"pi_9\",\"status\":\"succeeded\",\"metadata\":{\"limen_key\":\"charge/X\"}}]}",
+      EFFECT_NOT_FOUND, "", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":[7,{\"metadata\":7},{}]}", EFFECT_NOT_FOUND, "", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":{}}", EFFECT_UNKNOWN, "", "" },
 };
