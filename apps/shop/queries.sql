@@ -48,18 +48,18 @@ WHERE orders.id = :order_id;
 -- ---- what came of a charge: placed -> paying -> paid | payment_failed ------------------------------------------
 -- Each step says from where it leads, so that what comes late leads nowhere.
 
--- name: note_payment(order_id text, provider_id text) :exec
--- scope: system
-UPDATE payments SET provider_id = :provider_id WHERE order_id = :order_id;
+-- name: note_payment(order_id text, object_id text) :exec
+-- scope: system for charge
+UPDATE payments SET provider_id = :object_id WHERE order_id = :order_id;
 
 -- name: mark_paid(order_id text) :exec
--- scope: system
+-- scope: system for charge succeeded
 UPDATE orders SET state = 'paid' WHERE id = :order_id AND state IN ('placed', 'paying');
 
 -- The stock first: it is given back as long as the order is not marked. What is more than the shop can count to (the shopkeeper has
 -- counted anew meanwhile) is not: an order must not wait for room.
 -- name: give_stock_back(order_id text) :exec
--- scope: system
+-- scope: system for charge declined, charge failed
 UPDATE items
 SET stock = (SELECT CASE WHEN items.stock + quantity < 1000000 THEN items.stock + quantity ELSE 1000000 END
              FROM order_lines WHERE order_id = :order_id AND item_id = items.id)
@@ -67,7 +67,7 @@ WHERE id IN (SELECT item_id FROM order_lines WHERE order_id = :order_id)
   AND EXISTS (SELECT 1 FROM orders WHERE id = :order_id AND state IN ('placed', 'paying'));
 
 -- name: mark_failed(order_id text) :exec
--- scope: system
+-- scope: system for charge declined, charge failed
 UPDATE orders SET state = 'payment_failed' WHERE id = :order_id AND state IN ('placed', 'paying');
 
 -- ---- refunds: paid -> refunded -----------------------------------------------------------------------------------
@@ -86,13 +86,13 @@ FROM payments
 WHERE order_id = :order_id AND refund_id = :refund_id;
 
 -- name: mark_refunded(order_id text, refund_id text) :exec
--- scope: system
+-- scope: system for refund succeeded
 UPDATE orders SET state = 'refunded'
 WHERE id = :order_id AND state = 'paid'
   AND EXISTS (SELECT 1 FROM payments WHERE order_id = :order_id AND refund_id = :refund_id);
 
 -- name: forget_refund(order_id text, refund_id text) :exec
--- scope: system
+-- scope: system for refund declined, refund failed
 UPDATE payments SET refund_id = NULL WHERE order_id = :order_id AND refund_id = :refund_id;
 
 -- ---- what the provider tells --------------------------------------------------------------------------------------

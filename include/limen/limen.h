@@ -152,8 +152,9 @@ enum limen_effect_outcome {
 };
 
 /* What came of an effect in the end. An app writes `void <effect>_result(call, <parameters of the effect>, result)`; it runs in a call
- * of the system's own: there is no caller, and its statements say `-- scope: system`. What it queues is committed together with the note
- * that the result was taken, exactly once. When it cannot be committed, it is called again later; so it must have no other consequence. */
+ * of the system's own: there is no caller, and its statements say `-- scope: system for <effect>`. What it queues is committed together with the
+ * note that the result was taken, exactly once. When it cannot be committed, it is called again later; so it must have no other
+ * consequence. */
 typedef struct limen_effect_result {
     enum limen_effect_outcome outcome;
     limen_str object_id; /* the provider's own: "pi_…"; empty when it made none */

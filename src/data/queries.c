@@ -268,6 +268,51 @@ static size_t count_statements(limen_str text)
     return count;
 }
 
+/* What a result's statement takes under the name of one of the effect's parameters is that parameter (role_job.c). It takes the key at
+ * least: so it is a statement about what the effect was about. */
+static bool check_result_params(struct query_parser *parser, const struct statement *statement,
+                                const struct statement *effect)
+{
+    limen_str key = effect->params[effect->key_param].name;
+    if (statement_param(statement, key) == NULL) {
+        diags_add_at(parser->diags, parser->file, statement->line, 1,
+                     LIMEN_STR("take it as a parameter, under that name, and use it to choose the rows"),
+                     "'%.*s' does not take '%.*s', the key of the effect '%.*s'", LIMEN_STR_ARG(statement->name),
+                     LIMEN_STR_ARG(key), LIMEN_STR_ARG(effect->name));
+        return false;
+    }
+    for (uint32_t i = 0; i < statement->param_count; i++) {
+        const struct statement_param *param = &statement->params[i];
+        const struct statement_param *its = statement_param(effect, param->name);
+        if (its == NULL || (its->type == param->type && !param->is_list))
+            continue;
+        diags_add_at(parser->diags, parser->file, statement->line, 1, LIMEN_STR("give it that type, or another name"),
+                     "parameter '%.*s' of '%.*s' is of another type than that of the effect '%.*s'",
+                     LIMEN_STR_ARG(param->name), LIMEN_STR_ARG(statement->name), LIMEN_STR_ARG(effect->name));
+        return false;
+    }
+    return true;
+}
+
+/* Effects may stand below the statements that their results run. */
+static bool resolve_results(struct query_parser *parser, struct statement *statement)
+{
+    struct statement_result *results = statement->results;
+    for (uint32_t i = 0; i < statement->result_count; i++) {
+        const struct statement *effect = queries_find(parser->set, results[i].name);
+        if (effect == NULL || effect->kind != STATEMENT_EFFECT) {
+            diags_add_at(parser->diags, parser->file, results[i].line, results[i].column,
+                         LIMEN_STR("name one that an `-- effect:` line declares"), "there is no effect '%.*s'",
+                         LIMEN_STR_ARG(results[i].name));
+            return false;
+        }
+        results[i].effect = effect->number;
+        if (!check_result_params(parser, statement, effect))
+            return false;
+    }
+    return true;
+}
+
 static void skip_to_statement(struct query_parser *parser)
 {
     while (parser->token.kind != SQL_END && !opens_statement(&parser->token))
@@ -315,8 +360,19 @@ bool queries_parse(limen_str text, limen_str file, limen_str backend, struct are
             next(&parser);
         skip_to_statement(&parser);
     }
+    for (uint32_t i = 0; good && i < set.count; i++)
+        good = resolve_results(&parser, &set.statements[i]);
     *ret_set = set;
     return good;
+}
+
+const struct statement_param *statement_param(const struct statement *statement, limen_str name)
+{
+    for (uint32_t i = 0; i < statement->param_count; i++) {
+        if (str_equal(statement->params[i].name, name))
+            return &statement->params[i];
+    }
+    return NULL;
 }
 
 const struct statement *queries_find(const struct query_set *set, limen_str name)

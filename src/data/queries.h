@@ -3,6 +3,8 @@
  *   -- name: take_stock(item_id text, quantity int) :must  else 409 "not enough in stock"     (optional for :returning: no row)
  *   -- returns: total int, note text?          types of result columns that are expressions (others come from the table)
  *   -- scope: admin                            lifts the owner's filter; the principal must hold this role
+ *   -- scope: system for charge succeeded, give_back    the same, and no request runs it: the results of these effects do (with this
+ *                                              outcome; without a word, with any), for what the effect was asked with
  *   -- slow
  *   -- on: sqlite | postgresql                 the statement below is this back end's variant
  *   UPDATE …;
@@ -41,6 +43,14 @@ struct statement_column {
     uint32_t line; /* of the `-- returns:` that typed it; 0: typed by the table */
 };
 
+/* An effect whose result may run a statement. */
+struct statement_result {
+    limen_str name;
+    uint32_t line, column; /* where it is named */
+    uint16_t effect;       /* its statement's number */
+    uint8_t outcomes;      /* mask of 1 << enum limen_effect_outcome */
+};
+
 struct statement {
     uint16_t number; /* in the order of the file */
     limen_str name;
@@ -49,7 +59,9 @@ struct statement {
     uint32_t param_count;
     int else_status; /* :must, an effect, and :returning where it is written (else 0): the reply when no row changed */
     limen_str else_text;
-    limen_str scope; /* "": the caller's rows; "admin"…: a role; "system": never for a worker */
+    limen_str scope; /* "": the caller's rows; "admin"…: a role; "system": no request's, but that of `results` */
+    struct statement_result *results;
+    uint32_t result_count; /* not 0 where the scope is "system" */
     bool is_slow;
     const struct effect_action *action; /* an effect: what is done where */
     uint32_t key_param;                 /* an effect: index of the parameter that keys it */
@@ -77,6 +89,8 @@ struct query_set {
 /* Parses queries.sql; `backend` is "sqlite" or "postgresql" and picks the variants. False after adding to `diags`. */
 bool queries_parse(limen_str text, limen_str file, limen_str backend, struct arena *arena, struct query_set *ret_set,
                    struct diags *diags) LIMEN_MUST_CHECK;
+/* NULL: there is none of that name. */
+const struct statement_param *statement_param(const struct statement *statement, limen_str name);
 const struct statement *queries_find(const struct query_set *set, limen_str name);
 
 #endif

@@ -15,11 +15,15 @@ struct cursor {
     limen_str text; /* what is left */
 };
 
+static uint32_t cursor_column(const struct cursor *cursor)
+{
+    return cursor->comment->column + (uint32_t)(cursor->text.ptr - cursor->comment->text.ptr);
+}
+
 static bool cursor_fault(const struct cursor *cursor, limen_str mend, limen_str message)
 {
-    uint32_t column = cursor->comment->column + (uint32_t)(cursor->text.ptr - cursor->comment->text.ptr);
-    diags_add_at(cursor->parser->diags, cursor->parser->file, cursor->comment->line, column, mend, "%.*s",
-                 LIMEN_STR_ARG(message));
+    diags_add_at(cursor->parser->diags, cursor->parser->file, cursor->comment->line, cursor_column(cursor), mend,
+                 "%.*s", LIMEN_STR_ARG(message));
     return false;
 }
 #define CURSOR_FAULT(cursor, message, mend) cursor_fault((cursor), LIMEN_STR(mend), LIMEN_STR(message))
@@ -317,12 +321,63 @@ static bool parse_returns(struct cursor *cursor, struct statement *statement)
     return cursor_ends(cursor);
 }
 
+/* `charge succeeded`: an effect, and which outcomes; none named, all of them. */
+static bool parse_result(struct cursor *cursor, struct statement_result *ret_result)
+{
+    static const limen_str OUTCOMES[] = { [LIMEN_EFFECT_SUCCEEDED] = LIMEN_STR_INIT("succeeded"),
+                                          [LIMEN_EFFECT_DECLINED] = LIMEN_STR_INIT("declined"),
+                                          [LIMEN_EFFECT_FAILED] = LIMEN_STR_INIT("failed") };
+    const size_t count = sizeof OUTCOMES / sizeof OUTCOMES[0];
+    cursor_skip_space(cursor);
+    *ret_result = (struct statement_result){ .line = cursor->comment->line, .column = cursor_column(cursor) };
+    ret_result->name = cursor_name(cursor);
+    if (ret_result->name.len == 0)
+        return CURSOR_FAULT(cursor, "an effect's name is expected here", "write `-- scope: system for charge`");
+    cursor_skip_space(cursor);
+    struct cursor start = *cursor;
+    limen_str word = cursor_name(cursor);
+    for (size_t i = 0; i < count; i++) {
+        if (word.len == 0 || str_equal(word, OUTCOMES[i]))
+            ret_result->outcomes |= (uint8_t)(1U << i);
+    }
+    return ret_result->outcomes != 0
+        || CURSOR_FAULT(&start, "an effect has no such outcome", "one of succeeded, declined, failed; none for all");
+}
+
+/* `system for charge succeeded, give_back`: so a worker that holds one result can do nothing that belongs to another. */
+static bool parse_system(struct cursor *cursor, struct statement *statement)
+{
+    size_t most = 1;
+    for (size_t at = 0; (at = str_find_char(cursor->text, ',', at)) != SIZE_MAX; at++)
+        most++;
+    struct statement_result *results = ARENA_NEW_ARRAY(cursor->parser->arena, struct statement_result, most);
+    if (results == NULL)
+        return CURSOR_FAULT(cursor, "memory is out", "");
+    statement->scope = LIMEN_STR("system");
+    statement->results = results;
+    statement->result_count = 0;
+    if (!TAKE(cursor, "for "))
+        return CURSOR_FAULT(cursor, "it is not said which effects' results run this statement",
+                            "write `-- scope: system for charge`, or `for charge succeeded, refund`");
+    do {
+        if (!parse_result(cursor, &results[statement->result_count++]))
+            return false;
+    } while (TAKE(cursor, ","));
+    return cursor_ends(cursor);
+}
+
 static bool parse_scope(struct cursor *cursor, struct statement *statement)
 {
-    statement->scope = str_trim(cursor->text);
-    if (statement->scope.len > 0 && str_find_char(statement->scope, ' ', 0) == SIZE_MAX)
+    struct cursor start = *cursor;
+    limen_str text = str_trim(cursor->text);
+    if (TAKE(cursor, "system") && (cursor->text.len == 0 || cursor->text.ptr[0] == ' '))
+        return parse_system(cursor, statement);
+    statement->scope = text;
+    statement->result_count = 0;
+    if (text.len > 0 && str_find_char(text, ' ', 0) == SIZE_MAX)
         return true;
-    return CURSOR_FAULT(cursor, "one role, or `system`, is expected after `-- scope:`", "write `-- scope: admin`");
+    return CURSOR_FAULT(&start, "one role, or `system for` effects, is expected after `-- scope:`",
+                        "write `-- scope: admin`");
 }
 
 bool query_read_directive(struct query_parser *parser, struct statement *statement, limen_str *variant)

@@ -45,6 +45,7 @@ void role_effect_free(struct role_effect *effect)
     loop_timer_stop(&effect->timer);
     arena_release(&effect->arena);
     effect->step = ROLE_EFFECT_FREE;
+    effect->values = NULL;
     effect->job = 0;
     if (role->effects.wants_more)
         role_effects_look(role);

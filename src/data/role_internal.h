@@ -37,7 +37,7 @@ struct role_slot {
     uint64_t transaction; /* the interactive one that is open here; 0: none */
     bool has_begun;       /* a STEP of it has been answered */
     bool has_new_account; /* the principal is an account that the transaction will make */
-    uint32_t job;         /* not 0: the call runs this job, and acts for the system */
+    uint32_t job;         /* not 0: the call runs this job, and acts for the system as far as the job goes */
     bool has_new_session; /* … and its session is in Redis already; ended when the transaction fails */
     uint8_t new_session[TOKEN_HASH_BYTES];
 };
@@ -57,7 +57,7 @@ struct role_request {
     struct arena_pool *pool; /* its own: the store's threads allocate from it, one at a time */
     enum role_place place;
     bool is_dropped; /* nobody waits for it any more */
-    bool is_system;  /* of a job */
+    uint32_t job;    /* not 0: it is of a call that runs this job */
     uint8_t type;    /* enum wire_type */
     uint16_t operation;
     uint32_t slot, sequence;
@@ -123,7 +123,9 @@ struct role_effect {
     struct effect_answer answer;
     struct store_task task; /* SETTLING */
     struct store_settlement settlement;
-    uint32_t job;    /* JOB: its number, of ours and never used again */
+    limen_value *values; /* JOB: what the effect was asked with, by its statement's parameters */
+    uint32_t value_count;
+    uint32_t job;    /* … its number, of ours and never used again */
     uint32_t worker; /* … and whose it is */
 };
 
@@ -260,6 +262,10 @@ void role_job_offer(struct role_effect *effect);
 const char *role_job_take(struct role_worker *worker, struct role_slot *slot, limen_str payload) LIMEN_MUST_CHECK;
 /* What the batch of a job's slot is to settle: in the request's arena. False when memory is out. */
 bool role_job_settles(struct role_request *request, const struct role_slot *slot) LIMEN_MUST_CHECK;
+/* Whether the request's job may run a statement of the system's, with these parameters: DATA_OK, DATA_FORBIDDEN, or DATA_BUSY when its
+ * time is over. */
+enum data_outcome role_job_allows(const struct role_request *request, const struct statement *statement,
+                                  const limen_value *params, uint32_t count) LIMEN_MUST_CHECK;
 /* The slot's batch is committed, or refused because another has taken the effect over. */
 void role_job_done(struct data_role *role, struct role_slot *slot);
 /* The slot's call has ended; where it has committed nothing the effect is offered again later. */

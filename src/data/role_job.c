@@ -2,7 +2,9 @@
  *
  * The batch of that call carries the effect's settlement, under the fence of our lease: what the app does with a result and the note
  * that it has done so are one. Whatever goes wrong before - the handler fails, the worker dies or is too slow - the effect is offered
- * again later, after a pause that grows. Only the slot that took a job may run statements of the system's, and only while it is open. */
+ * again later, after a pause that grows. Only the slot that took a job may run statements of the system's, only while it is open, and only
+ * those that name its effect and what came of it (`-- scope: system for charge succeeded`), for what the effect was asked with. So a
+ * worker that is taken over can do with a result what the app does with it, and nothing to another order. */
 #include "data/effect_decide.h"
 #include "data/role_internal.h"
 
@@ -57,10 +59,21 @@ static struct role_worker *next_worker(struct data_role *role, const struct role
     return NULL;
 }
 
+static bool read_values(struct role_effect *effect)
+{
+    struct wire_reader reader = { effect->effect.params.ptr, effect->effect.params.ptr + effect->effect.params.len,
+                                  false };
+    return effect->values != NULL || wire_get_values(&reader, &effect->arena, &effect->values, &effect->value_count);
+}
+
 void role_job_offer(struct role_effect *effect)
 {
     struct data_role *role = effect->role;
     effect->step = ROLE_EFFECT_JOB;
+    if (!read_values(effect)) {
+        fail(effect, "what it was asked with cannot be read");
+        return;
+    }
     if (++role->effects.last_job == 0)
         role->effects.last_job = 1;
     effect->job = role->effects.last_job;
@@ -90,6 +103,72 @@ const char *role_job_take(struct role_worker *worker, struct role_slot *slot, li
     else
         slot->job = job;
     return NULL;
+}
+
+static bool values_are_equal(const limen_value *a, const limen_value *b)
+{
+    if (a->type != b->type || a->is_list || b->is_list || a->is_null != b->is_null)
+        return false;
+    if (a->is_null)
+        return true;
+    switch ((enum limen_type)a->type) {
+    case LIMEN_TYPE_TEXT:
+    case LIMEN_TYPE_BYTES:
+    case LIMEN_TYPE_JSON:
+        return str_equal(a->as.text, b->as.text);
+    case LIMEN_TYPE_INT:
+    case LIMEN_TYPE_BOOL:
+    case LIMEN_TYPE_TIME:
+        return a->as.integer == b->as.integer;
+    case LIMEN_TYPE_FLOAT:
+        return memcmp(&a->as.number, &b->as.number, sizeof(a->as.number)) == 0;
+    }
+    return false;
+}
+
+/* True where the parameter has the name of one of the effect's, or of the result's `object_id`, and another value. */
+static bool is_foreign(const struct role_effect *effect, limen_str name, const limen_value *value)
+{
+    const struct statement *asked = effect->effect.statement;
+    const struct statement_param *its = statement_param(asked, name);
+    const limen_value object_id = { .type = LIMEN_TYPE_TEXT, .as.text = effect->effect.result.object_id };
+    if (its == NULL)
+        return str_equal(name, LIMEN_STR("object_id")) && !values_are_equal(value, &object_id);
+    size_t at = (size_t)(its - asked->params);
+    return at >= effect->value_count || !values_are_equal(value, &effect->values[at]);
+}
+
+static bool are_the_effects(const struct role_effect *effect, const struct statement *statement,
+                            const limen_value *params, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_foreign(effect, statement->params[i].name, &params[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool is_named(const struct role_effect *effect, const struct statement *statement)
+{
+    const struct store_effect *it = &effect->effect;
+    for (uint32_t i = 0; i < statement->result_count; i++) {
+        const struct statement_result *result = &statement->results[i];
+        if (result->effect == it->statement->number && (result->outcomes & 1U << it->result.outcome) != 0)
+            return true;
+    }
+    return false;
+}
+
+enum data_outcome role_job_allows(const struct role_request *request, const struct statement *statement,
+                                  const limen_value *params, uint32_t count)
+{
+    if (request->job == 0)
+        return DATA_FORBIDDEN;
+    const struct role_effect *effect = find_job(request->role, request->job);
+    if (effect == NULL)
+        return DATA_BUSY;
+    bool is_allowed = is_named(effect, statement) && are_the_effects(effect, statement, params, count);
+    return is_allowed ? DATA_OK : DATA_FORBIDDEN;
 }
 
 bool role_job_settles(struct role_request *request, const struct role_slot *slot)

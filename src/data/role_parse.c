@@ -26,17 +26,18 @@ static bool operation_demands(const struct operation *operation, uint32_t role_b
     return true;
 }
 
-static bool scope_allows(const struct role_request *request, uint16_t statement)
+static enum data_outcome scope_allows(const struct role_request *request, const struct store_item *item)
 {
     const struct data_role *role = request->role;
-    uint32_t scope = role->scopes[statement];
+    uint32_t scope = role->scopes[item->statement->number];
     if (scope == ROLE_SCOPE_NONE)
-        return true;
+        return DATA_OK;
     if (scope == ROLE_SCOPE_SYSTEM)
-        return request->is_system;
+        return role_job_allows(request, item->statement, item->params, item->param_count);
     const struct principal *principal = &request->task.principal;
-    return principal->id_len > 0 && (principal->roles & scope) != 0
+    bool is_allowed = principal->id_len > 0 && (principal->roles & scope) != 0
         && operation_demands(&role->contract->operations[request->operation], scope);
+    return is_allowed ? DATA_OK : DATA_FORBIDDEN;
 }
 
 /* ---- statements -------------------------------------------------------------------------------------------------- */
@@ -73,9 +74,11 @@ static const char *read_statement(struct role_request *request, struct wire_read
     }
     ret_item->statement = statement;
     ret_item->params = params;
-    if (!scope_allows(request, number))
-        *ret_outcome = DATA_FORBIDDEN;
-    return check_params(statement, params, ret_item->param_count);
+    const char *breach = check_params(statement, params, ret_item->param_count);
+    enum data_outcome allowed = breach == NULL ? scope_allows(request, ret_item) : DATA_OK;
+    if (allowed != DATA_OK)
+        *ret_outcome = allowed;
+    return breach;
 }
 
 static const char *read_question(struct role_request *request, struct wire_reader *reader,

@@ -95,7 +95,7 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
     bool is_shown_anew = frame->type == WIRE_SHOW || frame->type == WIRE_SHOW_SIGNED || frame->type == WIRE_SIGN_IN
         || frame->type == WIRE_SIGN_UP;
     request->task.principal = slot->principal;
-    request->is_system = slot->job != 0;
+    request->job = slot->job;
     enum data_outcome outcome;
     const char *breach = role_parse(request, slot, &outcome);
     if (breach != NULL) {

@@ -23,6 +23,7 @@ import time
 import pytest
 from apps import build_app, build_program
 from caller import Caller, cookie_of
+from provider import Sandbox
 from server import ROOT, Server, ServerError, free_port
 
 RELEASE = ROOT / "build"
@@ -492,6 +493,25 @@ def test_a_worker_that_was_cut_off_makes_place_for_a_new_one(own):
         time.sleep(0.02)
     own.wait_ready()
     assert account(own, "after@example.com", "note").status == 201
+
+
+def test_a_captured_worker_that_holds_a_result_does_with_it_what_the_app_does_and_no_more(binary, tmp_path):
+    """A declined sale is not sold, nothing becomes of another's, and no other slot may do what the job's may."""
+    with Sandbox(tmp_path / "sandbox") as sandbox:
+        flags = ["--effect-target", f"payments={sandbox.url}", "--fetch-private", "127.0.0.1",
+                 "--secret", f"payments=@{sandbox.api_key_path}"]  # fmt: skip
+        with Server(tmp_path / "server", workers=1, binary=binary, flags=flags) as server:
+            for sale, method, is_charged in [("another", "pm_card_visa", "false"), ("mine", "pm_card_chargeDeclinedInsufficientFunds", "true")]:
+                answer = Caller(server).post(f"/sales?id={sale}&method={method}&isCharged={is_charged}", None)
+                assert answer.status == 201, answer
+            with contextlib.closing(sqlite3.connect(f"file:{server.database_path}?mode=ro", uri=True)) as db:
+                states, deadline = {}, time.monotonic() + 30
+                while states.get("mine", "open") == "open" and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    states = dict(db.execute("SELECT id, state FROM sales"))
+            said = Caller(server).get("/said-in-last-job").json()["said"]
+            assert said == "sold forbidden, returned forbidden, another's forbidden, all notes forbidden, elsewhere forbidden"
+            assert states == {"another": "open", "mine": "unsold"}, "and what the app does with it was done"
 
 
 def test_a_captured_worker_cannot_write_for_nobody(own):

@@ -36,9 +36,17 @@ limen_reply attempt(limen_call *call, const attempt_in *in)
 
 /* ---- frames that no honest worker writes ------------------------------------------------------------------------------- */
 
-enum { MY_NOTES, ADD_NOTE, ALL_NOTES }; /* the statements' numbers: their order in queries.sql */
-#define SLOT 4000                       /* that no call of the worker has reached */
-#define SLOT_OF_NOBODY 4001             /* where no credential is ever shown */
+enum {
+    MY_NOTES,
+    ADD_NOTE,
+    ALL_NOTES,
+    INSERT_SALE,
+    MARK_SOLD,
+    MARK_UNSOLD,
+    MARK_RETURNED
+};                          /* their order in queries.sql */
+#define SLOT 4000           /* that no call of the worker has reached */
+#define SLOT_OF_NOBODY 4001 /* where no credential is ever shown */
 #define NO_ANSWER_US 2000000
 
 struct line {
@@ -205,6 +213,57 @@ limen_reply frames(limen_call *call, const frames_in *in)
     const char *outcome = exchange_frames(call, line, in->query.name, token);
     said it = { .said = limen_printf(call, "%s, %u rows", outcome, line->rows) };
     return frames_200(call, &it);
+}
+
+/* ---- a worker that holds the result of an effect ------------------------------------------------------------------------ */
+
+static char said_in_job[200]; /* what the last job's attempts came to */
+
+static const char *mark(struct line *line, uint16_t statement, limen_str sale_id)
+{
+    const limen_value value = { .type = LIMEN_TYPE_TEXT, .as.text = sale_id };
+    return say_batch(line, statement, &value, 1);
+}
+
+/* The sale was declined: it tries what the app does with other results, and with this one to another sale. */
+void sell_result(limen_call *call, limen_str sale_id, const limen_effect_result *result)
+{
+    struct line *line = limen_alloc(call, sizeof(*line));
+    *line = (struct line){ .fd = data_fd(call), .slot = call->admission.request.slot };
+    const char *sold = mark(line, MARK_SOLD, sale_id);
+    const char *returned = mark(line, MARK_RETURNED, sale_id);
+    const char *others = mark(line, MARK_UNSOLD, LIMEN_STR("another"));
+    const char *all = say_call(line, ALL_NOTES, NULL, 0);
+    line->slot = SLOT_OF_NOBODY;
+    const char *elsewhere = mark(line, MARK_UNSOLD, sale_id);
+    snprintf(said_in_job, sizeof(said_in_job), "sold %s, returned %s, another's %s, all notes %s, elsewhere %s", sold,
+             returned, others, all, elsewhere);
+    if (result->outcome == LIMEN_EFFECT_SUCCEEDED)
+        mark_sold(call, sale_id);
+    else
+        mark_unsold(call, sale_id);
+}
+
+void take_back_result(limen_call *call, limen_str sale_id, const limen_effect_result *result)
+{
+    (void)result;
+    mark_returned(call, sale_id);
+}
+
+limen_reply said_in_last_job(limen_call *call, const said_in_last_job_in *in)
+{
+    (void)in;
+    said it = { .said = limen_printf(call, "%s", said_in_job) };
+    return said_in_last_job_200(call, &it);
+}
+
+limen_reply place_sale(limen_call *call, const place_sale_in *in)
+{
+    insert_sale(call, in->query.id, in->query.method);
+    if (in->query.is_charged)
+        sell(call, in->query.id);
+    said it = { .said = in->query.id };
+    return place_sale_201(call, &it);
 }
 
 /* ---- what the honest part of the app does ------------------------------------------------------------------------------ */

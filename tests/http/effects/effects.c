@@ -37,8 +37,7 @@ limen_reply refund_order(limen_call *call, const refund_order_in *in)
 limen_reply peek(limen_call *call, const peek_in *in)
 {
     system_peek_row *rows;
-    (void)in;
-    (void)system_peek(call, &rows);
+    (void)system_peek(call, in->path.id, &rows);
     return peek_204(call);
 }
 
@@ -60,7 +59,7 @@ static void misbehave(limen_call *call, limen_str order_id)
     if (starts(order_id, "slow"))
         (void)count(call, &row); /* some seconds in which others may be killed */
     if (starts(order_id, "lost"))
-        settle(call, LIMEN_STR("no such order"), LIMEN_STR("lost"), LIMEN_STR("")); /* misses: nothing is kept */
+        miss(call); /* nothing is kept */
 }
 
 void charge_result(limen_call *call, limen_str order_id, const limen_effect_result *result)

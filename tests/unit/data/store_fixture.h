@@ -102,7 +102,8 @@ static const char FIXTURE_QUERIES[] =
     "orders.id = "
     "order_id WHERE order_id = :order_id;\n"
     "-- effect: refund(order_id text, payment text) to payments.refund  key :order_id else 404 \"no such order\"\n"
-    "-- scope: system\n-- returns: payment text\nSELECT :payment AS payment FROM orders WHERE id = :order_id;\n";
+    "-- scope: system for charge\n-- returns: payment text\nSELECT :payment AS payment FROM orders WHERE id = "
+    ":order_id;\n";
 
 struct fixture {
     char folder[64], url[256];

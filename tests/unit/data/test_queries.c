@@ -159,6 +159,45 @@ static void test_effect_is_read(void **state)
     assert_text(it->scope, "admin");
 }
 
+#define PAY "-- effect: pay(id text, n int) to payments key :id\nSELECT :n AS amount;\n"
+
+static void test_results_of_the_system_are_read(void **state)
+{
+    struct env *env = *state;
+    assert_true(parse(env,
+                      "-- name: a(id text) :exec\n-- scope: system for pay succeeded, pay failed , back\nDELETE FROM "
+                      "items WHERE id = :id;\n" PAY
+                      "-- effect: back(id text) to payments.refund key :id\nSELECT :id AS payment;\n"));
+    const struct statement *it = queries_find(&env->set, LIMEN_STR("a"));
+    assert_text(it->scope, "system");
+    assert_int_equal(it->result_count, 3);
+    assert_int_equal(it->results[0].effect, 1);
+    assert_int_equal(it->results[0].outcomes, 1U << LIMEN_EFFECT_SUCCEEDED);
+    assert_int_equal(it->results[1].effect, 1);
+    assert_int_equal(it->results[1].outcomes, 1U << LIMEN_EFFECT_FAILED);
+    assert_int_equal(it->results[2].effect, 2);
+    assert_int_equal(it->results[2].outcomes, 7);
+}
+
+static void test_what_no_result_of_an_effect_is_named_for_is_refused(void **state)
+{
+    static const struct refusal CASES[] = {
+        { PAY "-- name: a() :many\n-- scope: system\nSELECT 1;", 4, 17, "which effects' results" },
+        { PAY "-- name: a() :many\n-- scope: system for\nSELECT 1;", 4, 18, "which effects' results" },
+        { PAY "-- name: a() :many\n-- scope: system for pay,\nSELECT 1;", 4, 26, "an effect's name" },
+        { PAY "-- name: a() :many\n-- scope: system for pay late\nSELECT 1;", 4, 26, "no such outcome" },
+        { PAY "-- name: a() :many\n-- scope: system for pay failed late\nSELECT 1;", 4, 33, "nothing more" },
+        { PAY "-- name: a(id text) :many\n-- scope: system for a\nSELECT :id;", 4, 22, "no effect 'a'" },
+        { PAY "-- name: a(id text) :many\n-- scope: system for pay, who\nSELECT :id;", 4, 27, "no effect 'who'" },
+        { PAY "-- name: a(n int) :many\n-- scope: system for pay\nSELECT :n;", 3, 1, "does not take 'id'" },
+        { PAY "-- name: a(id int) :many\n-- scope: system for pay\nSELECT :id;", 3, 1, "another type" },
+        { PAY "-- name: a(id text[]) :many\n-- scope: system for pay\nSELECT 1 IN (:id);", 3, 1, "another type" },
+        { PAY "-- name: a() :many\n-- scope: systems for pay\nSELECT 1;", 4, 11, "one role" },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+        assert_refusal(*state, parse(*state, CASES[i].text), &CASES[i]);
+}
+
 static void test_faults_of_form_are_refused(void **state)
 {
     static const struct refusal CASES[] = {
@@ -298,6 +337,8 @@ int main(void)
         TEST(test_variant_of_the_back_end_is_chosen),
         TEST(test_text_that_steps_around_the_guards_is_refused),
         TEST(test_effect_is_read),
+        TEST(test_results_of_the_system_are_read),
+        TEST(test_what_no_result_of_an_effect_is_named_for_is_refused),
         TEST(test_faults_of_form_are_refused),
         TEST(test_all_faulty_statements_are_named),
         TEST(test_columns_are_typed_by_table_or_by_returns),

@@ -11,7 +11,8 @@ static struct statement with_effect[STATEMENTS + 1];
 static struct query_set effect_queries = { .file = LIMEN_STR_INIT("queries.sql"),
                                            .statements = with_effect,
                                            .count = STATEMENTS + 1 };
-static struct data_job offered; /* the last; its texts are gone */
+static struct statement_result swept_by; /* whose results run SYSTEM_READ, in each test */
+static struct data_job offered;          /* the last; its texts are gone */
 static int offers;
 
 static void note_job(void *context, const struct data_job *job)
@@ -66,6 +67,9 @@ static int set_up_effects(void **state)
                                                   .params = text_param,
                                                   .param_count = 1,
                                                   .action = effect_find(LIMEN_STR("payments"), LIMEN_STR("")) };
+    swept_by = (struct statement_result){ .effect = STATEMENTS, .outcomes = 1U << LIMEN_EFFECT_DECLINED };
+    with_effect[SYSTEM_READ].results = &swept_by;
+    with_effect[SYSTEM_READ].result_count = 1;
     queries = effect_queries;
     offers = 0;
     if (set_up(state) != 0)
@@ -105,6 +109,49 @@ static void test_job_acts_for_the_system_and_its_batch_is_its_end(void **state)
     assert_int_equal(fake.settlements, 1);
     assert_int_equal(fake.batches, 1);
     assert_true(role_effects_are_idle(role));
+}
+
+/* The effect was asked with "x" and was declined. */
+static void test_job_runs_what_names_its_effect_and_outcome_for_what_was_asked(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t effect;
+        uint8_t outcomes;
+        const char *value;
+        enum data_outcome wanted;
+    } CASES[] = {
+        { STATEMENTS, 1U << LIMEN_EFFECT_DECLINED, "x", DATA_OK },
+        { STATEMENTS, 7, "x", DATA_OK },
+        { STATEMENTS, 7, "y", DATA_FORBIDDEN },
+        { STATEMENTS, 7, "", DATA_FORBIDDEN },
+        { STATEMENTS, 1U << LIMEN_EFFECT_SUCCEEDED | 1U << LIMEN_EFFECT_FAILED, "x", DATA_FORBIDDEN },
+        { INSERT, 7, "x", DATA_FORBIDDEN },
+    };
+    uint32_t slot = take_job();
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        swept_by = (struct statement_result){ .effect = CASES[i].effect, .outcomes = CASES[i].outcomes };
+        limen_value value = { .type = LIMEN_TYPE_TEXT, .as.text = str_of(CASES[i].value) };
+        struct ask *ask = ask_on(slot, OP_PUBLIC);
+        ask->request.row = &text_shape;
+        data_read(client, &ask->request, SYSTEM_READ, &value, 1);
+        assert_int_equal(answer_to(ask), CASES[i].wanted);
+    }
+    with_effect[SYSTEM_READ].result_count = 0;
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, SYSTEM_READ)), DATA_FORBIDDEN);
+}
+
+static void test_queue_of_a_job_is_judged_as_its_reads_are(void **state)
+{
+    (void)state;
+    with_effect[SYSTEM_READ].kind = STATEMENT_EXEC;
+    uint32_t slot = take_job();
+    swept_by.outcomes = 1U << LIMEN_EFFECT_SUCCEEDED;
+    assert_int_equal(answer_to(commit_one(slot, OP_PUBLIC, SYSTEM_READ, NULL)), DATA_FORBIDDEN);
+    assert_int_equal(fake.batches, 0);
+    swept_by.outcomes = 1U << LIMEN_EFFECT_DECLINED;
+    assert_int_equal(answer_to(commit_one(slot, OP_PUBLIC, SYSTEM_READ, NULL)), DATA_OK);
+    assert_int_equal(fake.batches, 1);
 }
 
 static void test_job_that_queues_nothing_is_done_all_the_same(void **state)
@@ -270,6 +317,8 @@ int main(void)
 #define EFFECT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_effects, tear_down)
     const struct CMUnitTest tests[] = {
         EFFECT_TEST(test_job_acts_for_the_system_and_its_batch_is_its_end),
+        EFFECT_TEST(test_job_runs_what_names_its_effect_and_outcome_for_what_was_asked),
+        EFFECT_TEST(test_queue_of_a_job_is_judged_as_its_reads_are),
         EFFECT_TEST(test_job_that_queues_nothing_is_done_all_the_same),
         EFFECT_TEST(test_batch_of_one_who_was_overtaken_changes_nothing),
         EFFECT_TEST(test_job_that_is_released_is_offered_later),
