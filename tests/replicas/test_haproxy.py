@@ -6,8 +6,10 @@ All replicas share one database: SQLite's file, which processes of one host may 
 import asyncio
 import http.client
 import os
+import socket
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -107,6 +109,26 @@ def test_only_what_can_be_sent_twice_is_sent_twice(fakes, tmp_path, method, fiel
     assert status in (502, 503)
     times = sum(len(fake.taken) for fake in silent)
     assert times > 1 if is_repeated else times == 1
+
+
+@pytest.mark.parametrize(("fields", "is_repeated"), [("Idempotency-Key: a\r\n", True), ("", False)])
+def test_a_body_that_comes_after_its_head_is_sent_twice_with_it(fakes, tmp_path, fields, is_repeated):
+    """What has left before its body was there is in nobody's buffer any more and could not be sent again."""
+    silent = fakes(False, False, False)
+    with Balancer([fake.ports for fake in silent], tmp_path) as balancer, socket.create_connection((balancer.host, balancer.port)) as client:
+        client.settimeout(20)
+        client.sendall(f"POST /thing HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: 2\r\n\r\n".encode())
+        time.sleep(0.3)
+        client.sendall(b"{}")
+        assert client.recv(4096).split()[1] in (b"502", b"503")
+    times = sum(len(fake.taken) for fake in silent)
+    assert times > 1 if is_repeated else times == 1
+
+
+def test_a_body_that_is_larger_than_the_balancers_buffer_is_passed_on(fakes, tmp_path):
+    replicas = fakes(True, True, True)
+    with Balancer([fake.ports for fake in replicas], tmp_path) as balancer:
+        assert ask(balancer, "POST", {"Idempotency-Key": "a"}, body=b" " * 300_000) == 200
 
 
 def test_a_replica_that_cannot_be_reached_is_passed_over_for_every_request(fakes, tmp_path):
