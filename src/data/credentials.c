@@ -7,9 +7,10 @@
 
 #include "core/base64url.h"
 #include "core/log.h"
+#include "core/sha256.h"
+#include "core/str.h"
 
 #include <argon2.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -76,7 +77,7 @@ void token_make(char ret_text[TOKEN_TEXT_BYTES], uint8_t ret_hash[TOKEN_HASH_BYT
     uint8_t token[TOKEN_BYTES];
     random_fill(token, sizeof(token));
     base64url_encode(token, sizeof(token), ret_text);
-    SHA256(token, sizeof(token), ret_hash);
+    sha256(str_make((const char *)token, sizeof(token)), ret_hash);
     explicit_bzero(token, sizeof(token));
 }
 
@@ -85,7 +86,7 @@ bool token_read(limen_str text, uint8_t ret_hash[TOKEN_HASH_BYTES])
     uint8_t token[TOKEN_BYTES];
     bool is_sound = text.len == TOKEN_TEXT_BYTES && base64url_decode(text, token);
     if (is_sound)
-        SHA256(token, sizeof(token), ret_hash);
+        sha256(str_make((const char *)token, sizeof(token)), ret_hash);
     explicit_bzero(token, sizeof(token));
     return is_sound;
 }

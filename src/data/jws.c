@@ -8,6 +8,7 @@
 #include "core/base64url.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "data/openssl_memory.h"
 
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -93,23 +94,21 @@ static enum jws_outcome read_header(limen_str text, struct arena *arena, struct 
 
 /* ---- the signature ---------------------------------------------------------------------------------------------------- */
 
-static bool mac_is_right(const struct jwk *key, const struct jws_algorithm_traits *traits, limen_str text,
-                         limen_str signature)
+static enum jws_outcome verify_mac(const struct jwk *key, const struct jws_algorithm_traits *traits, limen_str text,
+                                   limen_str signature)
 {
     uint8_t mac[EVP_MAX_MD_SIZE];
     unsigned bytes = 0;
-    return HMAC(EVP_get_digestbyname(traits->digest), key->secret, (int)key->secret_bytes, (const uint8_t *)text.ptr,
-                text.len, mac, &bytes)
-        != NULL
-        && str_equal_secret(str_make((const char *)mac, bytes), signature);
+    if (HMAC(EVP_get_digestbyname(traits->digest), key->secret, (int)key->secret_bytes, (const uint8_t *)text.ptr,
+             text.len, mac, &bytes)
+        == NULL)
+        return JWS_NO_MEMORY;
+    return str_equal_secret(str_make((const char *)mac, bytes), signature) ? JWS_OK : JWS_BAD_SIGNATURE;
 }
 
-/* JWS writes r and s one after another (RFC 7518 section 3.4), OpenSSL reads DER. Returns its length, 0 when it cannot be. */
-static size_t ecdsa_to_der(limen_str signature, uint8_t ret_der[DER_BYTES])
+/* JWS writes r and s one after another (RFC 7518 section 3.4), OpenSSL reads DER. Returns its length, 0 when memory is out. */
+static size_t ecdsa_to_der(const uint8_t bytes[2 * P256_BYTES], uint8_t ret_der[DER_BYTES])
 {
-    const uint8_t *bytes = (const uint8_t *)signature.ptr;
-    if (signature.len != (size_t)2 * P256_BYTES)
-        return 0;
     ECDSA_SIG *pair = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(bytes, P256_BYTES, NULL), *s = BN_bin2bn(bytes + P256_BYTES, P256_BYTES, NULL);
     int count = 0;
@@ -137,20 +136,34 @@ static bool start(EVP_MD_CTX *context, const struct jwk *key, const struct jws_a
             && EVP_PKEY_CTX_set_rsa_pss_saltlen(of_key, RSA_PSS_SALTLEN_DIGEST) == 1);
 }
 
-static bool signature_is_right(const struct jwk *key, limen_str text, limen_str signature)
+static enum jws_outcome verify_public(const struct jwk *key, const struct jws_algorithm_traits *traits, limen_str text,
+                                      limen_str signature)
 {
-    const struct jws_algorithm_traits *traits = jws_algorithm_traits(key->algorithm);
-    uint8_t der[DER_BYTES];
-    if (traits->key == JWK_OCT)
-        return mac_is_right(key, traits, text, signature);
-    if (traits->key == JWK_EC)
-        signature = str_make((const char *)der, ecdsa_to_der(signature, der));
+    (void)openssl_memory_was_out(); /* before */
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool is_right = context != NULL && signature.len > 0 && start(context, key, traits)
         && EVP_DigestVerify(context, (const uint8_t *)signature.ptr, signature.len, (const uint8_t *)text.ptr, text.len)
             == 1;
     EVP_MD_CTX_free(context);
-    return is_right;
+    if (is_right)
+        return JWS_OK;
+    return openssl_memory_was_out() ? JWS_NO_MEMORY : JWS_BAD_SIGNATURE;
+}
+
+static enum jws_outcome verify(const struct jwk *key, limen_str text, limen_str signature)
+{
+    const struct jws_algorithm_traits *traits = jws_algorithm_traits(key->algorithm);
+    uint8_t der[DER_BYTES];
+    if (traits->key == JWK_OCT)
+        return verify_mac(key, traits, text, signature);
+    if (traits->key == JWK_EC) {
+        if (signature.len != (size_t)2 * P256_BYTES)
+            return JWS_BAD_SIGNATURE;
+        signature = str_make((const char *)der, ecdsa_to_der((const uint8_t *)signature.ptr, der));
+        if (signature.len == 0)
+            return JWS_NO_MEMORY;
+    }
+    return verify_public(key, traits, text, signature);
 }
 
 enum jws_outcome jws_verify(limen_str token, const struct jwk_set *keys, uint32_t algorithms, struct arena *arena,
@@ -173,8 +186,9 @@ enum jws_outcome jws_verify(limen_str token, const struct jwk_set *keys, uint32_
     const struct jwk *key = jwk_set_find(keys, header.kid, header.algorithm);
     if (key == NULL)
         return JWS_UNKNOWN_KEY;
-    if (!signature_is_right(key, parts.signed_text, signature))
-        return JWS_BAD_SIGNATURE;
+    outcome = verify(key, parts.signed_text, signature);
+    if (outcome != JWS_OK)
+        return outcome;
     *ret_jws = (struct jws){ .algorithm = header.algorithm, .type = header.type, .payload = payload };
     return JWS_OK;
 }

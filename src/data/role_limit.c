@@ -4,8 +4,9 @@
  * counted (an address, an account, an email) is in no key as such: a hash stands for it. */
 #include "data/role_internal.h"
 
+#include "core/sha256.h"
+
 #include <hiredis/hiredis.h>
-#include <openssl/sha.h>
 
 #define CALLER_HASH_BYTES 16U /* of SHA-256 */
 
@@ -42,9 +43,9 @@ bool role_limits_open(struct data_role *role, uint32_t scale, struct arena *aren
 
 static limen_str write_key(struct role_request *request, const struct role_shared_limit *shared, limen_str caller)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[SHA256_BYTES];
     struct buf key;
-    (void)SHA256((const unsigned char *)caller.ptr, caller.len, digest);
+    sha256(caller, digest);
     buf_init(&key, &request->arena, shared->stem.len + 2 * CALLER_HASH_BYTES);
     buf_add(&key, shared->stem);
     buf_add_hex(&key, digest, CALLER_HASH_BYTES);

@@ -199,8 +199,10 @@ bool db_open(struct db *db, enum db_kind kind, const char *path, bool is_read_on
                 "PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -16000;"
                 "SELECT value FROM json_each('[]')"))
         return false;
-    return is_read_only
-        || db_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES);
+    return (is_read_only
+            || db_run(db,
+                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES))
+        && db_prepare_own(db, "ROLLBACK", &db->rollback);
 }
 
 bool db_guard(struct db *db, const struct guards *guards)
@@ -214,6 +216,7 @@ bool db_guard(struct db *db, const struct guards *guards)
 
 void db_close(struct db *db)
 {
+    sqlite3_finalize(db->rollback);
     sqlite3_close_v2(db->handle);
     *db = (struct db){ 0 };
 }
@@ -233,7 +236,8 @@ void db_rollback(struct db *db)
 {
     db->is_own = true;
     if (sqlite3_get_autocommit(db->handle) == 0)
-        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+        (void)sqlite3_step(db->rollback);
+    (void)sqlite3_reset(db->rollback);
     db->is_own = false;
 }
 

@@ -46,7 +46,8 @@ struct db {
     enum db_kind kind;
     const struct guards *guards;
     bool is_own;
-    char denied[160]; /* why the authorizer refused last, NUL-terminated */
+    sqlite3_stmt *rollback; /* prepared: it is needed when there is no memory to prepare it */
+    char denied[160];       /* why the authorizer refused last, NUL-terminated */
     /* ---- who and until when, of the statement that runs ---- */
     limen_str caller; /* ptr NULL: nobody */
     bool is_unscoped;

@@ -5,11 +5,11 @@
 #include "edge/static.h"
 
 #include "core/hash.h"
+#include "core/sha256.h"
 #include "core/str.h"
 #include "edge/chars.h"
 #include "edge/edge.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,8 +65,8 @@ static limen_str type_of(limen_str path)
 
 static void write_etag(struct static_file *file)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)file->bytes.ptr, file->bytes.len, digest);
+    uint8_t digest[SHA256_BYTES];
+    sha256(file->bytes, digest);
     struct buf etag;
     buf_init_fixed(&etag, file->etag, sizeof(file->etag));
     buf_add_char(&etag, '"');

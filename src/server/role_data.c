@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "data/fetch_client.h"
+#include "data/openssl_memory.h"
 #include "data/role.h"
 #include "server/control.h"
 #include "server/jwks_source.h"
@@ -152,6 +153,8 @@ int data_main(struct role *role)
     struct data_process process = { .role = role, .fetches = fetch_client_new(role->loop, on_fetch_breach) };
     struct query_set queries;
     struct diags errors;
+    if (!openssl_memory_watch())
+        LOG_WARN("OpenSSL has allocated already: where it lacks memory a good token may be refused");
     role->context = &process;
     role->on_control = on_control;
     role->on_drain = on_drain;

@@ -1,8 +1,8 @@
 /* torture.c - makes the n-th allocation or the n-th call of the kernel fail, in a copy of the shop.
  *
- * Linked into shop-torture with --wrap for what our own code calls; SQLite is given an allocator and a file system that fail the same
- * way. What is to fail is told by a file named "torture" in the working folder, mapped by the data role while it runs (struct orders),
- * or by LIMEN_TORTURE="memory 12" for a command. Passwords are hashed cheaply here: it is their failures that are of interest. */
+ * Linked into shop-torture with --wrap for what our own code calls (OpenSSL allocates through it, too); SQLite is given an allocator and
+ * a file system that fail the same way. What is to fail is told by a file named "torture" in the working folder, mapped by the data role
+ * while it runs (struct orders), or by LIMEN_TORTURE="memory 12" for a command. Passwords are hashed cheaply here: it is their failures that are of interest. */
 #include <argon2.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +52,7 @@ static bool call_fails(int error)
 
 /* ---- what our own code calls -------------------------------------------------------------------------------------------------- */
 void *__real_malloc(size_t bytes);
+void *__real_realloc(void *old, size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
 ssize_t __real_recv(int fd, void *memory, size_t bytes, int flags);
 ssize_t __real_send(int fd, const void *memory, size_t bytes, int flags);
@@ -61,6 +62,7 @@ int __real_argon2id_hash_encoded(uint32_t passes, uint32_t kib, uint32_t lanes, 
                                  char *encoded, size_t encoded_bytes);
 int __real_argon2id_verify(const char *encoded, const void *password, size_t password_bytes);
 void *__wrap_malloc(size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
 void *__wrap_calloc(size_t count, size_t bytes);
 ssize_t __wrap_recv(int fd, void *memory, size_t bytes, int flags);
 ssize_t __wrap_send(int fd, const void *memory, size_t bytes, int flags);
@@ -73,6 +75,11 @@ int __wrap_argon2id_verify(const char *encoded, const void *password, size_t pas
 void *__wrap_malloc(size_t bytes)
 {
     return fails(FAULT_MEMORY) ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_realloc(void *old, size_t bytes)
+{
+    return fails(FAULT_MEMORY) ? NULL : __real_realloc(old, bytes);
 }
 
 void *__wrap_calloc(size_t count, size_t bytes)

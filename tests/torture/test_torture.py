@@ -7,128 +7,36 @@ process serves on, and what is sent again under the same key is there exactly on
 
 import contextlib
 import json
-import mmap
-import os
 import re
 import sqlite3
-import struct
 import subprocess
-import threading
-import time
 
 import ledger
 import pytest
 from caller import PASSWORD, Caller, admin, customer, new_email, new_key
 from provider import SECRET, tell
-from server import ROOT, Server, build_dir
+from server import ROOT, build_dir
+from torture import Tortured, each_fault, says_nothing_was_done, soon, torture
 
 BINARY = build_dir() / "shop-torture"
-EVERY = int(os.environ.get("TORTURE_EVERY", "150"))  # each n up to this one, then every twentieth part further
-MEMORY, KERNEL = 1, 2
-FAULTS = [(MEMORY, 0), (MEMORY, 1), (KERNEL, 0), (KERNEL, 1)]
-NAMES = ["one allocation", "all allocations", "one system call", "all system calls"]
-UNKNOWN = "outcome-unknown"
 MIGRATIONS = len(list((ROOT / "apps" / "shop" / "migrations").iterdir()))
-LASTS_S = 0.1
 
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=f"{BINARY.name} is in the sanitizers' build only")
 
 
-class Orders:
-    """What the data role is told to fail: struct orders of tests/lib/torture.c."""
-
-    FORMAT = "=qqqq"
-
-    def __init__(self, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "torture"
-        path.write_bytes(bytes(struct.calcsize(self.FORMAT)))
-        with open(path, "r+b") as file:
-            self.memory = mmap.mmap(file.fileno(), struct.calcsize(self.FORMAT))
-
-    def mend(self):
-        struct.pack_into("=q", self.memory, 0, 0)
-
-    @contextlib.contextmanager
-    def failing(self, fault, lasts, number):
-        """The number-th of this kind fails while the block runs. What lasts is mended after a while: a keyed call waits for that."""
-        struct.pack_into("=qqq", self.memory, 8, number, lasts, 0)
-        struct.pack_into("=q", self.memory, 0, fault)
-        timer = threading.Timer(LASTS_S, self.mend)
-        timer.start()
-        yield
-        timer.cancel()
-        timer.join()
-        self.mend()
-
-    @property
-    def fired(self):
-        return struct.unpack_from("=q", self.memory, 24)[0]
-
-
-class Tortured(Server):
-    def __init__(self, folder):
-        options = "detect_leaks=1:detect_stack_use_after_return=0:abort_on_error=0:exitcode=99"
-        flags = ["--limit-scale", "1000000", "--secret", "payment-events=@events.secret"]
-        super().__init__(folder, workers=1, binary=BINARY, flags=flags, env={"ASAN_OPTIONS": options})
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "events.secret").write_text(SECRET)
-        self.orders = Orders(self.folder)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    tortured = Tortured(tmp_path_factory.mktemp("torture")).start()
+    folder = tmp_path_factory.mktemp("torture")
+    (folder / "events.secret").write_text(SECRET)
+    tortured = Tortured(folder, BINARY, flags=["--secret", "payment-events=@events.secret"]).start()
     tortured.keeper = admin(tortured)
     for item in ("sku_bowl", "sku_jug"):
         assert tortured.keeper.call("PATCH", f"/api/admin/items/{item}", {"stock": 100000}).status == 200
     tortured.buyer, tortured.answers = customer(tortured), []
     tortured.stock_before = ledger.stock_of(tortured.database_path)
-    processes = tortured.roles("data") + tortured.roles("worker")
-    yield tortured
-    assert tortured.roles("data") + tortured.roles("worker") == processes, "a process died of a failure that it could have told"
-    assert tortured.stop(60) == 0
-    assert not re.search(r"LeakSanitizer|a role died", tortured.log), tortured.tail()
+    with tortured.living_to_the_end():
+        yield tortured
     assert ledger.faults(ledger.books_of_sqlite(tortured.database_path), tortured.answers, tortured.stock_before) == []
-
-
-def numbers():
-    number = 1
-    while True:
-        yield number
-        number += 1 if number < EVERY else number // 20
-
-
-def problem_of(answer):
-    return "" if answer.status < 400 else answer.json()["type"] + " " + answer.json().get("detail", "")
-
-
-def says_nothing_was_done(answer):
-    return answer.status >= 500 and UNKNOWN not in problem_of(answer)
-
-
-def soon(request, wanted):
-    """Sent again until it is answered as wanted: right after a failure the two roles may be finding each other again."""
-    for _ in range(200):
-        answer = request()
-        if answer.status in wanted:
-            return answer
-        assert answer.status in (500, 503), answer
-        time.sleep(0.02)
-    pytest.fail(f"it did not recover: {answer}")
-
-
-def torture(server, fault, lasts, attempt):
-    """Runs `attempt` with the n-th failing, for each n until three in a row have nothing left that fails. Returns how many have failed."""
-    whole = failed = 0
-    for number in numbers():
-        with attempt(server, lambda n=number: server.orders.failing(fault, lasts, n)):
-            pass
-        whole = 0 if server.orders.fired else whole + 1
-        failed += server.orders.fired > 0
-        if whole == 3:
-            return failed
-        assert number < 20000, "it never succeeds"
 
 
 # ---- what is asked ------------------------------------------------------------------------------------------------------------
@@ -212,7 +120,7 @@ def an_event(server, failing):
         assert db.execute("SELECT count(*) FROM payment_events WHERE id = ?", [event_id]).fetchone()[0] == 1
 
 
-@pytest.mark.parametrize(("fault", "lasts"), FAULTS, ids=NAMES)
+@each_fault
 @pytest.mark.parametrize("attempt", [a_read, a_checkout, a_change, a_sign_up, a_sign_in, an_event])
 def test_whatever_fails_is_told_and_done_once(server, attempt, fault, lasts):
     failed = torture(server, fault, lasts, attempt)
