@@ -107,7 +107,10 @@ static void write_comment(const struct statement *statement, struct buf *out)
         buf_printf(out, "/* Queued; exactly one row changes, or the call is answered %d. */\n", statement->else_status);
         break;
     case STATEMENT_RETURNING:
-        BUF_ADD(out, "/* Queued; the row is there after limen_commit. */\n");
+        BUF_ADD(out, "/* Queued; the row is there after limen_commit");
+        if (statement->else_status != 0)
+            buf_printf(out, ", or the call is answered %d", statement->else_status);
+        BUF_ADD(out, ". */\n");
         break;
     case STATEMENT_EFFECT:
         buf_printf(out,

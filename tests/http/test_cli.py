@@ -45,6 +45,26 @@ def test_a_schema_inside_itself_is_a_slice_of_json(tmp_path):
     assert "    limen_str left;\n    bool has_left;\n    limen_str kids;\n    bool has_kids;\n} tree;" in header
 
 
+def test_what_a_statement_ends_the_call_with_is_in_its_code(tmp_path):
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "0001_notes.sql").write_text("CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT;\n")
+    change = "UPDATE notes SET text = 'x' WHERE id = :id"
+    (tmp_path / "queries.sql").write_text(
+        f"-- name: change(id int) :returning else 404 \"no \\such\\ note\"\n{change} RETURNING id;\n\n"
+        f"-- name: change_any(id int) :returning\n{change} RETURNING id;\n\n"
+        f"-- name: change_one(id int) :must else 409 \"gone\"\n{change};\n"
+    )
+    run = gen(tmp_path, "a: { type: boolean }")
+    assert run.returncode == 0, run.stderr
+    code, header = (tmp_path / "queries.c").read_text(), (tmp_path / "queries.h").read_text()
+    of = lambda name: re.search(rf"static const limen_statement {name}_statement = {{(.*?)}};", code, re.DOTALL)[1]
+    assert '.else_status = 404, .else_text = "no \\\\such\\\\ note"' in of("change"), of("change")
+    assert "else" not in of("change_any")
+    assert '.else_status = 409, .else_text = "gone"' in of("change_one")
+    assert "after limen_commit, or the call is answered 404. */\nconst change_row *change(" in header
+    assert "after limen_commit. */\nconst change_any_row *change_any(" in header
+
+
 @pytest.mark.parametrize(
     ("first", "second", "name"),
     [

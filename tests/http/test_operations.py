@@ -232,6 +232,16 @@ def test_bodies_that_are_not_wanted_or_too_large(shop, buyer):
     problem(buyer.post("/api/checkout", key=new_key()), 400)
 
 
+def test_a_body_that_is_no_json_is_told_why_and_where(buyer):
+    send = lambda body: problem(buyer.post("/api/checkout", raw=body, key=new_key()), 400)
+    assert send('{"lines":[}')["detail"] == "the body is not JSON that we read: a value is expected here (at byte 10)"
+    twice = '{"lines":[{"itemId":"sku_bowl","quantity":1,"quantity":2}]}'
+    assert send(twice) == {
+        "type": "about:blank", "title": "Bad Request", "status": 400,
+        "detail": "the body is JSON, but not I-JSON (RFC 7493): a member name occurs twice in an object (at byte 44)",
+    }  # fmt: skip
+
+
 def test_a_refused_body_of_moderate_size_does_not_cost_the_connection(shop, buyer):
     """The rest of a body is read over as long as that is less than a new connection would cost; its end must be known."""
     for caller, method, path, size, is_kept in (
