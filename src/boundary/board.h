@@ -59,9 +59,10 @@ struct board_row {
 
 struct board {
     uint32_t worker_count, operation_count;
-    _Atomic uint32_t data_ready;  /* the data role has opened its store */
-    _Atomic uint32_t is_leaving;  /* the server was told to end: it may still serve, but is not ready */
-    _Atomic uint32_t redis_state; /* enum board_redis; these three are the data role's */
+    _Atomic uint32_t data_ready;    /* the data role has opened its store */
+    _Atomic uint32_t is_leaving;    /* the server was told to end: it may still serve, but is not ready */
+    _Atomic uint32_t database_away; /* as the data role sees it: what needs the database is refused at once */
+    _Atomic uint32_t redis_state;   /* enum board_redis; these three are the data role's */
     _Atomic uint64_t redis_connections, redis_failures;
     _Atomic uint32_t data_restarts, worker_restarts, outbound_restarts;
     _Atomic uint64_t effects_open, effects_dead; /* as the data role has counted them last */

@@ -355,14 +355,18 @@ static void look_at(struct pg_conn *conn, int64_t now_us)
     }
 }
 
-/* Nobody is kept waiting for a database that is gone: an outage that a client notices as slowness is repeated at once, and adds up. */
-static bool is_away(struct pg_pool *pool, int64_t now_us)
+static void note_away(struct pg_pool *pool, int64_t now_us)
 {
     if (is_any_ready(pool))
         pool->away_since_us = 0;
     else if (pool->away_since_us == 0)
         pool->away_since_us = now_us;
-    return pool->away_since_us != 0 && now_us - pool->away_since_us >= LIMIT_PG_AWAY_US;
+}
+
+/* Nobody is kept waiting for a database that is gone: an outage that a client notices as slowness is repeated at once, and adds up. */
+bool pg_pool_is_away(const struct pg_pool *pool)
+{
+    return pool->away_since_us != 0 && clock_mono_us() - pool->away_since_us >= LIMIT_PG_AWAY_US;
 }
 
 /* Refuses what has waited for too long, wherever it stands in the queue. */
@@ -395,7 +399,8 @@ static void look_at_all(struct pg_pool *pool)
     for (uint32_t i = 0; i < pool->conn_count; i++)
         look_at(&pool->conns[i], now_us);
     wake_later(pool, now_us);
-    bool everything = is_away(pool, now_us);
+    note_away(pool, now_us);
+    bool everything = pg_pool_is_away(pool);
     sweep(pool, &pool->waiting, everything);
     sweep(pool, &pool->slow, everything);
     sweep(pool, &pool->steps, everything);

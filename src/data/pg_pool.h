@@ -232,6 +232,8 @@ struct pg_pool {
 bool pg_pool_open(struct pg_pool *pool, uint32_t connections) LIMEN_MUST_CHECK;
 /* Finishes what is under way, as far as the database answers, and closes. */
 void pg_pool_close(struct pg_pool *pool);
+/* No connection has been ready for LIMIT_PG_AWAY_US. */
+bool pg_pool_is_away(const struct pg_pool *pool);
 void pg_pool_submit(struct pg_pool *pool, struct store_task *task);
 void pg_pool_abandon(struct pg_pool *pool, uint64_t transaction);
 /* For a connection: a work has ended, or was lost, or cannot be sent. */

@@ -88,6 +88,11 @@ static void abandon(struct store *base, uint64_t transaction)
     pg_pool_abandon(pool_of(base), transaction);
 }
 
+static bool is_away(const struct store *base)
+{
+    return pg_pool_is_away(&((const struct pg_store *)base)->pool);
+}
+
 static bool first_account(struct store *base, limen_str id, limen_str email, limen_str password_hash, uint32_t roles)
 {
     struct pg_pool *pool = pool_of(base);
@@ -213,6 +218,7 @@ const struct store_ops pg_ops = {
     .close = close_store,
     .submit = submit,
     .abandon = abandon,
+    .is_away = is_away,
     .first_account = first_account,
     .key_add = pg_key_add,
     .key_revoke = pg_key_revoke,

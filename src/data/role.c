@@ -139,6 +139,11 @@ bool data_role_is_settled(const struct data_role *role)
     return role->redis == NULL || redis_was_tried(role->redis);
 }
 
+bool data_role_has_lost_database(const struct data_role *role)
+{
+    return store_is_away(role->store);
+}
+
 struct redis_status data_role_redis(const struct data_role *role)
 {
     return role->redis == NULL ? (struct redis_status){ 0 } : redis_status(role->redis);

@@ -52,6 +52,8 @@ void data_role_drain(struct data_role *role);
 bool data_role_is_idle(const struct data_role *role);
 /* False while it is not known yet whether Redis is there. */
 bool data_role_is_settled(const struct data_role *role);
+/* What needs the database is refused at once. */
+bool data_role_has_lost_database(const struct data_role *role);
 /* Zeros when none is configured. */
 struct redis_status data_role_redis(const struct data_role *role);
 void data_role_free(struct data_role *role);

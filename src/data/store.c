@@ -71,6 +71,11 @@ void store_abandon(struct store *store, uint64_t transaction)
     store->ops->abandon(store, transaction);
 }
 
+bool store_is_away(const struct store *store)
+{
+    return store->ops->is_away != NULL && store->ops->is_away(store);
+}
+
 bool store_first_account(struct store *store, limen_str id, limen_str email, limen_str password_hash, uint32_t roles)
 {
     return store->ops->first_account(store, id, email, password_hash, roles);

@@ -210,6 +210,8 @@ void store_submit(struct store *store, struct store_task *task);
 /* Undoes an interactive transaction whose caller has gone; nothing when it is not open. A STEP of it that is under way is to be cancelled
  * first. */
 void store_abandon(struct store *store, uint64_t transaction);
+/* The database has not been reached for a while, and what is asked of it is refused at once: STORE_BUSY. */
+bool store_is_away(const struct store *store);
 /* Makes the contract's first account when no credential exists yet; true when it was made. Called before any submit. */
 bool store_first_account(struct store *store, limen_str id, limen_str email, limen_str password_hash, uint32_t roles);
 

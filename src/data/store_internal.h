@@ -16,6 +16,7 @@ struct store_ops {
     void (*close)(struct store *store);
     void (*submit)(struct store *store, struct store_task *task);
     void (*abandon)(struct store *store, uint64_t transaction);
+    bool (*is_away)(const struct store *store); /* NULL: a database in files, which is always there */
     bool (*first_account)(struct store *store, limen_str id, limen_str email, limen_str password_hash, uint32_t roles);
     bool (*key_add)(const struct store_keys_config *config, limen_str name, uint32_t roles, char *ret_text,
                     struct arena *arena, struct diags *diags);

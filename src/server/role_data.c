@@ -46,6 +46,13 @@ static void on_drain(struct role *role)
         data_role_drain(process->data);
 }
 
+/* What the operator shows of the database, and tells balancers. */
+static void show_database(const struct data_process *process)
+{
+    atomic_store_explicit(&process->role->board->database_away, data_role_has_lost_database(process->data),
+                          memory_order_relaxed);
+}
+
 /* What the operator shows of Redis. */
 static void show_redis(struct data_process *process)
 {
@@ -61,6 +68,7 @@ static void show_redis(struct data_process *process)
 static void on_turn(void *context)
 {
     struct data_process *process = context;
+    show_database(process);
     show_redis(process);
     if (process->role->is_draining && data_role_is_idle(process->data))
         loop_stop(process->role->loop);

@@ -18,13 +18,29 @@ struct operator
     struct arena_pool *arenas;
 };
 
-static bool is_ready(const struct board *board)
+static bool has_worker(const struct board *board)
 {
-    bool has_worker = false;
-    for (uint32_t i = 0; i < board->worker_count; i++)
-        has_worker = has_worker || atomic_load_explicit(&board->rows[i].is_ready, memory_order_relaxed) != 0;
-    return has_worker && atomic_load_explicit(&board->data_ready, memory_order_relaxed) != 0
-        && atomic_load_explicit(&board->is_leaving, memory_order_relaxed) == 0;
+    for (uint32_t i = 0; i < board->worker_count; i++) {
+        if (atomic_load_explicit(&board->rows[i].is_ready, memory_order_relaxed) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_database(const struct board *board)
+{
+    return atomic_load_explicit(&board->data_ready, memory_order_relaxed) != 0
+        && atomic_load_explicit(&board->database_away, memory_order_relaxed) == 0;
+}
+
+/* Why no balancer should send anything here; empty: nothing speaks against it. */
+static limen_str unreadiness(const struct board *board)
+{
+    if (atomic_load_explicit(&board->is_leaving, memory_order_relaxed) != 0)
+        return LIMEN_STR("not ready\nit is leaving\n");
+    if (!has_worker(board))
+        return LIMEN_STR("not ready\nno worker\n");
+    return has_database(board) ? LIMEN_STR("") : LIMEN_STR("not ready\ndatabase: away\n");
 }
 
 /* ---- /metrics: Prometheus' text format -------------------------------------------------------------------------------- */
@@ -122,6 +138,12 @@ static void write_effects(const struct board *board, struct buf *out)
     buf_printf(out, "limen_effects_oldest_seconds %.0f\n", age_s > 0 ? age_s : 0);
 }
 
+static void write_database(const struct board *board, struct buf *out)
+{
+    write_head(out, "limen_database_up", "gauge", "Whether the database is reached.");
+    buf_printf(out, "limen_database_up %d\n", has_database(board));
+}
+
 static uint32_t redis_state(const struct board *board)
 {
     return atomic_load_explicit(&board->redis_state, memory_order_relaxed);
@@ -158,6 +180,7 @@ static void reply_metrics(struct operator* operator, struct exchange * exchange)
     arena_init(&arena, operator->arenas, LIMIT_CALL_ARENA_BYTES);
     buf_init(&text, &arena, METRICS_BYTES);
     write_processes(operator->role->board, &text);
+    write_database(operator->role->board, &text);
     write_redis(operator->role->board, &text);
     write_refusals(operator->role->board, &text);
     write_effects(operator->role->board, &text);
@@ -182,7 +205,8 @@ static void reply_text(struct exchange *exchange, int status, limen_str text)
     exchange_reply(exchange, &reply);
 }
 
-/* A Redis that is away makes no replica unready: all of them would be, and what needs no session is still answered. */
+/* Without its database a replica refuses at once, and a balancer that counts connections would send it everything. A Redis that is away
+ * makes no replica unready: what needs no session is still answered. */
 static void reply_ready(const struct board *board, struct exchange *exchange)
 {
     static const limen_str ready[] = {
@@ -190,8 +214,9 @@ static void reply_ready(const struct board *board, struct exchange *exchange)
         [BOARD_REDIS_AWAY] = LIMEN_STR_INIT("ready\nredis: away; what needs a session is answered 503\n"),
         [BOARD_REDIS_UP] = LIMEN_STR_INIT("ready\nredis: up\n"),
     };
-    bool ok = is_ready(board);
-    reply_text(exchange, ok ? 200 : 503, ok ? ready[redis_state(board)] : LIMEN_STR("not ready\n"));
+    limen_str refusal = unreadiness(board);
+    bool is_ready = refusal.len == 0;
+    reply_text(exchange, is_ready ? 200 : 503, is_ready ? ready[redis_state(board)] : refusal);
 }
 
 static void on_request(void *context, struct exchange *exchange)

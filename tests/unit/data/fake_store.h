@@ -329,6 +329,12 @@ void store_abandon(struct store *store, uint64_t transaction)
         fake.open = 0;
 }
 
+bool store_is_away(const struct store *store)
+{
+    (void)store;
+    return false;
+}
+
 bool store_first_account(struct store *store, limen_str id, limen_str email, limen_str password_hash, uint32_t roles)
 {
     (void)store;
