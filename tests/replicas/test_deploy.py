@@ -10,10 +10,14 @@ import subprocess
 
 import pytest
 import yaml
+from caller import customer, new_key
+from provider import HOOK, Sandbox, tell
+from redis_server import Redis
 from server import ROOT, Server, build_dir, wait_for
 
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
+PRIVATE = {"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"}
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +30,49 @@ def settings():
         found[name] = default and int(default[1])
     assert found["drain"] == 10
     return found
+
+
+# ---- the payment provider ------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def targets():
+    """Where the shop's effects go: each needs an address and a secret."""
+    found = set(re.findall(r"^-- effect: .* to (\w+)", (ROOT / "apps" / "shop" / "queries.sql").read_text(), re.MULTILINE))
+    assert "payments" in found
+    return found
+
+
+@pytest.fixture(scope="module")
+def secrets(targets):
+    """The names of all secrets that the shop needs: its targets' and its webhooks'."""
+    schemes = yaml.safe_load((ROOT / "apps" / "shop" / "api.yaml").read_text())["components"]["securitySchemes"]
+    hooks = {name for name, scheme in schemes.items() if "x-webhook" in scheme}
+    assert "payment-events" in hooks
+    return targets | hooks
+
+
+class Paying:
+    """A shop as a deployment starts it, and a provider in the place of the real one."""
+
+    def __init__(self, folder):
+        self.folder, self.provider = folder, Sandbox(folder / "provider")
+        self.server = Server(folder / "shop")
+        self.server.folder.mkdir()
+        self.provider.webhook = self.server.url + HOOK
+
+    def target(self, said):
+        assert said == "payments=https://api.stripe.com"
+        return f"payments={self.provider.url}"
+
+    def assert_pays(self):
+        """An order is charged and paid, and the provider's events are believed."""
+        with self.provider, self.server:
+            buyer = customer(self.server)
+            order = buyer.post("/api/checkout", {"lines": [{"itemId": "sku_bowl", "quantity": 1}]}, key=new_key()).json()["id"]
+            assert wait_for(lambda: buyer.get(f"/api/orders/{order}").json()["state"] == "paid"), self.server.tail()
+            assert len(self.provider.charges(order)) == 1
+            body = b'{"id":"evt_1","type":"customer.created","data":{"object":{"id":"cus_1"}}}'
+            assert tell(self.server, body).status == 204
+            assert tell(self.server, body, secret="whsec_of_others").status == 401
 
 
 # ---- Kubernetes --------------------------------------------------------------------------------------------------------
@@ -115,6 +162,61 @@ def test_secrets_come_by_file(manifests, pod, container, limen_yaml):
         assert any(path.startswith(f"{mount}/") for mount in mounts)
 
 
+def test_every_secret_of_the_shop_is_mounted(manifests, pod, container, limen_yaml, targets, secrets):
+    given = dict(each.split("=@") for each in limen_yaml["secret"])
+    assert set(given) == secrets
+    assert {each.split("=")[0] for each in limen_yaml["effect-target"].split(",")} == targets
+    read_only = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"] if mount.get("readOnly")}
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    text = (DEPLOY / "kubernetes" / "shop.yaml").read_text()
+    for path in (*given.values(), limen_yaml["redis"].removeprefix("@")):
+        folder, _, file = path.rpartition("/")
+        secret = volumes[read_only[folder]]["secret"]
+        assert secret["defaultMode"] == 0o440, "the group's, which is the pod's own"
+        assert re.search(rf"^#   {secret['secretName']} .*`{file}`", text, re.MULTILINE), "whoever applies it is told"
+        assert f"create secret generic {secret['secretName']} " in (ROOT / "docs" / "deploying.md").read_text()
+
+
+def test_the_shop_reaches_what_its_settings_name(manifests, limen_yaml):
+    """Redis by its label, as PostgreSQL, and nobody else reaches it; the provider outside of the cluster, and nothing private there."""
+    egress = manifests["NetworkPolicy", "shop"]["spec"]["egress"]
+    inside = {(peer["podSelector"]["matchLabels"]["app"], port["port"]) for rule in egress for peer in rule.get("to", ())
+              if "podSelector" in peer for port in rule["ports"]}  # fmt: skip
+    assert inside == {("postgres", 5432), ("redis", 6379)}
+    spec = manifests["NetworkPolicy", "redis"]["spec"]
+    assert spec == {"podSelector": {"matchLabels": {"app": "redis"}}, "policyTypes": ["Ingress"], "ingress": [
+        {"from": [{"podSelector": {"matchLabels": {"app": "shop"}}}], "ports": [{"protocol": "TCP", "port": 6379}]},
+    ]}  # fmt: skip
+    (outside,) = [rule for rule in egress if any("ipBlock" in peer for peer in rule.get("to", ()))]
+    (peer,) = outside["to"]
+    assert peer["ipBlock"]["cidr"] == "0.0.0.0/0" and set(peer["ipBlock"]["except"]) == PRIVATE
+    assert outside["ports"] == [{"protocol": "TCP", "port": 443}]
+    for target in limen_yaml["effect-target"].split(","):
+        assert re.fullmatch(r"\w+=https://[a-z.]+", target), "port 443, at a public host"
+
+
+def test_the_manifests_settings_serve_and_are_paid(tmp_path, limen_yaml):
+    """Its limen.yaml, with files in the test's folder, other ports, SQLite, and a provider on loopback."""
+    paying, redis = Paying(tmp_path), Redis(tmp_path / "redis", "of-the-tests")
+    server, provider = paying.server, paying.provider
+    provider.write_secrets()
+    files = {"redis/url": redis.url, "payments/api-key": provider.api_key_path.read_text(),
+             "payments/webhook-secret": provider.secret_path.read_text()}  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / "secrets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "secrets" / name).write_text(text)
+    told = yaml.safe_load(yaml.safe_dump(limen_yaml).replace("/run/secrets/", f"{tmp_path}/secrets/"))
+    told |= {"listen": f"127.0.0.1:{server.port}", "operator": f"127.0.0.1:{server.operator_port}", "database": server.database,
+             "effect-target": paying.target(told["effect-target"]), "fetch-private": "127.0.0.1"}  # fmt: skip
+    (server.folder / "limen.yaml").write_text(yaml.safe_dump(told, width=1000))
+    server.command = lambda: [str(server.binary), "run"]
+    try:
+        paying.assert_pays()
+        assert redis.ask("DBSIZE") > 0, "a session is kept there"
+    finally:
+        redis.kill()
+
+
 def test_containers_are_confined(pod, container):
     assert pod["spec"]["securityContext"]["runAsNonRoot"]
     assert not pod["spec"]["automountServiceAccountToken"]
@@ -137,6 +239,7 @@ def test_the_image_has_what_the_binary_is_linked_with():
     (_, (base, last)) = stages()
     assert base == "debian:12-slim"
     listed = set(re.search(r"apt-get install[^&]*", last)[0].split())
+    assert "ca-certificates" in listed, "without them no payment provider is believed"
     needed = subprocess.run(["objdump", "-p", build_dir() / "shop"], capture_output=True, text=True, check=True).stdout
     for library in re.findall(r"NEEDED\s+(\S+)", needed):
         found = subprocess.run(["dpkg-query", "--search", f"*/{library}"], capture_output=True, text=True, check=True).stdout
@@ -197,6 +300,35 @@ def test_the_unit_leaves_roles_what_their_sandboxes_need():
     assert "PrivateUsers" not in service
     assert {"seccomp", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"} <= set(service["SystemCallFilter"].split())
     assert {"CAP_SETUID", "CAP_SETGID", "CAP_CHOWN", "CAP_KILL"} <= set(service["CapabilityBoundingSet"].split())
+
+
+def drop_in():
+    """({variable: value}, {credential: file}) of the shop's secrets.conf."""
+    text = (UNITS / "limen@shop.service.d" / "secrets.conf").read_text()
+    return [dict(re.findall(pattern, text, re.MULTILINE)) for pattern in (r"^Environment=(\w+)=(.*)$", r"^LoadCredential=([\w-]+):(.*)$")]
+
+
+def test_every_secret_of_the_shop_is_a_credential(targets, secrets):
+    environment, credentials = drop_in()
+    assert set(credentials) == secrets
+    assert {target.split("=")[0] for target in environment["LIMEN_EFFECT_TARGET"].split(",")} == targets
+    for name, path in credentials.items():
+        assert path == f"/etc/limen/shop/secrets/{name}"
+
+
+def test_a_shop_with_the_units_credentials_is_paid(tmp_path):
+    """systemd's part is played here: a folder with a file for each credential, and the variables of the drop-in."""
+    environment, credentials = drop_in()
+    paying = Paying(tmp_path)
+    paying.provider.write_secrets()
+    of_provider = {"payments": paying.provider.api_key_path, "payment-events": paying.provider.secret_path}
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    for name in credentials:
+        shutil.copy(of_provider[name], folder / name)
+    paying.server.flags = ["--fetch-private", "127.0.0.1"]
+    paying.server.extra_env = {"CREDENTIALS_DIRECTORY": str(folder), "LIMEN_EFFECT_TARGET": paying.target(environment["LIMEN_EFFECT_TARGET"])}
+    paying.assert_pays()
 
 
 def test_a_server_runs_with_the_units_capabilities(tmp_path):
