@@ -393,13 +393,16 @@ test('a basket that asks for more than there is says so and can be mended', pati
 test('a visitor sees the order turn to paid within moments', patience, () =>
   visit(async (page) => {
     await signUp(page);
-    await addFromFront(page, 'sku_bowl');
-    await placeOrder(page);
-    const seen = Date.now();
-    await paid(page).getByText('It is paid.').waitFor();
-    const ms = Date.now() - seen;
-    console.log(`# paid ${ms} ms after the order was shown`);
-    assert.ok(ms < 5000, `it took ${ms} ms`);
+    const moments = [];
+    for (let n = 0; n < 5; n++) {
+      await addFromFront(page, 'sku_bowl');
+      await page.goto('/#/basket');
+      await page.getByRole('button', { name: 'Place order' }).click();
+      const pressed = Date.now();
+      await paid(page).getByText('It is paid.').waitFor();
+      moments.push(Date.now() - pressed);
+    }
+    console.log(`orders seen to be paid after ${moments.join(', ')} ms`); // test_browser.py holds them against what is promised
     await page.locator('.state', { hasText: /^Paid$/ }).waitFor();
     assert.equal(await page.locator('.payment').getAttribute('role'), 'status', 'and a screen reader hears of it');
     const id = page.url().split('/').pop();

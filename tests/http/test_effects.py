@@ -81,17 +81,27 @@ def assert_once(server, sandbox, order):
 
 
 # ---- what works --------------------------------------------------------------------------------------------------------
-def test_a_charge_is_made_and_heard_of_within_a_second(binary, tmp_path, sandbox):
+def test_a_charge_is_made_and_heard_of(binary, tmp_path, sandbox):
     with start(binary, tmp_path, sandbox) as server:
-        begun = time.monotonic()
         answer = settled(server, place(server, "ord_1"))
-        assert time.monotonic() - begun < 5, "a busy machine is slow, but no poll and no lease was waited for"
         (charge,) = sandbox.charges("ord_1")
         assert (answer["state"], answer["payment"]) == ("paid", charge["payment_intent"])
         assert (charge["amount"], charge["currency"], charge["metadata"]["limen_key"]) == (4200, "eur", "charge/ord_1")
         assert_once(server, sandbox, "ord_1")
         assert wait_for(lambda: 'limen_effects{state="open"} 0\n' in server.metrics())
         assert API_KEY not in server.log
+
+
+def test_it_is_heard_of_within_a_second(binary, tmp_path, sandbox):
+    """The quickest of five: it has waited for no poll and no lease, and the others may have waited for a busy machine."""
+    seconds = []
+    with start(binary, tmp_path, sandbox) as server:
+        for n in range(5):
+            begun = time.monotonic()
+            settled(server, place(server, f"ord_{n}"))
+            seconds.append(round(time.monotonic() - begun, 3))
+    print(f"seconds from order to paid: {seconds}")
+    assert min(seconds) < 1, seconds
 
 
 def test_a_refund_gives_back_what_was_charged_and_its_key_is_its_own(binary, tmp_path, sandbox):

@@ -1,4 +1,4 @@
-"""The shop's orders are paid, fail or are refunded as the provider says, and whatever goes wrong money is taken once."""
+"""The shop's orders are paid, fail or are refunded as the provider says, and whatever goes wrong money is taken once: on both databases."""
 
 import http.client
 import json
@@ -9,13 +9,26 @@ import time
 
 import pytest
 from caller import Caller, admin, customer, new_key
+from postgres import IS_INSTALLED, Postgres
 from provider import HOOK, PayingShop, tell
 from server import Server, wait_for
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def new_database(request):
+    """new_database() gives the URL of an empty one; None is SQLite's in the server's own folder."""
+    if request.param == "sqlite":
+        yield lambda: None
+        return
+    if not IS_INSTALLED:
+        pytest.skip("PostgreSQL 15 is not installed")
+    with Postgres() as postgres:
+        yield postgres.database
+
+
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    with PayingShop(tmp_path_factory.mktemp("pays")) as it:
+def shop(new_database, tmp_path_factory):
+    with PayingShop(tmp_path_factory.mktemp("pays"), database=new_database()) as it:
         yield it
 
 
@@ -28,8 +41,8 @@ def behaves(request):
 
 
 @pytest.fixture
-def own_shop(tmp_path):
-    with PayingShop(tmp_path) as it:
+def own_shop(new_database, tmp_path):
+    with PayingShop(tmp_path, database=new_database()) as it:
         yield it
 
 
