@@ -9,12 +9,21 @@
 
 #define POLL_LEAST_US 500000 /* between two looks at an object that is being processed … */
 #define POLL_SHARE 4         /* … which waits a quarter of the time that it has taken so far */
+#define ATTEMPTS_BEFORE_SEARCH 5U
 
+static bool has_forgotten_key(const struct store_effect *effect, limen_time now)
+{
+    return now - effect->sent_at >= LIMIT_EFFECT_KEY_FRESH_US;
+}
+
+/* A provider that keeps the answer to a key may have kept a failure, and tells it whenever the key comes, although it has done what was
+ * asked. So every other time the object itself is looked for. */
 enum effect_question effect_next_question(const struct store_effect *effect, limen_time now)
 {
     if (effect->result.object_id.len > 0)
         return EFFECT_LOOK_UP;
-    return now - effect->sent_at >= LIMIT_EFFECT_KEY_FRESH_US ? EFFECT_FIND : EFFECT_DO;
+    bool is_turn = effect->attempts >= ATTEMPTS_BEFORE_SEARCH && effect->attempts % 2 == 1;
+    return is_turn || has_forgotten_key(effect, now) ? EFFECT_FIND : EFFECT_DO;
 }
 
 int64_t effect_pause_us(const struct store_effect *effect, uint32_t attempts, limen_time now)
@@ -60,6 +69,15 @@ static void once_more(const struct store_effect *effect, int64_t wait_us, limen_
         settlement->state = STORE_EFFECT_DEAD;
 }
 
+/* What a search does not show, or not as done, may not have got there yet: nothing is concluded from it as long as the key is known. The
+ * provider has answered, so the key's turn is now. */
+static bool is_beside_the_key(const struct store_effect *effect, enum effect_question question,
+                              enum effect_outcome outcome, limen_time now)
+{
+    return question == EFFECT_FIND && !has_forgotten_key(effect, now) && outcome != EFFECT_UNKNOWN
+        && outcome != EFFECT_SUCCEEDED && outcome != EFFECT_PROCESSING;
+}
+
 static void take_words(const struct effect_answer *answer, struct store_effect_result *result)
 {
     if (answer->object_bytes > 0)
@@ -84,6 +102,11 @@ void effect_decide(const struct store_effect *effect, enum effect_question quest
     *it = of(effect, STORE_EFFECT_SENT, now);
     if (answer == NULL) {
         once_more(effect, /* wait_us= */ 0, why, now, it);
+        return;
+    }
+    if (is_beside_the_key(effect, question, (enum effect_outcome)answer->outcome, now)) {
+        once_more(effect, /* wait_us= */ 0, LIMEN_STR("the provider fails, and shows nothing that was done"), now, it);
+        it->due_at = now;
         return;
     }
     if (answer->outcome != EFFECT_UNKNOWN && answer->outcome != EFFECT_NOT_FOUND)

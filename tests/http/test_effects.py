@@ -230,6 +230,17 @@ def test_a_provider_that_fails_is_asked_again_with_the_same_key(binary, tmp_path
         assert_once(server, sandbox, "ord_1")
 
 
+def test_a_failure_that_the_provider_has_kept_with_the_key_hides_nothing(binary, tmp_path, sandbox):
+    """It has the money and tells that key of a 500 whenever it comes; the payment is found by its note."""
+    sandbox.behave(fail_kept=1)
+    with start(binary, tmp_path, sandbox) as server:
+        place(server, "ord_1")
+        assert wait_for(lambda: "HTTP 500" in (rows(server, "note") or [("",)])[0][0])
+        assert len(sandbox.charges("ord_1")) == 1
+        assert settled(server, "ord_1", 60)["state"] == "paid"
+        assert_once(server, sandbox, "ord_1")
+
+
 def test_a_provider_that_is_away_is_waited_for(binary, tmp_path, sandbox):
     sandbox.kill()
     with start(binary, tmp_path, sandbox) as server:

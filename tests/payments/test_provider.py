@@ -193,6 +193,15 @@ def test_it_fails_with_500(sandbox, fault, captured):
     assert len(sandbox.charges()) == 1
 
 
+def test_it_keeps_a_500_with_the_key(sandbox):
+    sandbox.behave(fail_kept=1)
+    for _ in range(3):
+        assert error_of(sandbox.pay(key="k1"))[:2] == (500, "api_error")
+    (charge,) = sandbox.charges()
+    found = sandbox.get("/v1/payment_intents/search", {"query": "metadata['order_id']:'ord_1'"}).json()["data"]
+    assert [intent["id"] for intent in found] == [charge["payment_intent"]]
+
+
 def test_it_drops_the_connection_and_did_nothing(sandbox):
     sandbox.behave(drop_early=1)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):

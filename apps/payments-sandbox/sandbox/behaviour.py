@@ -10,6 +10,7 @@ FAULTS = {
     "processing": "a charge answers `processing`, and ends later",
     "fail": "500, and nothing was done",
     "fail_late": "it is done, and the answer is 500 all the same; the saved reply tells the truth",
+    "fail_kept": "it is done, and 500 is what is kept with the key: the same key hears it ever after, as Stripe has it",
     "drop_early": "the connection is closed, and nothing was done",
     "drop": "it is done, and the connection is closed without an answer",
 }

@@ -35,6 +35,10 @@ class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
 
+def failure():
+    return wire.Refusal(500, "api_error", "An error occurred on our side.")
+
+
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
@@ -169,6 +173,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if not refusal.is_kept:
                     raise
                 status, answer = refusal.status, wire.encode(refusal.body)
+            if ledger.strikes("fail_kept"):
+                status, answer = 500, wire.encode(failure().body)
             if keep:
                 keep(status, answer)
             is_early = ledger.behaviour().get("webhook_early")
@@ -186,7 +192,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if ledger.strikes(drop):
             raise Dropped
         if ledger.strikes(fail):
-            raise wire.Refusal(500, "api_error", "An error occurred on our side.")
+            raise failure()
 
     # ---- what tests ask and tell -----------------------------------------------------------------------------------
     def control(self, method, path, body):

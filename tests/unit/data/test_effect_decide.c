@@ -48,6 +48,38 @@ static void test_question_depends_on_what_is_known_and_how_long_ago_it_was_sent(
     assert_int_equal(effect_next_question(&effect, NOW), EFFECT_LOOK_UP);
 }
 
+/* Else a 500 that the provider has kept with the key would be told until the key is forgotten. */
+static void test_after_some_failures_the_object_is_looked_for_every_other_time(void **state)
+{
+    (void)state;
+    for (uint32_t attempts = 0; attempts < LIMIT_EFFECT_ATTEMPTS; attempts++) {
+        struct store_effect effect = effect_with("", NOW - 600 * SECOND, attempts);
+        bool is_search = attempts >= 5 && attempts % 2 == 1;
+        assert_int_equal(effect_next_question(&effect, NOW), is_search ? EFFECT_FIND : EFFECT_DO);
+    }
+}
+
+static void test_a_search_beside_a_known_key_tells_only_what_was_done(void **state)
+{
+    static const enum effect_outcome nothing[] = { EFFECT_NOT_FOUND, EFFECT_DECLINED, EFFECT_REFUSED };
+    struct store_effect effect = effect_with("", NOW - 600 * SECOND, 5);
+    (void)state;
+    for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+        struct effect_answer answer = answer_of(nothing[i], nothing[i] == EFFECT_DECLINED ? "pi_1" : "");
+        struct store_settlement it = decide(&effect, EFFECT_FIND, &answer);
+        assert_int_equal(it.state, STORE_EFFECT_SENT);
+        assert_int_equal(it.due_at, NOW); /* with the key, at once */
+        assert_int_equal(it.attempts, 6);
+        assert_int_equal(it.sent_at, effect.sent_at); /* the key is as old as it was */
+        assert_int_equal(it.result.object_id.len, 0);
+    }
+    struct effect_answer done = answer_of(EFFECT_SUCCEEDED, "pi_1"), under_way = answer_of(EFFECT_PROCESSING, "pi_1");
+    assert_int_equal(decide(&effect, EFFECT_FIND, &done).state, STORE_EFFECT_ANSWERED);
+    assert_text(decide(&effect, EFFECT_FIND, &under_way).result.object_id, "pi_1");
+    struct effect_answer away = answer_of(EFFECT_UNKNOWN, "");
+    assert_true(decide(&effect, EFFECT_FIND, &away).due_at > NOW);
+}
+
 static void test_final_answers_are_for_the_app(void **state)
 {
     (void)state;
@@ -194,6 +226,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_question_depends_on_what_is_known_and_how_long_ago_it_was_sent),
+        cmocka_unit_test(test_after_some_failures_the_object_is_looked_for_every_other_time),
+        cmocka_unit_test(test_a_search_beside_a_known_key_tells_only_what_was_done),
         cmocka_unit_test(test_final_answers_are_for_the_app),
         cmocka_unit_test(test_unknown_is_asked_again_ever_more_slowly_and_then_dead),
         cmocka_unit_test(test_attempts_in_a_hurry_neither_give_up_nor_make_the_next_one_late),
