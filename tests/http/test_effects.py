@@ -19,7 +19,7 @@ from server import ROOT, Server, wait_for
 
 APP = ROOT / "tests" / "http" / "effects"
 #: After so long anybody may take over what a data role had leased (LIMIT_EFFECT_LEASE_US), and a little for the machine.
-LEASE_SECONDS = 15 + 25
+LEASE_SECONDS = 15 + 45
 
 
 @pytest.fixture(scope="module")
