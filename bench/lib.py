@@ -171,12 +171,14 @@ class Request:
             sys.exit(f"bench: {self.server.name} did not answer all {self.method} {self.path} with {self.status}\n{run.stdout}")
         self.us.append(spent / requests * 1e6)
         self.rate.append(requests / seconds)
+        return self.us[-1]
 
     def figures(self, peer):
         """Medians, and the ratio to another request's."""
-        us = statistics.median(self.us)
-        return {"us": us, "us_least": min(self.us), "us_most": max(self.us), "rate": statistics.median(self.rate),
-                "ratio": us / statistics.median(peer.us)}  # fmt: skip
+        return {**self.medians(), "ratio": statistics.median(self.us) / statistics.median(peer.us)}
+
+    def medians(self):
+        return {"us": statistics.median(self.us), "us_least": min(self.us), "us_most": max(self.us), "rate": statistics.median(self.rate)}
 
 
 def load_in_turns(requests, seconds, rounds, folder):
@@ -188,3 +190,26 @@ def load_in_turns(requests, seconds, rounds, folder):
                 request.us.clear()
                 request.rate.clear()
         print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
+
+
+def load_in_pairs(pairs, seconds, rounds, folder):
+    """Each of (request, peer) right beside the other, first and last in turn, in many short slices; returns the ratios of each pair.
+
+    What else a machine does changes slowly, so neighbours meet the same of it; and who comes second gains nothing by that, because
+    they change places. A request beside itself shows what is left of chance. The first round warms up and does not count.
+    """
+    ratios = [[] for _ in pairs]
+    for number in range(rounds + 1):
+        for (request, peer), found in zip(pairs, ratios):
+            if number % 2:
+                own, its = request.load(seconds, folder), peer.load(seconds, folder)
+            else:
+                its, own = peer.load(seconds, folder), request.load(seconds, folder)
+            if number > 0:
+                found.append(own / its)
+        if number == 0:
+            for one in {one for pair in pairs for one in pair}:
+                one.us.clear()
+                one.rate.clear()
+        print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
+    return ratios

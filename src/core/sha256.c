@@ -1,7 +1,7 @@
 /* sha256.c - OpenSSL's compression function, without what is built around it.
  *
  * These three calls are what OpenSSL 3 wants replaced by EVP; they work in memory of their caller's and return nothing but 1. */
-#define OPENSSL_API_COMPAT 0x10100000L
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "core/sha256.h"
 
 #include <openssl/sha.h>

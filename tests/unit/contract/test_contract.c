@@ -78,6 +78,8 @@ static const struct {
     { "[ES256, Ed25519]", "[ES256, HS256]", "has secret keys", "HS256 alone" },
     { "x-jwks: keys.json", "x-jwks: http://id.example/keys", "without TLS", "https" },
     { "x-jwks: keys.json", "x-jwks: https://id.example/keys", NULL, NULL },
+    { "[ES256, Ed25519], x-jwks: keys.json", "[HS256], x-jwks: https://id.example/keys",
+      "a secret that is fetched from a URL is none", "in a file" },
     { "x-jwks: keys.json", "x-jwsk: keys.json", "'x-jwsk' is not known", "x-jwks" },
     { "__Host-session", "session", "does not start with __Host-", "__Host-session" },
     { "x-roles: [customer, admin]", "x-roles: customer", "x-roles is not a list", "[customer, admin]" },
@@ -427,6 +429,16 @@ static void test_what_a_contract_may_have_many_of_has_a_ceiling(void **state)
           "there are more than 32 parameters" },
         { "paths: { /a: { get: { operationId: a, security: [], responses: {", "'#': { description: d },", "} } } }\n",
           LIMIT_REPLIES + 1, "there are more than 16 replies" },
+        { "components: { securitySchemes: { s: { type: apiKey, in: header, name: X-API-Key, x-roles: [", "r#,",
+          "] } } }\npaths: {}\n", LIMIT_ROLES + 1, "there are more than 32 roles" },
+        { "components: { securitySchemes: {", " s#: { type: apiKey, in: header, name: X-Key-# },", "} }\npaths: {}\n",
+          LIMIT_SCHEMES + 1, "there are more than 8 security schemes" },
+        { "components: { securitySchemes: { s: { type: apiKey, in: header, name: X-API-Key } } }\n"
+          "paths: { /a: { get: { operationId: a, responses: { '204': { description: d } }, security: [",
+          "{ s: [] },", "] } } }\n", LIMIT_REQUIREMENTS + 1, "there are more than 8 alternatives" },
+        { "components: { securitySchemes: { s: { type: apiKey, in: header, name: X-API-Key } } }\n"
+          "paths: { /a: { get: { operationId: a, responses: { '204': { description: d } }, security: [{",
+          "s#: [],", "}] } } }\n", LIMIT_DEMANDS + 1, "a requirement has more than 4 credentials" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture f;
