@@ -119,9 +119,8 @@ static bool values_are_equal(const limen_value *a, const limen_value *b)
     case LIMEN_TYPE_INT:
     case LIMEN_TYPE_BOOL:
     case LIMEN_TYPE_TIME:
+    case LIMEN_TYPE_FLOAT: /* bit for bit */
         return a->as.integer == b->as.integer;
-    case LIMEN_TYPE_FLOAT:
-        return memcmp(&a->as.number, &b->as.number, sizeof(a->as.number)) == 0;
     }
     return false;
 }
