@@ -11,6 +11,7 @@
 #include "server/secret.h"
 #include "server/users.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,15 @@ static const struct setting settings[] = {
       .least = 0,
       .most = 600,
       .help = "after SIGTERM, how long /readyz says 503 before the server stops accepting, so that balancers see it" },
+    { .flag = "reload-timeout",
+      .environment = "LIMEN_RELOAD_TIMEOUT",
+      .kind = SETTING_NUMBER,
+      .offset = FIELD(reload_timeout_s),
+      .value = "SECONDS",
+      .initial = "300",
+      .least = 1,
+      .most = 86400,
+      .help = "after SIGHUP, how long the next server may take before it serves, its migrations included" },
     { .flag = "worker-memory",
       .environment = "LIMEN_WORKER_MEMORY",
       .kind = SETTING_BYTES,
@@ -480,21 +490,38 @@ static bool read_nodes(const struct doc *doc, bool *is_set, struct config *confi
     return true;
 }
 
-static bool read_file(bool *is_set, struct arena *arena, struct config *config)
+/* All of limen.yaml. False: `errno` tells why not. */
+static bool read_yaml(struct arena *arena, limen_str *ret_text)
 {
     int fd = open("limen.yaml", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return true;
-    char *memory = arena_alloc(arena, CONFIG_FILE_BYTES);
-    ssize_t bytes = memory == NULL ? -1 : read(fd, memory, CONFIG_FILE_BYTES);
+        return false;
+    char *memory = arena_alloc(arena, CONFIG_FILE_BYTES + 1);
+    ssize_t bytes = memory == NULL ? -1 : read(fd, memory, CONFIG_FILE_BYTES + 1);
     close(fd);
+    if (bytes > (ssize_t)CONFIG_FILE_BYTES)
+        errno = EFBIG;
+    if (bytes < 0 || bytes > (ssize_t)CONFIG_FILE_BYTES)
+        return false;
+    *ret_text = str_make(memory, (size_t)bytes);
+    return true;
+}
+
+static bool read_file(bool *is_set, struct arena *arena, struct config *config)
+{
     struct doc doc;
     struct diags diags;
     struct buf text;
-    diags_init(&diags, arena);
-    if (bytes < 0)
+    limen_str yaml;
+    errno = 0;
+    if (!read_yaml(arena, &yaml)) {
+        if (errno == ENOENT)
+            return true;
+        fprintf(stderr, "limen.yaml cannot be read: %s\n", strerror(errno));
         return false;
-    if (doc_parse(str_make(memory, (size_t)bytes), LIMEN_STR("limen.yaml"), arena, &doc, &diags))
+    }
+    diags_init(&diags, arena);
+    if (doc_parse(yaml, LIMEN_STR("limen.yaml"), arena, &doc, &diags))
         return read_nodes(&doc, is_set, config);
     buf_init(&text, arena, 1024);
     diags_write(&diags, &text, "error", /* colour= */ false);

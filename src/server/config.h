@@ -28,7 +28,7 @@ struct config {
     limen_str migrate;    /* auto, wait, off */
     limen_str log_format; /* auto, json, text */
     limen_str log_level;
-    int64_t drain_s, notice_s;
+    int64_t drain_s, notice_s, reload_timeout_s;
     limen_str ca_file;
     struct config_list fetch_private;  /* host names and addresses */
     struct config_list effect_targets; /* NAME=URL */

@@ -2,6 +2,7 @@
 #include "server/succession.h"
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
 #include "server/control.h"
@@ -110,7 +111,7 @@ static void on_control(struct loop_source *source, uint32_t events)
     while ((got = control_receive(source->fd, &message, &fd)) > 0) {
         if (fd >= 0)
             close(fd);
-        if (message.type != CONTROL_READY)
+        if (message.type != CONTROL_READY || succession->is_told_to_end)
             continue;
         succession->pid = (pid_t)message.number; /* or the successor's successor: this process is the keeper */
         bool was_done = succession->is_done;
@@ -145,6 +146,8 @@ static bool launch_and_watch(struct succession *succession, const struct heritag
     if (pid < 0)
         return false;
     succession->pid = pid;
+    succession->is_told_to_end = false;
+    succession->due_us = clock_mono_us() + succession->ready_within_us;
     succession->control = (struct loop_source){ 0 };
     return loop_add(succession->loop, &succession->control, pair[0], EPOLLIN, /* exclusive= */ false, on_control);
 }
@@ -170,12 +173,34 @@ void succession_start(struct succession *succession, const struct heritage *heri
         kill(succession->pid, SIGKILL);
 }
 
+void succession_hurry(struct succession *succession, int64_t now_us)
+{
+    if (succession->pid == 0 || succession->is_done || now_us < succession->due_us)
+        return;
+    if (succession->is_told_to_end)
+        LOG_ERROR("the next server does not end and is killed", log_int("pid", succession->pid));
+    else
+        LOG_ERROR("the next server does not serve in time and is told to end", log_int("pid", succession->pid),
+                  log_int("seconds", succession->ready_within_us / 1000000));
+    kill(succession->pid, succession->is_told_to_end ? SIGKILL : SIGTERM);
+    succession->is_told_to_end = true;
+    succession->due_us = now_us + succession->ended_within_us;
+}
+
+static void tell(int socket)
+{
+    if (socket >= 0)
+        control_send(socket, (struct control_message){ CONTROL_READY, (uint32_t)getpid() }, /* fd= */ -1);
+}
+
 bool succession_bury(struct succession *succession, pid_t pid)
 {
     if (pid != succession->pid || pid == 0)
         return false;
     forget_control(succession);
     succession->pid = 0;
+    if (succession->is_told_to_end && !succession->is_done)
+        tell(succession->keeper); /* it may have heard from that one at the last moment */
     return true;
 }
 
@@ -196,12 +221,6 @@ void succession_init(struct succession *succession, struct loop *loop, struct in
 bool succession_has_predecessor(const struct succession *succession)
 {
     return succession->keeper >= 0;
-}
-
-static void tell(int socket)
-{
-    if (socket >= 0)
-        control_send(socket, (struct control_message){ CONTROL_READY, (uint32_t)getpid() }, /* fd= */ -1);
 }
 
 void succession_announce(struct succession *succession)

@@ -25,6 +25,7 @@
 #define TICK_US 100000
 #define PAUSE_FIRST_US 50000
 #define PAUSE_MOST_US 5000000
+#define RELOAD_PATIENCE_US 5000000 /* beyond the drain of a next server that is told to end */
 
 /* ---- what roles say --------------------------------------------------------------------------------------------------- */
 
@@ -68,7 +69,7 @@ static void announce(struct supervisor *supervisor)
 {
     const bool has_operator = supervisor->sockets.operator_fd >= 0;
     char address[128];
-    if (!are_workers_ready(supervisor))
+    if (supervisor->is_draining || !are_workers_ready(supervisor))
         return;
     if (has_operator && supervisor->operator.pid == 0)
         process_start(&supervisor->operator);
@@ -301,6 +302,7 @@ static void on_tick(struct loop_timer *timer)
         check_heartbeat(&supervisor->workers[i], now_us);
     if (!supervisor->is_draining)
         restart_due(supervisor);
+    succession_hurry(&supervisor->succession, now_us);
     loop_timer_start(loop_timers(supervisor->loop, TICK_US), &supervisor->tick, on_tick);
 }
 
@@ -532,7 +534,13 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
         .worker_memory = config->worker_memory > 0 ? config->worker_memory
                                                    : (int64_t)memory_default(supervisor->worker_count),
     };
-    supervisor->succession = (struct succession){ .argv = argv, .on_successor = on_successor, .context = supervisor };
+    supervisor->succession = (struct succession){
+        .argv = argv,
+        .on_successor = on_successor,
+        .context = supervisor,
+        .ready_within_us = config->reload_timeout_s * 1000000,
+        .ended_within_us = (config->notice_s + config->drain_s) * 1000000 + RELOAD_PATIENCE_US,
+    };
     supervisor->loop = loop_new();
     supervisor->board_zone.fd = supervisor->limits_zone.fd = -1;
     name_processes(supervisor);

@@ -199,6 +199,18 @@ def test_a_file_with_a_wrong_setting_is_refused_at_its_line(tmp_path):
     assert "limen.yaml:2:1" in said.stderr and "wrokers" in said.stderr
 
 
+@pytest.mark.parametrize(("make", "why"), [
+    (lambda path: path.mkdir(), "Is a directory"),
+    (lambda path: path.write_text("# much\n" * 50_000), "File too large"),
+    (lambda path: path.symlink_to(path), "symbolic links"),
+])  # fmt: skip
+def test_a_file_of_settings_that_cannot_be_read_is_not_passed_over(tmp_path, make, why):
+    make(tmp_path / "limen.yaml")
+    said = run(tmp_path)
+    assert said.returncode == 2
+    assert "limen.yaml cannot be read" in said.stderr and why in said.stderr
+
+
 def test_plain_http_beyond_this_machine_is_warned_of(make_shop):
     server = make_shop(workers=1, flags=["--listen", "0.0.0.0:0"])
     assert "plain http is open to other machines" in server.log
