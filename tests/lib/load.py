@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import time
 
 from caller import new_key
 from client import Client, Gone
@@ -28,8 +29,9 @@ async def sign_up(host, port, count, name, at_once=8):
 class Load:
     """`await load.stop()` after `load.start(clients)`; then `faults` is empty or tells what was wrong."""
 
-    def __init__(self, host, port, cookies):
-        self.host, self.port, self.cookies = host, port, cookies
+    def __init__(self, host, port, cookies, calls=CALLS):
+        self.host, self.port, self.cookies, self.calls = host, port, cookies, calls
+        self.seconds = []  # that answers took
         self.seen = collections.Counter()
         self.faults, self.tasks = [], []
         self.goes_on = True
@@ -48,13 +50,15 @@ class Load:
     async def _client(self, number):
         client, turn = Client(self.host, self.port, self.cookies[number % len(self.cookies)]), number
         while self.goes_on:
-            method, path, body, expected = CALLS[turn % len(CALLS)]
+            method, path, body, expected = self.calls[turn % len(self.calls)]
             turn += 1
+            begun = time.monotonic()
             try:
                 answer = await client.call(method, path, body, key=new_key() if body else None)
             except Gone:
                 self.faults.append(f"{method} {path}: no answer")
                 continue
+            self.seconds.append(time.monotonic() - begun)
             self.seen[method, path, answer.status] += 1
             if answer.status != expected and not (answer.status == 409 and b"not enough in stock" in answer.body):
                 self.faults.append(f"{method} {path}: {answer.status} {answer.body[:200]!r}")

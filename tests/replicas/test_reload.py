@@ -5,17 +5,19 @@ processes do (the first one's id stays, the others are new; a server that cannot
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import threading
 import time
 
 import pytest
 from altered import CONTRACT, app_with, replaced
 from caller import Caller, customer, new_key
-from load import Load, sign_up
+from load import CALLS, Load, sign_up
 from server import Server, build_dir, wait_for
 
 CLIENTS = 200
@@ -50,6 +52,29 @@ def test_three_reloads_under_load_lose_no_request_and_sign_nobody_out(make_shop,
     assert load.answered > CLIENTS * (RELOADS + 1)
     assert load.seen["GET", "/api/me", 200] > CLIENTS
     assert server.is_running
+
+
+def test_both_servers_write_to_one_sqlite_file_and_neither_keeps_the_other_waiting(make_shop):
+    """Nothing is handed over but by SQLite's lock: with as many writers as there can be, nobody is answered that it was busy."""
+    server = make_shop(flags=["--limit-scale", "100000"])
+    with contextlib.closing(sqlite3.connect(server.database_path, timeout=10)) as db, db:
+        db.execute("UPDATE items SET stock = 1000000")
+
+    async def run():
+        load = Load(server.host, server.port, await sign_up(server.host, server.port, ACCOUNTS, "writer"), calls=CALLS[2:])
+        load.start(CLIENTS // 2)
+        for _ in range(RELOADS):
+            await asyncio.sleep(1)
+            load.seconds.clear()
+            await asyncio.to_thread(reload, server)
+            waited = sorted(load.seconds)
+            assert len(waited) > CLIENTS and waited[len(waited) * 99 // 100] < 4, waited[-10:]
+        await load.stop()
+        return load
+
+    load = asyncio.run(run())
+    assert not load.faults, f"{load.say()}\n{server.tail()}"
+    assert set(load.seen) == {("POST", "/api/checkout", 201)}
 
 
 def test_a_call_under_way_is_finished_by_the_server_that_began_it(make_shop):
@@ -171,6 +196,29 @@ def test_a_next_server_that_dies_before_it_serves_changes_nothing(make_shop):
     os.kill((set(children_of(server.pid)) - roles).pop(), signal.SIGKILL)
     assert wait_for(lambda: "the next server did not start" in server.log)
     assert_unchanged(server, roles)
+
+
+@pytest.mark.parametrize(("program", "ends"), [
+    ("exec sleep 300", "told to end"),
+    ("trap '' TERM; exec sleep 300", "does not end and is killed"),
+])  # fmt: skip
+def test_a_next_server_that_never_serves_is_ended_and_the_old_one_goes_on(tmp_path, program, ends):
+    binary = tmp_path / "shop"
+    shutil.copy(build_dir() / "shop", binary)
+    with Server(tmp_path, binary=binary, flags=["--reload-timeout", "2", "--drain", "1"]) as server:
+        roles = set(server.children())
+        (tmp_path / "stuck").write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / "stuck").chmod(0o755)
+        os.rename(tmp_path / "stuck", binary)
+        server.reload(wait=False)
+        assert wait_for(lambda: set(children_of(server.pid)) - roles)
+        assert wait_for(lambda: "the next server did not start" in server.log, seconds=30), server.tail()
+        assert "does not serve in time" in server.log and ends in server.log
+        assert_unchanged(server, roles)
+        shutil.copy(build_dir() / "shop", tmp_path / "mended")
+        os.rename(tmp_path / "mended", binary)
+        reload(server)
+        assert "the next server serves" in server.log
 
 
 # ---- processes -------------------------------------------------------------------------------------------------------
