@@ -6,7 +6,6 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char usage[] =
     "usage: APP effects list [--dead | --all] [--database URL]\n"
@@ -20,7 +19,7 @@ static const char usage[] =
     "  drop              gives a dead one up: the app hears that it failed\n"
     "  --dead, --all     only the dead ones; the done ones too\n"
     "  --although-sent   drops one although nobody knows whether the provider did it\n"
-    "  --database URL    where the state is; LIMEN_DATABASE, or sqlite:var/APP.db\n"
+    "  --database URL    where the state is; else what `run` takes: LIMEN_DATABASE, limen.yaml, sqlite:var/APP.db\n"
     "\n"
     "Exit code: 0 fine, 1 refused (no such effect, no such state), 2 wrong usage.\n";
 
@@ -82,7 +81,7 @@ int effects_main(int argc, char **argv, const struct limen_app *app)
         { "although-sent", no_argument, NULL, 's' }, { "database", required_argument, NULL, 'd' },
         { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 }
     };
-    struct options options = { .database = getenv("LIMEN_DATABASE"), .filter = STORE_EFFECTS_OPEN };
+    struct options options = { .filter = STORE_EFFECTS_OPEN };
     for (int got; (got = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (got == 'D')
             options.filter = STORE_EFFECTS_DEAD;
@@ -103,9 +102,7 @@ int effects_main(int argc, char **argv, const struct limen_app *app)
     arena_init(&run.arena, NULL, SIZE_MAX);
     diags_init(&run.errors, &run.arena);
     buf_init(&run.out, &run.arena, 4096);
-    run.url = options.database != NULL ? str_of(options.database)
-                                       : arena_printf(&run.arena, "sqlite:var/%.*s.db", LIMEN_STR_ARG(app->name));
-    int code = run_command(&run, &options);
+    int code = cli_database(options.database, app, &run.arena, &run.url) ? run_command(&run, &options) : 2;
     arena_release(&run.arena);
     return code;
 }

@@ -8,15 +8,16 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-static const char usage[] = "usage: APP keys add --name NAME --roles A,B [--database URL]\n"
-                            "       APP keys list [--database URL]\n"
-                            "       APP keys revoke ID [--database URL]\n"
-                            "\n"
-                            "  --name NAME       who or what the key is for\n"
-                            "  --roles A,B       what it may do: roles of the contract's scheme of API keys\n"
-                            "  --database URL    where the state is; LIMEN_DATABASE, or sqlite:var/APP.db\n";
+static const char usage[] =
+    "usage: APP keys add --name NAME --roles A,B [--database URL]\n"
+    "       APP keys list [--database URL]\n"
+    "       APP keys revoke ID [--database URL]\n"
+    "\n"
+    "  --name NAME       who or what the key is for\n"
+    "  --roles A,B       what it may do: roles of the contract's scheme of API keys\n"
+    "  --database URL    where the state is; else what `run` takes: LIMEN_DATABASE, limen.yaml, "
+    "sqlite:var/APP.db\n";
 
 struct options {
     const char *name, *roles, *database, *command, *id;
@@ -124,12 +125,11 @@ static int run_command(struct run *run, const struct options *options, const str
     arena_init(&run->arena, NULL, SIZE_MAX);
     diags_init(&run->errors, &run->arena);
     diags_init(&warnings, &run->arena);
+    if (!cli_database(options->database, app, &run->arena, &run->store.url))
+        return 2;
     if (!contract_load(app, &run->arena, &run->contract, &run->errors, &warnings))
         return fail(run);
     run->store.contract = &run->contract;
-    run->store.url = options->database != NULL
-        ? str_of(options->database)
-        : arena_printf(&run->arena, "sqlite:var/%.*s.db", LIMEN_STR_ARG(app->name));
     int code = str_equal(command, LIMEN_STR("add")) ? add(run, options)
         : str_equal(command, LIMEN_STR("list"))     ? list(run)
         : str_equal(command, LIMEN_STR("revoke"))   ? revoke(run, options)
@@ -145,7 +145,7 @@ int keys_main(int argc, char **argv, const struct limen_app *app)
                                            { "database", required_argument, NULL, 'd' },
                                            { "help", no_argument, NULL, 'h' },
                                            { NULL, 0, NULL, 0 } };
-    struct options options = { .database = getenv("LIMEN_DATABASE") };
+    struct options options = { 0 };
     for (int got; (got = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (got == 'n')
             options.name = optarg;

@@ -13,7 +13,8 @@ static const char usage[] =
     "       APP migrate   [--database URL] [--apply]\n"
     "\n"
     "Shows which migrations the database has and which are pending; --apply applies those, forward only.\n"
-    "The database is LIMEN_DATABASE when no flag names it.\n"
+    "When no flag names the database it is LIMEN_DATABASE, and of an APP what `run` takes: then limen.yaml, "
+    "sqlite:var/APP.db.\n"
     "Exit code: 0 fine, 1 refused (an applied migration was changed, or one failed), 2 wrong usage.\n";
 
 struct migrate_options {
@@ -51,15 +52,14 @@ static bool parse_options(int argc, char **argv, struct migrate_options *options
     return optind == argc;
 }
 
-static int migrate(const char *database, const struct limen_file *files, size_t count, bool applies,
-                   struct arena *arena)
+static int migrate(limen_str database, const struct limen_file *files, size_t count, bool applies, struct arena *arena)
 {
     struct diags errors, warnings;
     struct buf text;
     diags_init(&errors, arena);
     diags_init(&warnings, arena);
     buf_init(&text, arena, 4096);
-    bool ok = store_migrate(str_of(database), files, count, applies, &text, arena, &errors);
+    bool ok = store_migrate(database, files, count, applies, &text, arena, &errors);
     if (text.len > 0)
         fwrite(text.ptr, 1, text.len, stdout);
     int code = cli_print_diags(&errors, &warnings);
@@ -68,24 +68,24 @@ static int migrate(const char *database, const struct limen_file *files, size_t 
 
 int migrate_main(int argc, char **argv, const struct limen_app *app)
 {
-    struct migrate_options options = { .database = getenv("LIMEN_DATABASE") };
+    struct migrate_options options = { 0 };
     struct limen_file *files = NULL;
     struct arena arena;
+    limen_str url = { 0 };
     size_t count = 0;
     bool ok = parse_options(argc, argv, &options);
-    arena_init(&arena, NULL, SIZE_MAX);
-    if (options.database == NULL && app != NULL)
-        options.database = arena_printf(&arena, "sqlite:var/%.*s.db", LIMEN_STR_ARG(app->name)).ptr;
-    bool has_all = options.database != NULL && (app != NULL || options.folder != NULL);
+    if (options.database == NULL && app == NULL)
+        options.database = getenv("LIMEN_DATABASE");
+    bool has_all = app != NULL || (options.database != NULL && options.folder != NULL);
     if (!ok || options.wants_help || !has_all) {
         fputs(usage, options.wants_help ? stdout : stderr);
-        arena_release(&arena);
         return options.wants_help ? 0 : 2;
     }
-    ok = options.folder == NULL || files_read_folder(options.folder, ".sql", &arena, &files, &count);
+    arena_init(&arena, NULL, SIZE_MAX);
+    ok = cli_database(options.database, app, &arena, &url)
+        && (options.folder == NULL || files_read_folder(options.folder, ".sql", &arena, &files, &count));
     const struct limen_file *chosen = options.folder == NULL ? app->migrations : files;
-    int code = ok ? migrate(options.database, chosen, options.folder == NULL ? app->migration_count : count,
-                            options.applies, &arena)
+    int code = ok ? migrate(url, chosen, options.folder == NULL ? app->migration_count : count, options.applies, &arena)
                   : 2;
     arena_release(&arena);
     return code;

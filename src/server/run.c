@@ -50,8 +50,26 @@ static bool check_sandbox(const struct config *config)
     return true;
 }
 
-static void warn_of_settings(const struct config *config)
+/* Of `scheme://user:PASSWORD@host…`, or `…?password=PASSWORD`. */
+static bool holds_password(limen_str word)
 {
+    size_t scheme = str_find(word, LIMEN_STR("://"), 0);
+    if (scheme == SIZE_MAX)
+        return false;
+    limen_str rest = str_slice(word, scheme + 3, word.len);
+    limen_str authority = str_cut(&rest, '/');
+    size_t host = str_find_char(authority, '@', 0), colon = str_find_char(authority, ':', 0);
+    return (host != SIZE_MAX && colon < host) || str_find(word, LIMEN_STR("password="), 0) != SIZE_MAX;
+}
+
+static void warn_of_settings(const struct config *config, char *const *argv)
+{
+    for (size_t i = 1; argv[i] != NULL; i++) {
+        if (holds_password(str_of(argv[i])))
+            LOG_WARN("A PASSWORD STANDS ON THE COMMAND LINE, where whoever lists processes sees it",
+                     log_int("argument", (int64_t)i),
+                     log_text("mend", "put it into limen.yaml, the environment or a file"));
+    }
     if (config->limit_scale != 1)
         LOG_WARN("EVERY QUOTA IS MULTIPLIED: for load tests only", log_int("limit_scale", config->limit_scale));
 }
@@ -101,7 +119,7 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
         return 1;
     }
     log_init(format_of(config->log_format), LOG_LEVEL_INFO, "supervisor", 0);
-    warn_of_settings(config);
+    warn_of_settings(config, argv);
     users_say(config->uid_base);
     int code = check_sandbox(config) ? supervisor_run(app, &contract, config, argv, arena) : 1;
     contract_release(&contract);

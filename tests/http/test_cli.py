@@ -1,6 +1,7 @@
 """The commands of limen: what they write, what they refuse, and their exit codes."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -136,6 +137,27 @@ def test_exit_codes(tmp_path, arguments, status, words):
     run = limen(tmp_path, *arguments)
     assert run.returncode == status, run
     assert words in run.stdout + run.stderr
+
+
+def test_an_apps_commands_find_the_database_that_run_takes(tmp_path):
+    """limen.yaml is read by all of them; the environment and a flag win over it."""
+    def shop(*arguments, **env):
+        return subprocess.run([build_dir() / "shop", *arguments], env={**os.environ, **env}, cwd=tmp_path, capture_output=True, text=True)
+
+    (tmp_path / "limen.yaml").write_text("database: sqlite:named.db\n")
+    for env, name in [({}, "named.db"), ({"LIMEN_DATABASE": "sqlite:other.db"}, "other.db")]:
+        assert shop("effects", "list", **env).returncode == 1, "there is no database yet"
+        assert shop("migrate", "--apply", **env).returncode == 0
+        for command in ["effects", "list"], ["keys", "list"], ["migrate"]:
+            done = shop(*command, **env)
+            assert done.returncode == 0, done
+        assert (tmp_path / name).exists()
+    (tmp_path / "limen.yaml").write_text("databse: sqlite:named.db\n")
+    for command in ["effects", "list"], ["keys", "list"], ["migrate"]:
+        done = shop(*command)
+        assert done.returncode == 2 and "there is no setting 'databse'" in done.stderr
+        assert shop(*command, "--database", "sqlite:named.db").returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".db") == ["named.db", "other.db"]
 
 
 def test_chaos_is_found_beside_the_command_and_from_no_other_folder(installed, tmp_path):

@@ -298,6 +298,14 @@ def test_the_password_is_in_no_argument_and_no_line(make_shop, tmp_path):
     assert words.encode() not in arguments
 
 
+def test_a_password_on_the_command_line_is_warned_of(make_shop, redis):
+    """`ps` shows it as long as the server lives."""
+    loud = make_shop("loud", flags=["--redis", redis.url.replace("redis://", "redis://:hidden@")])
+    assert "A PASSWORD STANDS ON THE COMMAND LINE" in loud.log and "hidden" not in loud.log
+    quiet = make_shop("quiet", flags=["--redis", redis.url])
+    assert "A PASSWORD STANDS ON THE COMMAND LINE" not in quiet.log
+
+
 @pytest.mark.parametrize(
     "url, word",
     [("rediss://:hidden@127.0.0.1:6379", "TLS"), ("http://:hidden@127.0.0.1", "redis://"), ("redis://:hidden@127.0.0.1:x", "redis://"),
