@@ -31,14 +31,14 @@ struct data_role_config {
     /* Every few seconds, where the app has effects; may be NULL. */
     void (*on_effect_counts)(void *context, const struct store_effect_counts *counts);
     void *context;
-    const struct redis_url
-        *redis;            /* sessions and shared limits; NULL: sessions are the store's, limits are the worker's */
-    limen_str app_name;    /* what the keys there begin with */
-    uint32_t limit_scale;  /* multiplies the quotas of shared limits */
-    uint32_t hash_threads; /* argon2 at once */
+    /* Sessions and shared limits; NULL: sessions are the store's, limits are the worker's. */
+    const struct redis_url *redis;
+    limen_str app_name;                                            /* what the keys there begin with */
+    uint32_t limit_scale;                                          /* multiplies the quotas of shared limits */
+    uint32_t hash_threads;                                         /* argon2 at once */
     void (*on_first_account)(limen_str email, limen_str password); /* called once, at first start */
-    void (*on_breach)(
-        uint32_t worker); /* one that broke the protocol is cut off: it may have been taken over; may be NULL */
+    /* A worker that broke the protocol is cut off: it may have been taken over; may be NULL. */
+    void (*on_breach)(uint32_t worker);
 };
 
 /* Opens the store, makes the first account. NULL after adding to `diags`. */

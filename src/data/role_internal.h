@@ -71,8 +71,7 @@ struct role_request {
     struct jwks_waiter keys_waiter; /* SHOW: of a token whose key is not known yet */
     bool has_waited;
     struct redis_call redis;
-    bool
-        opens_session; /* BATCH, STEP: the session of its sign-up is being made in Redis, before it goes to the store */
+    bool opens_session; /* BATCH, STEP: its sign-up's session is being made in Redis, before it goes to the store */
     struct data_counted counted; /* LIMIT */
     bool is_unknown;             /* SIGN_IN: no such account; the dummy hash is verified all the same */
     /* ---- the answer ---- */

@@ -81,10 +81,10 @@ static void write_replies(const struct role *role, struct buf *out)
     static const char *const classes[] = { "2xx", "3xx", "4xx", "5xx" };
     write_head(out, "limen_replies_total", "counter", "Replies, by operation and class of status.");
     for (uint32_t row = 0; row <= role->contract.operation_count; row++) {
-        for (uint32_t class = 0; class < BOARD_CLASSES; class ++) {
-            size_t offset = offsetof(struct board_row, replies) + (row * BOARD_CLASSES + class) * sizeof(uint64_t);
+        for (uint32_t at = 0; at < BOARD_CLASSES; at++) {
+            size_t offset = offsetof(struct board_row, replies) + (row * BOARD_CLASSES + at) * sizeof(uint64_t);
             buf_printf(out, "limen_replies_total{operation=\"%.*s\",status=\"%s\"} %llu\n",
-                       LIMEN_STR_ARG(operation_label(&role->contract, row)), classes[class],
+                       LIMEN_STR_ARG(operation_label(&role->contract, row)), classes[at],
                        (unsigned long long)sum(role->board, offset));
         }
     }

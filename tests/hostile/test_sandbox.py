@@ -460,11 +460,10 @@ def test_a_captured_worker_can_ask_for_rows_of_those_whose_credential_it_has_sho
 
 def test_a_captured_worker_cannot_act_beyond_a_scope(own):
     anna = cookie_of(account(own, "anna@example.com", "anna"))
-    admin = Caller(own)
     assert frames(own, "all rows, as a customer", anna) == "forbidden, 0 rows"
     assert frames(own, "all rows, as a customer") == "forbidden, 0 rows", "nor as nobody"
     assert "a statement was asked for that this caller may not run" in own.log
-    assert admin.get("/all").status == 401
+    assert Caller(own).get("/all").status == 401
 
 
 @pytest.mark.parametrize(("name", "breach"), [

@@ -186,8 +186,6 @@ static const char *exchange_frames(limen_call *call, struct line *line, limen_st
         line->operation = operation_of(call, "all"); /* one that demands the role */
         return say_call(line, ALL_NOTES, NULL, 0);
     }
-    if (IS("all rows, as an admin's credential was shown, but from a public operation"))
-        return say_call(line, ALL_NOTES, NULL, 0);
     if (IS("claim to be admin"))
         return claim_to_be_admin(line);
     if (IS("name the owner"))
