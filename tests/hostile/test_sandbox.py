@@ -509,7 +509,8 @@ def test_a_captured_worker_that_holds_a_result_does_with_it_what_the_app_does_an
                     time.sleep(0.05)
                     states = dict(db.execute("SELECT id, state FROM sales"))
             said = Caller(server).get("/said-in-last-job").json()["said"]
-            assert said == "sold forbidden, returned forbidden, another's forbidden, all notes forbidden, elsewhere forbidden"
+            assert said == ("own ok, another's forbidden; sold forbidden, returned forbidden, another unsold forbidden, "
+                            "all notes forbidden; elsewhere forbidden")  # fmt: skip
             assert states == {"another": "open", "mine": "unsold"}, "and what the app does with it was done"
 
 

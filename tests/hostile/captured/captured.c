@@ -36,15 +36,8 @@ limen_reply attempt(limen_call *call, const attempt_in *in)
 
 /* ---- frames that no honest worker writes ------------------------------------------------------------------------------- */
 
-enum {
-    MY_NOTES,
-    ADD_NOTE,
-    ALL_NOTES,
-    INSERT_SALE,
-    MARK_SOLD,
-    MARK_UNSOLD,
-    MARK_RETURNED
-};                          /* their order in queries.sql */
+/* The statements' numbers: their order in queries.sql. */
+enum { MY_NOTES, ADD_NOTE, ALL_NOTES, INSERT_SALE, MARK_SOLD, MARK_UNSOLD, MARK_RETURNED, SALE_STATE };
 #define SLOT 4000           /* that no call of the worker has reached */
 #define SLOT_OF_NOBODY 4001 /* where no credential is ever shown */
 #define NO_ANSWER_US 2000000
@@ -223,19 +216,29 @@ static const char *mark(struct line *line, uint16_t statement, limen_str sale_id
     return say_batch(line, statement, &value, 1);
 }
 
+static const char *read_sale(struct line *line, limen_str sale_id)
+{
+    const limen_value value = { .type = LIMEN_TYPE_TEXT, .as.text = sale_id };
+    return say_call(line, SALE_STATE, &value, 1);
+}
+
 /* The sale was declined: it tries what the app does with other results, and with this one to another sale. */
 void sell_result(limen_call *call, limen_str sale_id, const limen_effect_result *result)
 {
+    const limen_str another = LIMEN_STR("another");
+    my_notes_row *none;
     struct line *line = limen_alloc(call, sizeof(*line));
+    (void)my_notes(call, &none); /* by now the data role knows that this slot runs the job */
     *line = (struct line){ .fd = data_fd(call), .slot = call->admission.request.slot };
-    const char *sold = mark(line, MARK_SOLD, sale_id);
-    const char *returned = mark(line, MARK_RETURNED, sale_id);
-    const char *others = mark(line, MARK_UNSOLD, LIMEN_STR("another"));
+    const char *own = read_sale(line, sale_id), *others = read_sale(line, another),
+               *sold = mark(line, MARK_SOLD, sale_id);
+    const char *returned = mark(line, MARK_RETURNED, sale_id), *unsold = mark(line, MARK_UNSOLD, another);
     const char *all = say_call(line, ALL_NOTES, NULL, 0);
     line->slot = SLOT_OF_NOBODY;
-    const char *elsewhere = mark(line, MARK_UNSOLD, sale_id);
-    snprintf(said_in_job, sizeof(said_in_job), "sold %s, returned %s, another's %s, all notes %s, elsewhere %s", sold,
-             returned, others, all, elsewhere);
+    const char *elsewhere = read_sale(line, sale_id);
+    snprintf(said_in_job, sizeof(said_in_job),
+             "own %s, another's %s; sold %s, returned %s, another unsold %s, all notes %s; elsewhere %s", own, others,
+             sold, returned, unsold, all, elsewhere);
     if (result->outcome == LIMEN_EFFECT_SUCCEEDED)
         mark_sold(call, sale_id);
     else

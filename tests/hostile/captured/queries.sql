@@ -23,6 +23,10 @@ UPDATE sales SET state = 'unsold' WHERE id = :sale_id;
 -- scope: system for take_back
 UPDATE sales SET state = 'returned' WHERE id = :sale_id;
 
+-- name: sale_state(sale_id text) :one
+-- scope: system for sell
+SELECT state FROM sales WHERE id = :sale_id;
+
 -- effect: sell(sale_id text) to payments  key :sale_id
 -- returns: amount int, currency text
 SELECT 100 AS amount, 'EUR' AS currency, method AS payment_method FROM sales WHERE id = :sale_id;
