@@ -20,13 +20,17 @@ from limen_chaos.provider import Provider  # noqa: E402
 
 ADMIN, ADMIN_EMAIL = "acc_admin", "admin@shop.example"
 SOLD_OUT = "sku_vase"  # three of them: most who want one are told 409
-ITEMS = ["sku_apron", "sku_bowl", "sku_candles", "sku_pencils", "sku_teapot", SOLD_OUT]
+# As few as let many customers want the same thing at the same time, whose orders then wait for one another.
+ITEMS = ["sku_apron", "sku_basket", "sku_bowl", "sku_candles", "sku_jug", "sku_kettle", "sku_lamp", "sku_pencils", "sku_teapot"]
 REFUND_PAUSE_S = (0.1, 0.6)
-TWICE, LATER = 0.2, 0.2  # how often the button is pressed twice, and once more later
+TWICE, LATER = 0.1, 0.1  # how often the button is pressed twice, and once more later
+WANTED_IN_VAIN = 0.05  # how often something is in the basket of which there is too little
 
 
 def basket(source):
     wanted = source.sample(ITEMS, source.randint(1, 3))
+    if source.random() < WANTED_IN_VAIN:
+        wanted.append(SOLD_OUT)
     return {"lines": [{"itemId": item, "quantity": source.randint(1, 3)} for item in wanted]}
 
 
@@ -53,9 +57,8 @@ class Shop(Workload):
         admin = shop_client.Client(*run.topology.entries()[0])
         await admin.sign_in(ADMIN_EMAIL, password)
         for item in ITEMS:
-            if item != SOLD_OUT:
-                answer = await admin.call("PATCH", f"/api/admin/items/{item}", {"stock": 1000000})
-                assert answer.status == 200, answer.body
+            answer = await admin.call("PATCH", f"/api/admin/items/{item}", {"stock": 1000000})
+            assert answer.status == 200, answer.body
         run.principals[ADMIN] = admin.fields
         admin.close()
 

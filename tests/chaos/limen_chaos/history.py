@@ -38,7 +38,7 @@ class Attempt:
 
 def line_of(attempt):
     body = attempt.body.decode(errors="backslashreplace")
-    return json.dumps({**dataclasses.asdict(attempt), "body": body}) + "\n"
+    return json.dumps({**vars(attempt), "body": body}) + "\n"
 
 
 class History:
