@@ -38,6 +38,7 @@ def read_arguments(arguments):
     parser.add_argument("--seed", type=int, default=None, help="of the first minute; the next has the next (default: the clock's)")
     parser.add_argument("--minutes", type=int, default=1, help="how many runs, each with a seed of its own (default: 1)")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long faults happen in each run (default: 60)")
+    parser.add_argument("--pace", type=float, default=1.0, help="so many times as long between two faults of each kind (default: 1)")
     parser.add_argument("--rate", metavar="FAULT=SECONDS", action="append", default=[], help="seconds between two of this fault; 0: never")
     parser.add_argument("--only", metavar="FAULT", action="append", default=[], help="no other faults (repeatable)")
     parser.add_argument("--clients", type=int, help="how many ask at the same time")
@@ -75,7 +76,8 @@ def load_workload(path):
 
 def make_workload(arguments):
     workload = load_workload(arguments.workload)()
-    workload.rates = {**workload.rates, **arguments.rates}
+    usual = {name: workload.rates.get(name, kind.every_s) for name, kind in faults.KINDS.items()}
+    workload.rates = {name: seconds * arguments.pace for name, seconds in usual.items()} | arguments.rates
     if arguments.clients:
         workload.clients = arguments.clients
     return workload
