@@ -151,7 +151,7 @@ async def kill_backend(topology, fault):
 
 async def fail_over(topology, _fault):
     async with topology.lock_of(topology.postgres):
-        if not await asyncio.to_thread(wait_for, topology.postgres.can_fail_over):
+        if not await asyncio.to_thread(wait_for, topology.postgres.can_fail_over, 10, 0.1):
             return None  # the standby has not caught up: what it lacks would be lost
         await asyncio.to_thread(topology.postgres.fail_over)
         topology.follow_primary()

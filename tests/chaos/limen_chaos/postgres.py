@@ -166,7 +166,7 @@ class Cluster:
                "--wal-method=stream", "--no-sync")  # fmt: skip
         it.configure(is_synchronous=False)
         it.start()
-        if not wait_for(lambda: self.primary.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1", 30):
+        if not wait_for(lambda: self.primary.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1", 30, 0.1):
             raise Broken(f"the standby does not stream\n{it.tail()}")
         self.primary.configure(is_synchronous=True)
 
@@ -201,10 +201,11 @@ class Cluster:
         self.primary, self.standby = self.standby, self.primary
         if self.primary.ask("SELECT pg_promote(true, 30)") != "t":
             raise Broken(f"the standby was not promoted\n{self.primary.tail()}")
+        self.primary.ask("CHECKPOINT")  # at once: the copy that becomes the new standby would wait for one that takes its time
         self.failovers += 1
 
     def wait_ready(self):
-        if not wait_for(lambda: self.primary.ask("SELECT pg_is_in_recovery()") == "f", 60):
+        if not wait_for(lambda: self.primary.ask("SELECT pg_is_in_recovery()") == "f", 60, 0.1):
             raise Broken(f"PostgreSQL did not recover\n{self.primary.tail()}")
         deadline = time.monotonic() + 1
         while self.has_standby and not self.can_fail_over() and time.monotonic() < deadline:

@@ -16,7 +16,7 @@ import subprocess
 import time
 
 
-START_S, RESTART_S = 60.0, 0.2
+START_S, RESTART_S, LOOK_S = 60.0, 0.2, 0.1
 
 
 class Broken(RuntimeError):
@@ -41,13 +41,13 @@ def free_port():
     raise Broken(f"no port from {first} to {last} is free")
 
 
-def wait_for(what, seconds=10):
+def wait_for(what, seconds=10, every_s=0.02):
     """True as soon as `what()` is; false when it was not in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if what():
             return True
-        time.sleep(0.02)
+        time.sleep(every_s)
     return False
 
 
@@ -185,7 +185,7 @@ class Process:
                 time.sleep(RESTART_S)
 
     def wait_ready(self, seconds=START_S):
-        if not wait_for(lambda: not self.is_running or self.is_ready(), seconds) or not self.is_running:
+        if not wait_for(lambda: not self.is_running or self.is_ready(), seconds, LOOK_S) or not self.is_running:
             raise Broken(f"{self.name} was not ready within {seconds:.0f} s\n{self.tail()}")
 
     def signal_tree(self, number):

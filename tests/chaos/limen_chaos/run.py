@@ -6,6 +6,7 @@ broken invariant can be hunted with the same one; when things meet is the machin
 
 import asyncio
 import collections
+import concurrent.futures
 import dataclasses
 import json
 import random
@@ -18,6 +19,7 @@ from limen_chaos.plan import plan
 PREPARE_S = 120.0
 PATIENCE_S = 10.0  # of a client that gets no answer
 REPLAYERS = 20
+WAITERS = 40
 
 
 @dataclasses.dataclass
@@ -109,7 +111,7 @@ class Run:
         figures.recovery_s = time.monotonic() - healed
         await self._replay()
         await self._everybody_is_signed_in()
-        self.surprises += await asyncio.to_thread(self.topology.stop_replicas)  # the wires must go on meanwhile
+        self.surprises += await self.topology.stop_replicas()
         self._fill_in(figures)
         figures.broken = history.faults(self.history) + await asyncio.to_thread(self._check) + self.surprises
         self.history.close()
@@ -189,6 +191,8 @@ async def _outcomes(tasks, what):
 
 
 async def _one_run(workload, topology, seed, seconds):
+    # Starting and stopping is waited for in threads: no fault may have to wait until another is over.
+    asyncio.get_running_loop().set_default_executor(concurrent.futures.ThreadPoolExecutor(WAITERS))
     try:
         await topology.start()
         return await Run(workload, topology, seed, seconds).go()

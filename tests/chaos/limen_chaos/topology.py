@@ -50,9 +50,11 @@ class Topology:
             self.provider.send_events_to(self.entries()[0][1])
         if self.haproxy:
             self.haproxy.lead_to(self.replicas)
-        # One after the other: the first replica applies the migrations, and says the first account's password.
-        for part in [*self.foundations(), *self.replicas, *self.balancers()]:
+        # The first replica applies the migrations and says the first account's password; then the others may come together.
+        first, *others = self.replicas
+        for part in [*self.foundations(), first]:
             await asyncio.to_thread(part.start)
+        await asyncio.gather(*(asyncio.to_thread(part.start) for part in [*others, *self.balancers()]))
 
     def foundations(self):
         return [part for part in (self.postgres, self.redis, self.provider) if part is not None]
@@ -118,9 +120,10 @@ class Topology:
             async with self.lock_of(replica):
                 await asyncio.to_thread(replica.wait_ready if replica.is_running else replica.start)
 
-    def stop_replicas(self):
+    async def stop_replicas(self):
         """As an operator does; gives what was wrong with it."""
-        return [fault for replica in self.replicas for fault in (*replica.stop(), *replica.faults())]
+        stopped = await asyncio.gather(*(asyncio.to_thread(replica.stop) for replica in self.replicas))
+        return [fault for replica, faults in zip(self.replicas, stopped) for fault in (*faults, *replica.faults())]
 
     def stop_all(self):
         for part in [*self.balancers(), *self.replicas, *self.foundations()]:
