@@ -108,6 +108,22 @@ def test_on_a_deaf_wire_what_is_asked_is_done_and_no_answer_comes():
     with_wire(script)
 
 
+@pytest.mark.parametrize("state", [State.SILENT, State.DEAF])
+def test_who_has_ended_stays_so_when_the_wire_is_whole_again(state):
+    async def script(wire, heard, connect):
+        reader, writer = await connect()
+        wire.become(state)
+        writer.write(b"one")
+        writer.write_eof()
+        await asyncio.sleep(0.2)
+        wire.become(State.WHOLE)
+        assert await asyncio.wait_for(reader.read(), 5) == b"one" and heard == [b"one"]
+        wire.become(State.WHOLE)
+        assert await asyncio.to_thread(wait_for, lambda: not wire.sides), "an ended connection is kept"
+
+    with_wire(script)
+
+
 def test_a_wire_leads_elsewhere():
     async def script(wire, heard, connect):
         assert await say(await connect(), b"one", 5) == b"one"

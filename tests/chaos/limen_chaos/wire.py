@@ -95,9 +95,10 @@ class _Side(asyncio.Protocol):
             return self._dial()
         if self.wire.state not in self.passing or self.transport.is_closing():
             return
-        self.other.transport.writelines(self.held)
-        self.held.clear()
-        self._pause(False)
+        if self.held:
+            self.other.transport.writelines(self.held)
+            self.held.clear()
+            self._pause(False)
         if self.has_ended:
             self._end_other()
 
@@ -134,7 +135,8 @@ class _Side(asyncio.Protocol):
 
     def _end_other(self):
         """A process that dies closes both ways at once, and the other side answers by closing: half-open is not kept for long."""
-        if self.other.transport.can_write_eof() and not self.other.transport.is_closing():
+        self.has_ended = False  # it is told once
+        if not self.other.transport.is_closing():
             self.other.transport.write_eof()
         asyncio.get_running_loop().call_later(HALF_OPEN_S, self.abort)
 
