@@ -56,19 +56,45 @@ UPDATE payments SET provider_id = :object_id WHERE order_id = :order_id;
 -- scope: system for charge succeeded
 UPDATE orders SET state = 'paid' WHERE id = :order_id AND state IN ('placed', 'paying');
 
--- The stock first: it is given back as long as the order is not marked. What is more than the shop can count to (the shopkeeper has
--- counted anew meanwhile) is not: an order must not wait for room.
--- name: give_stock_back(order_id text) :exec
+-- name: items_of(order_id text) :many
+-- scope: system for charge declined, charge failed
+SELECT item_id FROM order_lines WHERE order_id = :order_id ORDER BY item_id;
+
+-- The stock first: it is given back as long as the order is not marked. One item at a time, as one statement for all would lock them in
+-- whatever order the database finds them in, and wait for a checkout that waits for it. What is more than the shop can count to (the
+-- shopkeeper has counted anew meanwhile) is not given back: an order must not wait for room.
+-- name: give_item_back(order_id text, item_id text) :exec
 -- scope: system for charge declined, charge failed
 UPDATE items
 SET stock = (SELECT CASE WHEN items.stock + quantity < 1000000 THEN items.stock + quantity ELSE 1000000 END
-             FROM order_lines WHERE order_id = :order_id AND item_id = items.id)
-WHERE id IN (SELECT item_id FROM order_lines WHERE order_id = :order_id)
+             FROM order_lines WHERE order_id = :order_id AND item_id = :item_id)
+WHERE id = :item_id
   AND EXISTS (SELECT 1 FROM orders WHERE id = :order_id AND state IN ('placed', 'paying'));
 
--- name: mark_failed(order_id text) :exec
+-- What an event has told before the charge's own result: the money may have been taken all the same.
+-- name: told_capture(order_id text) :one
 -- scope: system for charge declined, charge failed
-UPDATE orders SET state = 'payment_failed' WHERE id = :order_id AND state IN ('placed', 'paying');
+SELECT captured_id FROM orders WHERE id = :order_id AND captured_id IS NOT NULL;
+
+-- Misses when an event came after the handler had looked: whoever was first decides, as both write this row. Then it is called again.
+-- name: mark_failed(order_id text) :must  else 409 "a payment has just been told"
+-- scope: system for charge declined, charge failed
+UPDATE orders SET state = CASE WHEN state IN ('placed', 'paying') THEN 'payment_failed' ELSE state END
+WHERE id = :order_id AND captured_id IS NULL;
+
+-- name: mark_failed_although_taken(order_id text) :must  else 409 "it is paid"
+-- scope: system for charge declined, charge failed
+UPDATE orders SET state = 'payment_failed' WHERE id = :order_id AND captured_id IS NOT NULL AND state IN ('placed', 'paying');
+
+-- name: note_returned_payment(order_id text) :must  else 409 "it was given back already"
+-- scope: system for charge declined, charge failed
+UPDATE payments SET late_id = (SELECT captured_id FROM orders WHERE id = order_id) WHERE order_id = :order_id AND late_id IS NULL;
+
+-- effect: return_payment(order_id text) to payments.refund  key :order_id
+-- scope: system for charge declined, charge failed
+-- returns: payment text, order_id text
+SELECT captured_id AS payment, id AS order_id FROM orders
+WHERE id = :order_id AND state = 'payment_failed' AND captured_id IS NOT NULL;
 
 -- ---- refunds: paid -> refunded -----------------------------------------------------------------------------------
 
@@ -113,11 +139,15 @@ DELETE FROM payment_events WHERE received_at < :before;
 -- scope: provider
 UPDATE orders SET state = 'paying' WHERE id = :order_id AND state = 'placed';
 
--- An order that has failed and whose payment was taken all the same.
--- name: unwanted_payment(order_id text) :one
+-- name: order_told_of(order_id text) :one
 -- scope: provider
-SELECT orders.id FROM orders JOIN payments ON payments.order_id = orders.id
-WHERE orders.id = :order_id AND state = 'payment_failed' AND late_id IS NULL;
+-- returns: late_id text
+SELECT state, COALESCE(late_id, '') AS late_id FROM orders JOIN payments ON payments.order_id = orders.id
+WHERE orders.id = :order_id;
+
+-- name: note_capture(order_id text, payment text) :must  else 409 "the order has just failed"
+-- scope: provider
+UPDATE orders SET captured_id = :payment WHERE id = :order_id AND state <> 'payment_failed';
 
 -- name: note_late_payment(order_id text, payment text) :must  else 409 "it was given back already"
 -- scope: provider

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 
+import ledger
 import pytest
 from caller import Caller, admin, customer, new_key
 from provider import HOOK, PayingShop, tell
@@ -289,21 +290,48 @@ def effects(server, *words):
     return done.stdout
 
 
-def test_a_payment_that_was_given_up_and_is_taken_after_all_is_given_back(shop):
-    buyer, keeper = customer(shop), admin(shop)
+def order_that_cannot_be_charged(shop, buyer):
     cheap = {"id": "sku_button", "name": "Button", "description": "Too cheap to be charged.", "price": 7, "currency": "EUR", "stock": 5}
-    assert keeper.post("/api/admin/items", cheap).status == 201
+    assert admin(shop).post("/api/admin/items", cheap).status in (201, 409)  # there is one already
     order = order_with(buyer, item="sku_button")
     assert wait_for(lambda: order["id"] in effects(shop, "list", "--dead"))
     assert state_of(buyer, order) == "placed" and stock_of(buyer, "sku_button") == 4
+    return order
+
+
+def give_up(shop, buyer, order):
     effects(shop, "drop", effects(shop, "list", "--dead").split()[0])
     becomes(buyer, order, "payment_failed")
     assert stock_of(buyer, "sku_button") == 5
+
+
+def pays_by_another_way(shop, order):
     shop.provider.behave(webhook_times=3)
-    assert shop.provider.pay(order["id"], amount=700).status == 200  # by another way, for this order
-    assert wait_for(lambda: shop.provider.charges(order["id"])[0]["amount_refunded"] == 700)
+    assert shop.provider.pay(order["id"], amount=700).status == 200
+
+
+def assert_given_back(shop, buyer, order):
+    assert wait_for(lambda: shop.provider.charges(order["id"])[0]["amount_refunded"] == 700, 20)
     assert state_of(buyer, order) == "payment_failed"
-    assert wait_for(lambda: "give_back" not in effects(shop, "list"))
+    assert wait_for(lambda: order["id"] not in effects(shop, "list"))
+
+
+def test_a_payment_that_was_given_up_and_is_taken_after_all_is_given_back(shop):
+    buyer = customer(shop)
+    order = order_that_cannot_be_charged(shop, buyer)
+    give_up(shop, buyer, order)
+    pays_by_another_way(shop, order)
+    assert_given_back(shop, buyer, order)
+
+
+def test_a_payment_of_which_an_event_told_before_it_was_given_up_is_given_back(shop):
+    buyer = customer(shop)
+    order = order_that_cannot_be_charged(shop, buyer)
+    pays_by_another_way(shop, order)
+    told = f"SELECT count(*) FROM orders WHERE id = '{order['id']}' AND captured_id IS NOT NULL"
+    assert wait_for(lambda: ledger.sqlite_rows(shop.database_path)(told) == [(1,)])
+    give_up(shop, buyer, order)
+    assert_given_back(shop, buyer, order)
 
 
 # ---- without a provider ---------------------------------------------------------------------------------------------------

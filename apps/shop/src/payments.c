@@ -9,16 +9,37 @@
 
 /* ---- results ---------------------------------------------------------------------------------------------------------- */
 
+/* In the order of the items' ids, in which checkouts take them: neither waits for what the other has. */
+static void give_stock_back(limen_call *call, limen_str order_id)
+{
+    items_of_row *items;
+    size_t count = items_of(call, order_id, &items);
+    for (size_t i = 0; i < count; i++)
+        give_item_back(call, order_id, items[i].item_id);
+}
+
+/* An operator may give up what the provider has done after all, and has told by an event: then the money goes back as well. */
+static void give_up(limen_call *call, limen_str order_id)
+{
+    told_capture_row told;
+    give_stock_back(call, order_id);
+    if (!told_capture(call, order_id, &told)) {
+        mark_failed(call, order_id); /* or it is called again */
+        return;
+    }
+    mark_failed_although_taken(call, order_id);
+    note_returned_payment(call, order_id);
+    return_payment(call, order_id);
+}
+
 void charge_result(limen_call *call, limen_str order_id, const limen_effect_result *result)
 {
     if (result->object_id.len > 0)
         note_payment(call, order_id, result->object_id);
-    if (result->outcome == LIMEN_EFFECT_SUCCEEDED) {
+    if (result->outcome == LIMEN_EFFECT_SUCCEEDED)
         mark_paid(call, order_id);
-        return;
-    }
-    give_stock_back(call, order_id);
-    mark_failed(call, order_id);
+    else
+        give_up(call, order_id);
 }
 
 void refund_result(limen_call *call, limen_str refund_id, limen_str order_id, const limen_effect_result *result)
@@ -29,12 +50,23 @@ void refund_result(limen_call *call, limen_str refund_id, limen_str order_id, co
         forget_refund(call, order_id, refund_id); /* the shopkeeper may try again */
 }
 
-/* What was taken for an order that had failed is on its way back; the order stays what it is. */
-void give_back_result(limen_call *call, limen_str order_id, limen_str payment, const limen_effect_result *result)
+/* What was taken for an order that has failed is on its way back; the order stays what it is. */
+static void say_kept(limen_call *call, limen_str order_id, const limen_effect_result *result)
 {
     if (result->outcome != LIMEN_EFFECT_SUCCEEDED)
-        limen_log(call, "the payment %.*s of the failed order %.*s could not be given back: %.*s",
-                  LIMEN_STR_ARG(payment), LIMEN_STR_ARG(order_id), LIMEN_STR_ARG(result->code));
+        limen_log(call, "the payment of the failed order %.*s could not be given back: %.*s", LIMEN_STR_ARG(order_id),
+                  LIMEN_STR_ARG(result->code));
+}
+
+void give_back_result(limen_call *call, limen_str order_id, limen_str payment, const limen_effect_result *result)
+{
+    (void)payment;
+    say_kept(call, order_id, result);
+}
+
+void return_payment_result(limen_call *call, limen_str order_id, const limen_effect_result *result)
+{
+    say_kept(call, order_id, result);
 }
 
 /* ---- events ----------------------------------------------------------------------------------------------------------- */
@@ -53,14 +85,18 @@ static void ask_provider(limen_call *call, limen_str payment, limen_str order_id
         (void)limen_effect_ask(call, limen_printf(call, "charge/%.*s", LIMEN_STR_ARG(order_id)));
 }
 
-/* Money for an order that was given up meanwhile is never kept. */
-static void give_back_unwanted(limen_call *call, limen_str order_id, limen_str payment)
+/* Money for an order that was given up, or will be, is never kept. Each 409 has the provider tell it again, to what is there then. */
+static void hear_of_capture(limen_call *call, limen_str order_id, limen_str payment)
 {
-    unwanted_payment_row row;
-    if (!unwanted_payment(call, order_id, &row))
+    order_told_of_row told;
+    if (!order_told_of(call, order_id, &told))
         return;
-    note_late_payment(call, order_id, payment); /* or 409 */
-    give_back(call, order_id, payment);
+    if (limen_str_equal(told.state, LIMEN_STR("placed")) || limen_str_equal(told.state, LIMEN_STR("paying")))
+        note_capture(call, order_id, payment); /* or 409 */
+    if (limen_str_equal(told.state, LIMEN_STR("payment_failed")) && told.late_id.len == 0) {
+        note_late_payment(call, order_id, payment); /* or 409 */
+        give_back(call, order_id, payment);
+    }
 }
 
 limen_reply hear_of_payment(limen_call *call, const hear_of_payment_in *in)
@@ -73,7 +109,7 @@ limen_reply hear_of_payment(limen_call *call, const hear_of_payment_in *in)
     limen_str payment = event->data.object.id, order_id = order_in(event);
     ask_provider(call, payment, order_id);
     if (order_id.len > 0 && limen_str_equal(event->type, LIMEN_STR("payment_intent.succeeded")))
-        give_back_unwanted(call, order_id, payment);
+        hear_of_capture(call, order_id, payment);
     if (order_id.len > 0 && limen_str_equal(event->type, LIMEN_STR("payment_intent.processing")))
         mark_paying(call, order_id);
     keep_event(call, event->id);
