@@ -4,6 +4,7 @@ The one idea: the topology's loop runs in a thread of its own, so the test's own
 """
 
 import asyncio
+import json
 import signal
 import threading
 
@@ -67,9 +68,21 @@ class Stage:
         self.keys += 1
         return f"window-{self.keys}"
 
-    def order(self, key):
+    def order(self, key, wanted=WANTED):
         """Comes again until there is an answer; a future."""
-        return self.do(self.shop.order(self.run, self.run.client(0, self.fields), self.who, key, WANTED))
+        return self.do(self.shop.order(self.run, self.run.client(0, self.fields), self.who, key, wanted))
+
+    def place(self, wanted=WANTED):
+        """An order that was acknowledged; its id."""
+        key = self.new_key()
+        self.wait(self.order(key, wanted))
+        return json.loads(self.run.history.acknowledged()[self.who, key].body)["id"]
+
+    def state_of(self, order):
+        return self.shop.rows(self.run)(f"SELECT state FROM orders WHERE id = '{order}'")[0][0]
+
+    def charges_of(self, order):
+        return [charge for charge in self.topology.provider.charges() if charge["metadata"].get("order_id") == order]
 
     def orders(self):
         return self.shop.rows(self.run)("SELECT count(*) AS n FROM orders")[0][0]

@@ -4,7 +4,6 @@ The one idea: the provider's stand-in acts and holds its answer, drops it, or te
 sleeps past its lease. In the end the provider is asked what it has captured.
 """
 
-import json
 import signal
 import time
 
@@ -32,28 +31,9 @@ def behaves(stage):
     stage.topology.provider.behave()
 
 
-def order_of(stage, key):
-    return json.loads(stage.run.history.acknowledged()[stage.who, key].body)["id"]
-
-
-def state_of(stage, order):
-    return stage.shop.rows(stage.run)(f"SELECT state FROM orders WHERE id = '{order}'")[0][0]
-
-
-def charges_of(stage, order):
-    return [charge for charge in stage.topology.provider.charges() if charge["metadata"].get("order_id") == order]
-
-
-def place(stage):
-    """An order that was acknowledged; its id."""
-    key = stage.new_key()
-    stage.wait(stage.order(key))
-    return order_of(stage, key)
-
-
 def assert_settled(stage, order, state="paid"):
-    assert wait_for(lambda: state_of(stage, order) == state, SETTLED_S), f"{order} is {state_of(stage, order)}"
-    assert len(charges_of(stage, order)) == (1 if state == "paid" else 0)
+    assert wait_for(lambda: stage.state_of(order) == state, SETTLED_S), f"{order} is {stage.state_of(order)}"
+    assert len(stage.charges_of(order)) == (1 if state == "paid" else 0)
     assert stage.run.surprises == [] and stage.shop.check(stage.run) == []
 
 
@@ -71,8 +51,8 @@ def kill(stage, victim):
 @pytest.mark.parametrize("victim", ["outbound", "worker", "all", "provider"])
 def test_dies_after_the_commit_and_before_the_effect(stage, victim):
     cut(stage, State.REFUSED)
-    order = place(stage)
-    assert charges_of(stage, order) == []
+    order = stage.place()
+    assert stage.charges_of(order) == []
     kill(stage, victim)
     cut(stage, State.WHOLE)
     assert_settled(stage, order)
@@ -81,9 +61,9 @@ def test_dies_after_the_commit_and_before_the_effect(stage, victim):
 @pytest.mark.parametrize("victim", ["outbound", "data", "worker", "all", "provider"])
 def test_dies_while_the_provider_has_acted_and_holds_its_answer(stage, victim):
     stage.topology.provider.behave(late_ms=2000, webhook_times=0)
-    order = place(stage)
-    assert wait_for(lambda: charges_of(stage, order)), "the provider was never asked"
-    assert state_of(stage, order) != "paid"
+    order = stage.place()
+    assert wait_for(lambda: stage.charges_of(order)), "the provider was never asked"
+    assert stage.state_of(order) != "paid"
     kill(stage, victim)
     stage.topology.provider.behave(webhook_times=0)
     assert_settled(stage, order)
@@ -92,7 +72,7 @@ def test_dies_while_the_provider_has_acted_and_holds_its_answer(stage, victim):
 @pytest.mark.parametrize("behaviour", [{"drop": 2}, {"drop_early": 2}, {"fail": 2}, {"fail_late": 2}], ids=str)
 def test_the_provider_gives_no_answer(stage, behaviour):
     stage.topology.provider.behave(**behaviour, webhook_times=0)
-    assert_settled(stage, place(stage))
+    assert_settled(stage, stage.place())
 
 
 @pytest.mark.parametrize(
@@ -107,24 +87,24 @@ def test_the_provider_gives_no_answer(stage, behaviour):
 )
 def test_the_provider_tells_by_other_ways(stage, behaviour):
     stage.topology.provider.behave(**behaviour)
-    assert_settled(stage, place(stage))
+    assert_settled(stage, stage.place())
 
 
 def test_what_was_declined_is_given_up_and_back_on_the_shelf(stage):
     stage.topology.provider.behave(decline=1)
-    assert_settled(stage, place(stage), "payment_failed")
+    assert_settled(stage, stage.place(), "payment_failed")
 
 
 def test_what_is_declined_later_is_given_up_as_well(stage):
     stage.topology.provider.behave(processing=1, settle_declines=True)
-    assert_settled(stage, place(stage), "payment_failed")
+    assert_settled(stage, stage.place(), "payment_failed")
 
 
 def test_the_owner_sleeps_past_its_lease_and_wakes(stage):
     roles = ["data", "outbound"]
     stage.topology.provider.behave(late_ms=500)
-    order = place(stage)
-    assert wait_for(lambda: charges_of(stage, order))
+    order = stage.place()
+    assert wait_for(lambda: stage.charges_of(order))
     asleep = [pid for role in roles for pid in stage.replica.roles(role)]
     assert send(asleep, signal.SIGSTOP) == len(roles)
     try:
