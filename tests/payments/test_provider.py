@@ -6,7 +6,9 @@ import hmac
 import http.client
 import http.server
 import json
+import socket
 import threading
+import time
 
 import pytest
 from provider import Sandbox
@@ -304,3 +306,14 @@ def test_events_come_before_the_answer(heard, listener):
         assert wait_for(lambda: "payment_intent.succeeded" in listener.types())
         assert not answer.done()
         assert answer.result().status == 200
+
+
+def test_an_early_event_is_waited_for_and_not_all_that_is_due(tmp_path):
+    """Each delivery takes 10 seconds where nobody answers; an answer that waited for others' would keep its key in use for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as mute, Sandbox(tmp_path, f"http://127.0.0.1:{mute.getsockname()[1]}/") as sandbox:
+        for number in range(4):
+            sandbox.pay(f"ord_{number}")
+        sandbox.behave(webhook_early=True)
+        began = time.monotonic()
+        assert sandbox.pay("ord_early").status == 200
+        assert 8 < time.monotonic() - began < 30

@@ -165,6 +165,12 @@ class Ledger:
         for _ in range(behaviour.get("webhook_times", 1)):
             self.run("INSERT INTO deliveries (event, due_at) VALUES (?, ?)", event["id"], due_at)
 
+    def last_delivery(self):
+        return self.one("SELECT coalesce(max(id), 0) AS id FROM deliveries")["id"]
+
+    def deliveries_after(self, delivery_id):
+        return [row["id"] for row in self.all("SELECT id FROM deliveries WHERE id > ? ORDER BY id", delivery_id)]
+
     # ---- behaviour -------------------------------------------------------------------------------------------------
     def behaviour(self):
         return {row["name"]: json.loads(row["value"]) for row in self.all("SELECT * FROM behaviour")}

@@ -4,6 +4,7 @@ The one idea: a POST with a key runs once. Its result is kept in the transaction
 replay, to whoever comes with the same key and the same parameters.
 """
 
+import concurrent.futures
 import contextlib
 import hashlib
 import http.server
@@ -167,6 +168,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def run(self, endpoint, form, keep):
         self.suffer("before")
         with self.server.ledger.transaction() as ledger:
+            last = ledger.last_delivery()
             try:
                 status, answer = 200, wire.encode(endpoint(form))
             except wire.Refusal as refusal:
@@ -177,9 +179,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 status, answer = 500, wire.encode(failure().body)
             if keep:
                 keep(status, answer)
-            is_early = ledger.behaviour().get("webhook_early")
-        if is_early:
-            self.server.sender.send_due()
+            early = ledger.deliveries_after(last) if ledger.behaviour().get("webhook_early") else []
+        if early:  # its own, once: an answer that waited for all that is due might never come
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                list(pool.map(self.server.sender.send, early))
         self.suffer("after")
         return status, answer
 

@@ -35,21 +35,31 @@ class Sender:
     def __init__(self, ledger, url, secrets):
         self.ledger, self.secrets = ledger, secrets
         self.url = urllib.parse.urlsplit(url) if url else None
-        self.lock = threading.Lock()  # one at a time, so that nothing is sent more often than asked
+        self.under_way, self.changed = set(), threading.Condition()  # nothing is sent twice at a time, so never more often than asked
 
     def send_due(self):
-        with self.lock:
-            return self._send_due()
-
-    def _send_due(self):
         rows = self.ledger.all("SELECT id FROM deliveries WHERE due_at <= ? ORDER BY due_at LIMIT ?", time.time(), AT_ONCE)
         for row in rows:
             self.send(row["id"])
         return self.ledger.one("SELECT min(due_at) AS at FROM deliveries")["at"]
 
     def send(self, delivery_id):
+        """Or waits until another has sent it."""
+        with self.changed:
+            if delivery_id in self.under_way:
+                self.changed.wait_for(lambda: delivery_id not in self.under_way, 2 * ANSWER_S)
+                return
+            self.under_way.add(delivery_id)
+        try:
+            self._send(delivery_id)
+        finally:
+            with self.changed:
+                self.under_way.discard(delivery_id)
+                self.changed.notify_all()
+
+    def _send(self, delivery_id):
         row = self.ledger.one("SELECT deliveries.*, events.body FROM deliveries JOIN events ON events.id = event"
-                              " WHERE deliveries.id = ?", delivery_id)
+                              " WHERE deliveries.id = ? AND due_at <= ?", delivery_id, time.time())
         is_done = row is None or self.url is None or self.is_taken(row["body"]) or row["attempts"] + 1 >= ATTEMPTS
         if row is None:
             return
