@@ -33,4 +33,4 @@ def test_each_key_is_one_order_or_none_while_roles_are_killed(tmp_path, record_p
     # A run in which little happened shows little; a busy machine kills and answers less often.
     assert figures.by_kind["kill worker"] >= SECONDS / WORKER_EVERY_S * 0.1
     assert figures.by_kind["kill data"] >= SECONDS / DATA_EVERY_S * 0.1
-    assert figures.unanswered >= 100 and figures.acknowledged >= SECONDS * 5
+    assert figures.unanswered >= SECONDS and figures.acknowledged >= SECONDS * 5

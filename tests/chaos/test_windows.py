@@ -25,6 +25,8 @@ from server import build_dir
 from shop import Shop
 from stage import WANTED, Stage
 
+TRIES = 8
+
 # ---- where a batch is stopped -------------------------------------------------------------------------------------------
 
 
@@ -111,14 +113,19 @@ def test_redis_is_lost_between_limiter_and_transaction(on_postgres):
 
 def committed_untold(stage, hold, point, victim, then=lambda: None):
     """The worker is stopped while its batch waits; the batch commits; then the victim dies with the reply."""
-    key, before = stage.new_key(), stage.orders()
-    with hold(stage, point) as is_there:
-        order = stage.order(key)
-        assert is_there()
-        workers = stage.replica.roles("worker")
-        assert send(workers, signal.SIGSTOP) == 1
+    for _ in range(TRIES):
+        key, before = stage.new_key(), stage.orders()
+        with hold(stage, point) as is_there:
+            order = stage.order(key)
+            assert is_there()
+            workers = stage.replica.roles("worker")
+            assert send(workers, signal.SIGSTOP) == 1
+        if wait_for(lambda: stage.has_key(key), 5):
+            break
+        send(workers, signal.SIGCONT)  # it was stopped before it had sent its batch
+        stage.wait(order)
     try:
-        assert wait_for(lambda: stage.has_key(key), 20), "the batch was never committed"
+        assert stage.has_key(key), "the batch was never committed"
         assert not order.done()
         stage.kill(victim)
         then()

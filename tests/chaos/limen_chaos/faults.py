@@ -12,6 +12,8 @@ import signal
 from limen_chaos.process import send, wait_for
 from limen_chaos.wire import State
 
+CATCH_UP_S = 60.0  # of a standby that was just made, before the primary may be taken away
+
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
@@ -151,7 +153,7 @@ async def kill_backend(topology, fault):
 
 async def fail_over(topology, _fault):
     async with topology.lock_of(topology.postgres):
-        if not await asyncio.to_thread(wait_for, topology.postgres.can_fail_over, 10, 0.1):
+        if not await asyncio.to_thread(wait_for, topology.postgres.can_fail_over, CATCH_UP_S, 0.1):
             return None  # the standby has not caught up: what it lacks would be lost
         await asyncio.to_thread(topology.postgres.fail_over)
         topology.follow_primary()
