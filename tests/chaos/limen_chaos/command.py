@@ -5,6 +5,7 @@ import importlib.util
 import json
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -164,6 +165,7 @@ def run_all(arguments, folder):
 
 def main(words):
     arguments = read_arguments(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("limen chaos: asked to end"))  # and everything with it
     folder = (arguments.folder or pathlib.Path(tempfile.mkdtemp(prefix="limen-chaos-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # the database's user passes through

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from limen_chaos.process import Broken, Process, find_program, free_port, wait_for
+from limen_chaos.process import Broken, Process, find_program, free_port, send, wait_for
 
 PLACES = [f"/usr/lib/postgresql/{version}/bin" for version in (17, 16, 15)]
 DATABASE, USER = "app", "app"
@@ -72,7 +72,7 @@ class Server(Process):
         (self.data / SYNC_FILE).write_text(f"synchronous_standby_names = '{names}'\n")
         (self.data / SYNC_FILE).chmod(0o644)
         if self.is_running:
-            self.process.send_signal(signal.SIGHUP)
+            send([self.pid], signal.SIGHUP)
 
     def is_ready(self):
         return self.ask("SELECT 1") == "1"

@@ -1,7 +1,8 @@
 """Programs that the harness has started, and the trees that they become.
 
-The one idea: whatever is started here is the harness's own: it has a session and a group of its own, dies with the harness
-(PR_SET_PDEATHSIG, set by setpriv), and is killed with all that came of it. Nothing else on the machine is ever signalled.
+The one idea: whatever is started here is the harness's own: it has a session and a group of its own, and is killed with all that came of
+it. A watchman does that when the harness itself is killed. Nothing else on the machine is ever signalled: a group is forgotten when its
+first process has ended, before the kernel may give that number to somebody else.
 """
 
 import itertools
@@ -13,10 +14,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
 
 
-START_S, RESTART_S, LOOK_S = 60.0, 0.2, 0.1
+START_S, RESTART_S, LOOK_S = 120.0, 0.2, 0.1
 
 
 class Broken(RuntimeError):
@@ -60,6 +63,39 @@ def find_program(name, *places):
 
 
 DEBIAN = {"postgres": "postgresql", "initdb": "postgresql", "pg_basebackup": "postgresql", "psql": "postgresql-client"}
+
+
+# ---- whatever happens to the harness -------------------------------------------------------------------------------------
+
+WATCHMAN = """
+import os, signal, sys
+groups = set()
+for line in sys.stdin:
+    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for group in groups:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+"""
+
+
+class Watchman:
+    """A process that is told which groups there are. When nobody can tell it any more, it kills them."""
+
+    def __init__(self):
+        self.process, self.lock = None, threading.Lock()
+
+    def tell(self, sign, group):
+        with self.lock:
+            if self.process is None:
+                self.process = subprocess.Popen([sys.executable, "-c", WATCHMAN], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                                text=True, start_new_session=True)  # fmt: skip
+            self.process.stdin.write(f"{sign}{group}\n")
+            self.process.stdin.flush()
+
+
+watchman = Watchman()
 
 
 # ---- process trees ------------------------------------------------------------------------------------------------------
@@ -141,7 +177,7 @@ class Process:
         self.name, self.command, self.folder, self.user = name, [str(word) for word in command], pathlib.Path(folder), user
         self.env, self.cwd = {**os.environ, **(env or {})}, cwd or self.folder
         self.log_path = self.folder / f"{name}.log"
-        self.process, self.was_ready = None, False
+        self.process, self.was_ready, self.lock = None, False, threading.RLock()
 
     @property
     def pid(self):
@@ -149,19 +185,31 @@ class Process:
 
     @property
     def is_running(self):
-        return self.process is not None and self.process.poll() is None
+        """Whoever has ended takes along what came of it: nothing is left behind where nobody looks any more."""
+        with self.lock:
+            if self.process is None or self.process.returncode is not None:
+                return False
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return True
+            self._bury()
+            return False
+
+    def _bury(self):
+        """Its number is its own until it is waited for; so its group is killed and forgotten before."""
+        os.killpg(self.pid, signal.SIGKILL)
+        watchman.tell("-", self.pid)
+        self.process.wait()
 
     def launch(self):
         """Starts the program and does not wait for it to be ready."""
-        words = ["setpriv", "--pdeathsig", "KILL"]
-        if self.user:
-            words += ["--reuid", self.user, "--regid", self.user, "--clear-groups"]
+        words = ["setpriv", "--reuid", self.user, "--regid", self.user, "--clear-groups", "--"] if self.user else []
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*words, "--", *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.cwd,
+                [*words, *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.cwd,
                 start_new_session=True,
             )  # fmt: skip
+        watchman.tell("+", self.pid)
 
     def tail(self, characters=2000):
         return self.log_path.read_text(errors="replace")[-characters:] if self.log_path.exists() else ""
@@ -193,24 +241,18 @@ class Process:
 
     def kill(self):
         """SIGKILL for all of it: what a power cut does to processes."""
-        if self.process is None:
-            return
-        pids = tree_of(self.pid) if self.process.poll() is None else []
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        send(pids, signal.SIGKILL)
-        self.process.wait()
+        with self.lock:
+            pids = tree_of(self.pid) if self.is_running else []
+            send(pids, signal.SIGKILL)
+            if pids:
+                self._bury()
         wait_for(lambda: not any(map(is_alive, pids)), 30)  # who starts it again wants its ports
 
-    def terminate(self, number=signal.SIGTERM, seconds=30.0):
+    def terminate(self, seconds=30.0):
         """Asks it to end; its exit status, or None when it had to be killed."""
-        if not self.is_running:
+        if self.is_running:
+            send([self.pid], signal.SIGTERM)
+        if wait_for(lambda: not self.is_running, seconds):
             return self.process.returncode if self.process else None
-        self.process.send_signal(number)
-        try:
-            return self.process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return None
+        self.kill()
+        return None

@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import signal
 import urllib.error
 import urllib.request
 
@@ -42,5 +41,5 @@ class Replica(Process):
 
     def stop(self):
         """As an operator stops it: what is under way is finished. Gives what was wrong with that."""
-        status = self.terminate(signal.SIGTERM, DRAIN_S)
+        status = self.terminate(DRAIN_S)
         return [] if status == 0 else [f"{self.name} ended with {status} after SIGTERM"]

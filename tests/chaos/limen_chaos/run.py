@@ -41,7 +41,7 @@ class Run:
     def __init__(self, workload, topology, seed, seconds):
         self.workload, self.topology, self.seed, self.seconds = workload, topology, seed, seconds
         self.history = history.History(topology.folder / "history.jsonl")
-        self.events = open(topology.folder / "events.jsonl", "a", encoding="utf-8")
+        self.events = open(topology.folder / "events.jsonl", "a", buffering=1, encoding="utf-8")
         self.until = None
         self.hits, self.by_kind = collections.Counter(), collections.Counter()
         self.surprises = []  # what the workload or a fault says of itself
