@@ -58,7 +58,7 @@ VIOLATIONS = {
         "was answered with 201 and is not in the database",
     ),
     "two orders for one key": (
-        f"INSERT INTO orders SELECT 'ord_twice', customer_id, state, currency, placed_at FROM orders WHERE id = {FIRST};"
+        f"INSERT INTO orders (id, customer_id, state, currency, placed_at) SELECT 'ord_twice', customer_id, state, currency, placed_at FROM orders WHERE id = {FIRST};"
         f"INSERT INTO order_lines SELECT 'ord_twice', item_id, name, unit_price, quantity FROM order_lines WHERE order_id = {FIRST};"
         "UPDATE items SET stock = stock - 2 WHERE id = 'sku_bowl'; UPDATE items SET stock = stock - 1 WHERE id = 'sku_vase'",
         "ord_twice is there without a key",
