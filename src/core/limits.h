@@ -112,7 +112,7 @@
 #define LIMIT_PG_RETRY_LEAST_US 50000LL  /* before a lost connection is tried again, doubled each time */
 #define LIMIT_PG_RETRY_MOST_US 5000000LL /* ... up to this */
 #define LIMIT_PG_AWAY_US 1000000         /* without any connection; past it what waits gets 503, and waits no longer */
-#define LIMIT_PG_GRACE_US 2000000 /* past a deadline, for the server to say so; then the connection is given up */
+#define LIMIT_PG_GRACE_US 2000000 /* past a deadline, for the server to say so; then nobody waits for the connection */
 #define LIMIT_READ_QUEUE 8192U    /* reads waiting for a reader; past it: 503 */
 #define LIMIT_WRITE_QUEUE 8192U   /* batches waiting for the writer; past it: 503 */
 #define LIMIT_HASHES_AT_ONCE 2U   /* argon2 threads */

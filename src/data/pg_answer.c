@@ -137,6 +137,7 @@ static enum store_outcome take_own(struct pg_work *work, enum pg_own own, struct
     struct store_task *task = work->task;
     switch (own) {
     case PG_OWN_KEY_FIND:
+    case PG_OWN_KEY_CONFIRM:
         return take_key_of(work, result);
     case PG_OWN_SESSION_FIND:
         return take_session(pool, task, result);
@@ -321,9 +322,17 @@ void pg_work_take(struct pg_work *work, struct pg_pool *pool, PGresult *result)
         work->at++;
 }
 
+/* A failover may take away what only one server has: nobody is told that it is done. */
+static enum store_outcome told(const struct pg_work *work, enum store_outcome outcome)
+{
+    bool counts = work->task->kind == STORE_BATCH || outcome == STORE_REPLAY;
+    return work->is_here_only && counts ? STORE_UNKNOWN : outcome;
+}
+
 static enum pg_fate finish(struct pg_work *work, enum store_outcome outcome)
 {
     struct store_task *task = work->task;
+    outcome = told(work, outcome);
     task->outcome = outcome;
     task->refused_by = work->refused_by;
     if (outcome == STORE_OK)
@@ -340,7 +349,7 @@ static enum pg_fate run_again(struct pg_work *work, int64_t after_us)
     return PG_FATE_AGAIN;
 }
 
-/* It was asked whether the key has been committed. */
+/* It was asked whether the key has been committed, and reached the standby. */
 static enum pg_fate end_resolving(struct pg_work *work)
 {
     if (work->outcome != STORE_NONE)
@@ -361,7 +370,8 @@ enum pg_fate pg_work_end(struct pg_work *work, struct pg_pool *pool)
         return run_again(work, 0);
     if (work->resolves)
         return end_resolving(work);
-    return finish(work, work->outcome);
+    work->resolves = work->outcome == STORE_REPLAY; /* found, and perhaps nowhere else yet */
+    return work->resolves ? run_again(work, 0) : finish(work, work->outcome);
 }
 
 /* A batch is re-run when it has a key, or an effect's fence, which then decides; or when the server has said before its end that it stops

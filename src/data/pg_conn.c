@@ -68,6 +68,17 @@ void pg_conn_fail(struct pg_conn *conn, const char *why)
     pg_pool_wake(conn->pool);
 }
 
+void pg_conn_give_up(struct pg_conn *conn)
+{
+    LOG_WARN("a connection to the database does not answer in time", log_str("database", conn->pool->shown),
+             log_int("works", conn->count));
+    conn->state = PG_CONN_OWING;
+    conn->owed = conn->count;
+    conn->transaction = 0;
+    lose_works(conn);
+    pg_pool_wake(conn->pool);
+}
+
 void pg_conn_close(struct pg_conn *conn)
 {
     shut(conn);
@@ -85,10 +96,17 @@ static bool watch(struct pg_conn *conn, uint32_t want)
     return fd >= 0 && loop_add(conn->pool->loop, &conn->source, fd, want, /* exclusive= */ false, on_ready);
 }
 
-static void ignore_notice(void *context, const char *message)
+/* Of all that the server remarks one thing counts: that somebody has ended a commit's wait for its standby. It is then committed here and
+ * perhaps nowhere else. The words are in the server's language; the place in its source is not. What is remarked on comes after the work's
+ * own answers, and before its Sync: it is the oldest in flight. */
+static void on_notice(void *context, const PGresult *notice)
 {
-    (void)context;
-    (void)message;
+    const struct pg_conn *conn = context;
+    const char *place = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    if (place == NULL || strcmp(place, "SyncRepWaitForLSN") != 0 || conn->first == NULL)
+        return;
+    conn->first->is_here_only = true;
+    LOG_WARN("a commit's wait for its standby was ended by somebody", log_str("database", conn->pool->shown));
 }
 
 static bool prepare(struct pg_conn *conn, char kind, uint32_t number, const char *text, int count, const Oid *types)
@@ -141,8 +159,17 @@ static void connect_further(struct pg_conn *conn)
 
 void pg_conn_start(struct pg_conn *conn)
 {
-    const char *const names[] = { "dbname", "fallback_application_name", "client_encoding", NULL };
-    const char *const values[] = { conn->pool->conninfo, "limen", "UTF8", NULL };
+    /* Before the URL, which may say otherwise: a host that is gone is noticed within a quarter of a minute, by idle connections too. */
+    const char *const names[] = {
+        "tcp_user_timeout",
+        "keepalives_idle",
+        "keepalives_interval",
+        "dbname",
+        "fallback_application_name",
+        "client_encoding",
+        NULL,
+    };
+    const char *const values[] = { "10000", "10", "5", conn->pool->conninfo, "limen", "UTF8", NULL };
     conn->pg = PQconnectStartParams(names, values, /* expand_dbname= */ 1);
     conn->state = PG_CONN_CONNECTING;
     conn->until_us = clock_mono_us() + LIMIT_PG_CONNECT_US;
@@ -150,7 +177,7 @@ void pg_conn_start(struct pg_conn *conn)
         pg_conn_fail(conn, conn->pg == NULL ? "memory is out" : PQerrorMessage(conn->pg));
         return;
     }
-    (void)PQsetNoticeProcessor(conn->pg, ignore_notice, NULL);
+    (void)PQsetNoticeReceiver(conn->pg, on_notice, conn);
     if (!watch(conn, EPOLLOUT)) /* as if PGRES_POLLING_WRITING had been said */
         pg_conn_fail(conn, "its socket cannot be watched");
 }
@@ -285,9 +312,21 @@ static bool take_prepared(struct pg_conn *conn, const PGresult *result)
     return false;
 }
 
+/* Nobody waits for it any more: it is counted, until nothing is owed. */
+static bool take_owed(struct pg_conn *conn, const PGresult *result)
+{
+    bool is_sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+    conn->expects_null = !is_sync;
+    conn->owed -= is_sync;
+    if (conn->owed > 0)
+        return true;
+    pg_conn_fail(conn, "it has answered too late");
+    return false;
+}
+
 static bool expects_more(const struct pg_conn *conn)
 {
-    return conn->state == PG_CONN_SESSION || conn->state == PG_CONN_PREPARING
+    return conn->state == PG_CONN_SESSION || conn->state == PG_CONN_PREPARING || conn->state == PG_CONN_OWING
         || (conn->state == PG_CONN_READY && conn->first != NULL) || conn->expects_null;
 }
 
@@ -313,6 +352,8 @@ static void receive(struct pg_conn *conn)
         bool good = true;
         if (conn->state == PG_CONN_PREPARING)
             good = take_prepared(conn, result);
+        else if (conn->state == PG_CONN_OWING)
+            good = take_owed(conn, result);
         else
             take_result(conn, result);
         PQclear(result);

@@ -24,6 +24,13 @@ const struct pg_own_sql PG_OWN_SQL[PG_OWN_COUNT] = {
     [PG_OWN_KEY_FIND] = { "SELECT fingerprint, status, reply FROM limen_keys WHERE principal = $1 AND key = $2",
                           2,
                           { PG_TEXT, PG_TEXT } },
+    /* Before a reply is told again. Whoever committed it may have waited for a standby in vain - the wait was ended, or the server fell -
+     * and a read waits for nobody. So something is written behind it: when the standby has that, it has the key. */
+    [PG_OWN_KEY_CONFIRM] = { "SELECT fingerprint, status, reply, CASE current_setting('synchronous_standby_names') WHEN"
+                             " '' THEN NULL ELSE pg_logical_emit_message(true, 'limen', '') END"
+                             " FROM limen_keys WHERE principal = $1 AND key = $2",
+                             2,
+                             { PG_TEXT, PG_TEXT } },
     [PG_OWN_CREDENTIAL_INSERT] = { "INSERT INTO limen_credentials (account_id, email, password_hash, roles, created_at)"
                                    " VALUES ($1, lower($2 COLLATE \"C\"), $3, $4, $5)",
                                    5,

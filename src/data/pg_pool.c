@@ -61,7 +61,7 @@ void pg_pool_wake(struct pg_pool *pool)
 static void end_chore(struct pg_pool *pool, struct pg_work *work)
 {
     if (work == &pool->cancel)
-        pool->cancel_pid = 0;
+        pool->cancelled = NULL;
     if (work == &pool->touch)
         pool->touch_count = 0;
     if (work == &pool->purge) {
@@ -121,7 +121,7 @@ static struct pg_conn *find_conn(struct pg_pool *pool, bool is_slow, uint32_t cr
     for (uint32_t i = 0; i < pool->conn_count; i++) {
         struct pg_conn *conn = &pool->conns[i];
         if (conn->state == PG_CONN_READY && conn->is_slow == is_slow && conn->transaction == 0 && !conn->must_renew
-            && conn->count < credit && (best == NULL || conn->count < best->count))
+            && conn != pool->cancelled && conn->count < credit && (best == NULL || conn->count < best->count))
             best = conn;
     }
     return best;
@@ -182,7 +182,7 @@ static void dispatch_steps(struct pg_pool *pool)
 
 static bool has_work(const struct pg_pool *pool)
 {
-    return pool->busy > 0 || pool->cancel_pid != 0;
+    return pool->busy > 0 || pool->cancelled != NULL;
 }
 
 static void on_tick(struct loop_timer *timer);
@@ -290,11 +290,13 @@ void pg_pool_touch(struct pg_pool *pool, const uint8_t *token_hash, limen_time s
 
 /* ---- chores ---------------------------------------------------------------------------------------------------------------------------- */
 
-static void send_chore(struct pg_pool *pool, struct pg_work *work, enum pg_chore chore, struct pg_step *steps)
+/* On a connection that has less than `credit` to do. */
+static void send_chore(struct pg_pool *pool, struct pg_work *work, enum pg_chore chore, struct pg_step *steps,
+                       uint32_t credit)
 {
-    struct pg_conn *conn = find_conn(pool, /* is_slow= */ false, LIMIT_PG_CREDIT);
+    struct pg_conn *conn = find_conn(pool, /* is_slow= */ false, credit);
     if (conn == NULL)
-        conn = find_conn(pool, /* is_slow= */ true, LIMIT_PG_CREDIT);
+        conn = find_conn(pool, /* is_slow= */ true, credit);
     if (conn == NULL || work->chore != PG_CHORE_NONE)
         return;
     *work = (struct pg_work){ .chore = chore, .steps = steps, .step_room = PG_FIXED_STEPS };
@@ -306,36 +308,48 @@ static void on_second(struct loop_timer *timer)
 {
     struct pg_pool *pool = (struct pg_pool *)((char *)timer - offsetof(struct pg_pool, second));
     if (pool->touch_count > 0)
-        send_chore(pool, &pool->touch, PG_CHORE_TOUCH, pool->touch_steps);
+        send_chore(pool, &pool->touch, PG_CHORE_TOUCH, pool->touch_steps, LIMIT_PG_CREDIT);
     if (clock_mono_us() >= pool->purge_at_us)
-        send_chore(pool, &pool->purge, PG_CHORE_PURGE, pool->purge_steps);
+        send_chore(pool, &pool->purge, PG_CHORE_PURGE, pool->purge_steps, LIMIT_PG_CREDIT);
     loop_timer_start(loop_timers(pool->loop, SECOND_US), &pool->second, on_second);
 }
 
 /* ---- what is late ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The server is asked to stop what nobody waits for any more. It has its own timeout as well; this is for who has left before. */
+/* A cancel hits whatever the server is at when it arrives. A commit that waits for a standby would then be told as done though the
+ * standby has nothing of it; so only a read is cancelled, and only where nothing stands behind it. */
+static bool may_be_cancelled(const struct pg_conn *conn)
+{
+    const struct store_task *task = conn->first->task;
+    return conn->count == 1 && task != NULL && task->kind == STORE_READ && task->transaction == 0;
+}
+
+/* The server is asked to stop what nobody waits for any more. It has its own timeout as well; this is for who has left before, and
+ * happens when a connection is idle: behind others it would wait for what it is to end. */
 static void ask_to_cancel(struct pg_pool *pool, struct pg_conn *conn)
 {
     struct pg_work *work = conn->first;
-    if (work->task == NULL || work->is_cancel_asked || pool->cancel.chore != PG_CHORE_NONE || !task_is_late(work->task))
+    if (!may_be_cancelled(conn) || work->is_cancel_asked || pool->cancelled != NULL || !task_is_late(work->task))
         return;
-    work->is_cancel_asked = true;
-    pool->cancel_pid = PQbackendPID(conn->pg);
-    send_chore(pool, &pool->cancel, PG_CHORE_CANCEL, pool->cancel_steps);
+    pool->cancelled = conn;
+    send_chore(pool, &pool->cancel, PG_CHORE_CANCEL, pool->cancel_steps, /* credit= */ 1);
+    work->is_cancel_asked = pool->cancel.chore != PG_CHORE_NONE;
+    if (!work->is_cancel_asked)
+        pool->cancelled = NULL;
 }
 
 /* The server is silent past the deadline of what it works on: it stands still, or the network does. */
 static bool is_silent(const struct pg_conn *conn, int64_t now_us)
 {
     const struct pg_work *work = conn->first;
-    return work != NULL && work->task != NULL && work->task->deadline_us != 0
-        && now_us > work->task->deadline_us + LIMIT_PG_GRACE_US;
+    while (work != NULL && work->task == NULL) /* a chore has no deadline */
+        work = work->next;
+    return work != NULL && work->task->deadline_us != 0 && now_us > work->task->deadline_us + LIMIT_PG_GRACE_US;
 }
 
 static bool is_on_its_way(const struct pg_conn *conn)
 {
-    return conn->state != PG_CONN_DOWN && conn->state != PG_CONN_READY;
+    return conn->state > PG_CONN_DOWN && conn->state < PG_CONN_READY;
 }
 
 static void look_at(struct pg_conn *conn, int64_t now_us)
@@ -345,7 +359,7 @@ static void look_at(struct pg_conn *conn, int64_t now_us)
     else if (is_on_its_way(conn) && now_us >= conn->until_us)
         pg_conn_fail(conn, "it does not answer");
     else if (conn->state == PG_CONN_READY && is_silent(conn, now_us))
-        pg_conn_fail(conn, "it does not answer in time");
+        pg_conn_give_up(conn);
     else if (conn->state == PG_CONN_READY && conn->first != NULL)
         ask_to_cancel(conn->pool, conn);
     else if (conn->state == PG_CONN_READY && conn->transaction != 0 && now_us >= conn->lease_until_us) {

@@ -55,6 +55,7 @@ enum pg_own {
     PG_OWN_ROLLBACK,
     PG_OWN_KEY_INSERT,
     PG_OWN_KEY_FIND,
+    PG_OWN_KEY_CONFIRM,
     PG_OWN_CREDENTIAL_INSERT,
     PG_OWN_CREDENTIAL_FIND,
     PG_OWN_CREDENTIAL_REHASH,
@@ -117,10 +118,11 @@ struct pg_work {
     struct pg_work *next;
     uint32_t attempts;
     int64_t not_before_us;
-    bool resolves;    /* only asks whether its key has been committed */
-    bool may_be_done; /* an attempt of it was lost after it had been sent: perhaps it has been committed */
-    bool runs_again;  /* what failed was not its own doing */
-    bool must_renew;  /* its connection is of no use for others either */
+    bool resolves;     /* only asks whether its key has been committed */
+    bool may_be_done;  /* an attempt of it was lost after it had been sent: perhaps it has been committed */
+    bool runs_again;   /* what failed was not its own doing */
+    bool is_here_only; /* committed, but its standby may not have it */
+    bool must_renew;   /* its connection is of no use for others either */
     int64_t again_after_us;
     bool is_cancel_asked; /* of the attempt under way */
     /* ---- the attempt under way ---- */
@@ -156,7 +158,14 @@ enum pg_fate pg_work_lose(struct pg_work *work, bool is_over) LIMEN_MUST_CHECK;
 
 /* ---- connections: pg_conn.c ------------------------------------------------------------------------------------------------- */
 
-enum pg_conn_state { PG_CONN_DOWN, PG_CONN_CONNECTING, PG_CONN_SESSION, PG_CONN_PREPARING, PG_CONN_READY };
+enum pg_conn_state {
+    PG_CONN_DOWN,
+    PG_CONN_CONNECTING,
+    PG_CONN_SESSION,
+    PG_CONN_PREPARING,
+    PG_CONN_READY,
+    PG_CONN_OWING /* nobody waits for what it has not answered; it is kept while its backend may live, so that they do not pile up */
+};
 
 struct pg_conn {
     struct loop_source source; /* first: the loop hands us its address */
@@ -170,7 +179,7 @@ struct pg_conn {
     uint32_t failures;            /* since it was last ready */
     int64_t until_us;             /* DOWN: when to try again; before READY: when to give up */
     struct pg_work *first, *last; /* in flight, oldest first */
-    uint32_t count;
+    uint32_t count, owed;         /* `owed`: OWING, works that the server has not come to the end of */
     /* ---- an interactive transaction ---- */
     uint64_t transaction; /* 0: none */
     int64_t lease_until_us;
@@ -187,6 +196,9 @@ void pg_conn_flush(struct pg_conn *conn);
 void pg_conn_roll_back(struct pg_conn *conn);
 /* Closes it and deals with what was in flight; `why` is for the log. It is tried again after a while. */
 void pg_conn_fail(struct pg_conn *conn, const char *why);
+/* What was in flight is dealt with as if it were lost. The connection is opened anew when the server has come to the end of it, or when the
+ * network says that nobody is there. */
+void pg_conn_give_up(struct pg_conn *conn);
 void pg_conn_close(struct pg_conn *conn);
 
 /* ---- the pool: pg_pool.c ------------------------------------------------------------------------------------------------------ */
@@ -220,7 +232,7 @@ struct pg_pool {
     /* ---- chores ---- */
     struct pg_work cancel, touch, purge;
     struct pg_step cancel_steps[PG_FIXED_STEPS], touch_steps[PG_FIXED_STEPS], purge_steps[PG_FIXED_STEPS];
-    int cancel_pid; /* of the backend whose statement nobody waits for any more; 0: none */
+    const struct pg_conn *cancelled; /* whose statement the server is being asked to stop; it gets nothing meanwhile */
     uint8_t touched[LIMIT_TOUCH_QUEUE][TOKEN_HASH_BYTES];
     limen_time seen_at[LIMIT_TOUCH_QUEUE];
     uint32_t touch_count;

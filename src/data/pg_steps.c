@@ -188,7 +188,7 @@ static void list_steps(struct pg_work *work)
         break;
     case PG_CHORE_NONE:
         if (work->resolves)
-            add_step(work, PG_STEP_OWN, PG_OWN_KEY_FIND);
+            add_step(work, PG_STEP_OWN, PG_OWN_KEY_CONFIRM);
         else
             list_task_steps(work);
         break;
@@ -276,6 +276,7 @@ static bool put_own(struct pg_values *values, const struct pg_work *work, uint32
         put_key_insert(values, task);
         return true;
     case PG_OWN_KEY_FIND:
+    case PG_OWN_KEY_CONFIRM:
         pg_put_text(values, principal_id(&task->principal));
         pg_put_text(values, task->key);
         return true;
@@ -324,7 +325,7 @@ static bool put_own(struct pg_values *values, const struct pg_work *work, uint32
         pg_put_int(values, task->now);
         return true;
     case PG_OWN_CANCEL:
-        pg_put_int(values, pool->cancel_pid);
+        pg_put_int(values, PQbackendPID(pool->cancelled->pg));
         return true;
     default:
         return true; /* no values */
@@ -414,6 +415,7 @@ static void begin_attempt(struct pg_work *work)
     struct store_task *task = work->task;
     work->at = 0;
     work->has_failed = work->is_fatal = work->is_cancel_asked = work->runs_again = work->must_renew = false;
+    work->is_here_only = false;
     work->outcome = STORE_OK;
     work->refused_by = 0;
     work->attempts++;

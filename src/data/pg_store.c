@@ -32,8 +32,11 @@ static struct pg_pool *pool_of(struct store *base)
 
 /* ---- opening and closing ---------------------------------------------------------------------------------------------------- */
 
-/* Of each session: no statement for ever, no transaction whose owner is gone, no compiler for statements of a millisecond. */
-#define SESSION_SQL "SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off; "
+/* Of each session: no statement for ever, no transaction whose owner is gone, no compiler for statements of a millisecond, and warnings are
+ * told, which pg_conn.c looks at. */
+#define SESSION_SQL                                                                                  \
+    "SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off;" \
+    " SET client_min_messages = warning; "
 
 static bool open_schema(struct pg_store *store, const struct store_config *config, struct arena *arena,
                         struct diags *diags)
