@@ -1,0 +1,232 @@
+/* test_pg_pool.c - what works on PostgreSQL do to each other: conflicts that are nobody's fault are tried again, and nobody waits longer than
+ * for what is before it on its own connection. */
+#include "core/limits.h"
+#include "store_fixture.h"
+
+#define ALL_IN(group) for (size_t i = 0; i < sizeof(group) / sizeof((group)[0]); i++)
+
+#define ENOUGH_US 20000000
+
+/* A session beside the server's, which holds what a test wants held. */
+static PGconn *outsider(const struct fixture *fixture, const char *sql)
+{
+    PGconn *pg = postgres_connect(fixture->url);
+    PQclear(PQexec(pg, "SET deadlock_timeout = '1h'; BEGIN"));
+    PGresult *result = PQexec(pg, sql);
+    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+    return pg;
+}
+
+static void commit(PGconn *pg)
+{
+    PGresult *result;
+    while ((result = PQgetResult(pg)) != NULL) /* of what was only sent */
+        PQclear(result);
+    PQclear(PQexec(pg, "COMMIT"));
+    PQfinish(pg);
+}
+
+static int count_of(const struct fixture *fixture, const char *condition)
+{
+    char sql[256], value[32];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                   " AND application_name = 'limen' AND %s",
+                   condition);
+    postgres_run(fixture->url, sql, value, sizeof value);
+    return atoi(value);
+}
+
+/* Lets the store work until so many of its sessions are in that state. */
+static void wait_until(const struct fixture *fixture, const char *condition, int wanted)
+{
+    int64_t until = clock_mono_us() + ENOUGH_US;
+    while (count_of(fixture, condition) != wanted) {
+        assert_true(clock_mono_us() < until);
+        loop_turn(fixture->loop, 10000);
+    }
+}
+#define WAITS_FOR_A_LOCK "wait_event_type = 'Lock'"
+#define RUNS "state = 'active'"
+
+static void reopen(struct fixture *fixture, const char *setting, uint32_t connections)
+{
+    char sql[160];
+    store_close(fixture->store);
+    (void)snprintf(sql, sizeof sql, "ALTER DATABASE %s SET %s", strrchr(fixture->url, '/') + 1, setting);
+    postgres_run(fixture->url, sql, NULL, 0);
+    fixture->config.connections = connections;
+    fixture_open(fixture);
+}
+
+static struct job *batch_new(struct fixture *fixture, const char *first, const char *second)
+{
+    struct job *job = job_new(fixture, STORE_BATCH, "acc_a");
+    job_add(job, "set_price", "si", first, 700);
+    if (second != NULL)
+        job_add(job, "set_price", "si", second, 701);
+    return job;
+}
+
+static void test_a_batch_that_dies_of_a_deadlock_is_run_again(void **state)
+{
+    struct fixture *fixture = *state;
+    reopen(fixture, "deadlock_timeout = '2s'", 0);
+    PGconn *pg = outsider(fixture, "UPDATE items SET price = 1 WHERE id = 'mug'");
+    struct job *job = batch_new(fixture, "tea", "mug");
+    job_submit(job);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 1);
+    assert_int_equal(PQsendQuery(pg, "UPDATE items SET price = 1 WHERE id = 'tea'"), 1);
+    while (PQisBusy(pg) != 0 && !job->is_done) { /* until the batch has let go of the tea */
+        loop_turn(fixture->loop, 10000);
+        assert_int_equal(PQconsumeInput(pg), 1);
+    }
+    assert_false(job->is_done);
+    commit(pg);
+    fixture_wait(fixture);
+    assert_int_equal(job->task.outcome, STORE_OK);
+    job_free(job);
+    assert_reads(fixture, NULL, "mug,701,tea,700", "all_prices", "");
+}
+
+static void test_a_batch_that_cannot_be_serialized_is_run_again(void **state)
+{
+    struct fixture *fixture = *state;
+    reopen(fixture, "default_transaction_isolation = 'repeatable read'", 0);
+    PGconn *pg = outsider(fixture, "UPDATE items SET price = 1 WHERE id = 'tea'");
+    struct job *job = batch_new(fixture, "tea", NULL);
+    job_submit(job);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 1);
+    assert_false(job->is_done);
+    commit(pg);
+    fixture_wait(fixture);
+    assert_int_equal(job->task.outcome, STORE_OK);
+    job_free(job);
+    assert_reads(fixture, NULL, "mug,900,tea,700", "all_prices", "");
+}
+
+/* Nobody waits for them any more. */
+static void give_up(struct job **jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        __atomic_store_n(&jobs[i]->task.is_cancelled, true, __ATOMIC_RELAXED);
+    fixture_wait(jobs[0]->fixture);
+    for (size_t i = 0; i < count; i++)
+        job_free(jobs[i]);
+}
+
+/* Waits for one read while others are under way. */
+static enum store_outcome look(struct fixture *fixture)
+{
+    struct job *job = job_new(fixture, STORE_READ, NULL);
+    job_add(job, "get_count", "");
+    job_submit(job);
+    int64_t until = clock_mono_us() + ENOUGH_US;
+    while (!job->is_done && clock_mono_us() < until)
+        loop_turn(fixture->loop, 10000);
+    assert_true(job->is_done);
+    enum store_outcome outcome = job->task.outcome;
+    job_free(job);
+    return outcome;
+}
+
+static void test_slow_statements_hold_up_slow_ones_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job *slow[20];
+    ALL_IN(slow)
+    {
+        slow[i] = job_new(fixture, STORE_READ, NULL);
+        job_add(slow[i], "slow_for_ever", "");
+        job_submit(slow[i]);
+    }
+    wait_until(fixture, RUNS, 1); /* eight connections have one for what is slow */
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(look(fixture), STORE_OK);
+    ALL_IN(slow)
+    assert_false(slow[i]->is_done);
+    give_up(slow, sizeof(slow) / sizeof(slow[0]));
+}
+
+static void test_a_connection_that_is_held_up_holds_up_no_more_than_its_credit(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job *reads[50];
+    size_t done = 0, most = sizeof(reads) / sizeof(reads[0]);
+    reopen(fixture, "deadlock_timeout = '2s'", 3); /* two for what is not slow */
+    PGconn *pg = outsider(fixture, "UPDATE items SET price = 1 WHERE id = 'tea'");
+    struct job *held_up = batch_new(fixture, "tea", NULL);
+    job_submit(held_up);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 1);
+    ALL_IN(reads)
+    {
+        reads[i] = job_new(fixture, STORE_READ, NULL);
+        job_add(reads[i], "get_count", "");
+        job_submit(reads[i]);
+    }
+    int64_t until = clock_mono_us() + ENOUGH_US;
+    while (done < most - (LIMIT_PG_CREDIT - 1) && clock_mono_us() < until) {
+        loop_turn(fixture->loop, 10000);
+        done = 0;
+        ALL_IN(reads)
+        done += reads[i]->is_done;
+    }
+    assert_int_equal(done, most - (LIMIT_PG_CREDIT - 1)); /* the others stand behind the batch */
+    assert_false(held_up->is_done);
+    commit(pg);
+    fixture_wait(fixture);
+    ALL_IN(reads)
+    job_free(reads[i]);
+    job_free(held_up);
+}
+
+/* Every connection is at a statement that nobody waits for any more: a cancel would stand behind one of them. It waits until one is idle. */
+static void test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idle(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job *jobs[3], *soon;
+    reopen(fixture, "deadlock_timeout = '2s'", 3);
+    for (size_t i = 0; i < 3; i++) {
+        jobs[i] = job_new(fixture, STORE_READ, NULL);
+        job_add(jobs[i], i == 0 ? "slow_for_ever" : "for_ever", "");
+        job_submit(jobs[i]);
+    }
+    soon = jobs[2];
+    wait_until(fixture, RUNS, 3);
+    for (size_t i = 0; i < 2; i++)
+        __atomic_store_n(&jobs[i]->task.is_cancelled, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < 20; i++)
+        loop_turn(fixture->loop, 20000);
+    assert_int_equal(count_of(fixture, RUNS), 3);
+    postgres_run(fixture->url,
+                 "SELECT pg_cancel_backend(min(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+                 " AND state = 'active' AND application_name = 'limen'",
+                 NULL, 0);
+    int64_t from = clock_mono_us();
+    while ((!jobs[0]->is_done || !jobs[1]->is_done) && clock_mono_us() - from < ENOUGH_US / 4)
+        loop_turn(fixture->loop, 10000);
+    assert_true(jobs[0]->is_done && jobs[1]->is_done);
+    __atomic_store_n(&soon->task.is_cancelled, true, __ATOMIC_RELAXED);
+    fixture_wait(fixture);
+    for (size_t i = 0; i < 3; i++)
+        job_free(jobs[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+        TEST(test_a_batch_that_dies_of_a_deadlock_is_run_again),
+        TEST(test_a_batch_that_cannot_be_serialized_is_run_again),
+        TEST(test_slow_statements_hold_up_slow_ones_only),
+        TEST(test_a_connection_that_is_held_up_holds_up_no_more_than_its_credit),
+        TEST(test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idle),
+    };
+    postgres_server = getenv("LIMEN_TEST_POSTGRES");
+    if (postgres_server == NULL) {
+        print_message("# not run: start it with tests/lib/with_postgres\n");
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
