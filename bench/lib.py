@@ -86,6 +86,8 @@ def cpu_seconds(pids):
 class Server:
     """One process (and what it starts), pinned to the first core."""
 
+    host = "127.0.0.1"
+
     def __init__(self, name, command, folder, port):
         self.name, self.port = name, port
         log = open(folder / f"{name.replace(' ', '-').replace('/', '-')}.log", "wb")
@@ -98,11 +100,11 @@ class Server:
         return cls("nginx", [shutil.which("nginx") or "/usr/sbin/nginx", "-p", folder, "-c", folder / "nginx.conf"], folder, port)
 
     @classmethod
-    def limen(cls, name, binary, folder, scale):
+    def limen(cls, name, binary, folder, scale, flags=()):
         port = free_port()
         command = [binary, "run", "--workers", "1", "--listen", f"127.0.0.1:{port}", "--operator", "off",
                    "--database", f"sqlite:{folder}/{name.replace(' ', '-')}-var/state.db", "--limit-scale", str(scale),
-                   "--connections-per-address", "20000"]  # fmt: skip
+                   "--connections-per-address", "20000", *flags]  # fmt: skip
         return cls(name, command, folder, port)
 
     def pids(self):
