@@ -5,8 +5,11 @@
 
 #include "core/log.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static void on_ready(struct loop_source *source, uint32_t events);
 
@@ -35,7 +38,7 @@ static void shut(struct pg_conn *conn)
     conn->pg = NULL;
     conn->state = PG_CONN_DOWN;
     conn->transaction = 0;
-    conn->must_flush = conn->must_renew = conn->expects_null = false;
+    conn->must_flush = conn->must_renew = conn->expects_null = conn->is_corked = false;
 }
 
 /* Behind a work at which the server has ended the session nothing was run. */
@@ -195,9 +198,20 @@ static void append(struct pg_conn *conn, struct pg_work *work)
     conn->count++;
 }
 
+/* libpq before 17 pushes what it has with each Sync. The kernel keeps it until the turn's end: works of one turn leave together, and wake
+ * the server once. A socket that is no TCP has no cork, and does without. */
+static void cork(struct pg_conn *conn, bool is_corked)
+{
+    int value = is_corked;
+    if (conn->is_corked != is_corked)
+        conn->is_corked = setsockopt(PQsocket(conn->pg), IPPROTO_TCP, TCP_CORK, &value, sizeof value) == 0 && is_corked;
+}
+
 void pg_conn_send(struct pg_conn *conn, struct pg_work *work)
 {
     const struct store_task *task = work->task;
+    if (conn->pool->is_crowded)
+        cork(conn, true);
     enum pg_sent sent = pg_work_send(work, conn->pool, conn->pg);
     if (sent == PG_NOT_SENT) {
         pg_pool_done(conn->pool, work);
@@ -224,6 +238,7 @@ void pg_conn_flush(struct pg_conn *conn)
         pg_conn_fail(conn, PQerrorMessage(conn->pg));
         return;
     }
+    cork(conn, false);
     loop_want(conn->pool->loop, &conn->source, left == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 

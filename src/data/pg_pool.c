@@ -144,6 +144,7 @@ static enum store_outcome lateness(const struct pg_pool *pool)
 
 static void dispatch_list(struct pg_pool *pool, struct pg_work_list *list, bool is_slow, uint32_t credit)
 {
+    pool->is_crowded = list->count > pool->conn_count - pool->slow_count;
     while (list->first != NULL) {
         if (task_is_late(list->first->task)) {
             refuse(pool, take(list), lateness(pool));

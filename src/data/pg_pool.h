@@ -174,6 +174,7 @@ struct pg_conn {
     enum pg_conn_state state;
     bool is_slow; /* takes works that are slow, and no others */
     bool must_flush;
+    bool is_corked;               /* what was sent in this turn is still here */
     bool must_renew;              /* its prepared statements, or the server behind it, are not what they were */
     bool expects_null;            /* behind each result but a Sync's stands a NULL */
     uint32_t failures;            /* since it was last ready */
@@ -229,6 +230,7 @@ struct pg_pool {
     uint64_t random;
     int64_t away_since_us; /* no connection is ready; 0: one is */
     bool is_closing;
+    bool is_crowded; /* more works are being sent than there are connections for them */
     /* ---- chores ---- */
     struct pg_work cancel, touch, purge;
     struct pg_step cancel_steps[PG_FIXED_STEPS], touch_steps[PG_FIXED_STEPS], purge_steps[PG_FIXED_STEPS];
