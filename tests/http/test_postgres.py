@@ -12,8 +12,9 @@ import time
 
 import ledger
 import pytest
-from caller import PASSWORD, Caller, admin, customer, new_key
+from caller import PASSWORD, Caller, admin, customer, new_email, new_key
 from https import Authority
+from line import Line, State
 from postgres import IS_INSTALLED, Postgres
 from server import Server, wait_for
 
@@ -56,6 +57,28 @@ def test_a_retry_gets_the_same_bytes_and_is_one_order(shop):
     assert first.body == second.body
     assert order_ids(caller) == [first.json()["id"]]
     assert caller.checkout("sku_bowl", 2, key=key).status == 422  # the same key, another payload
+
+
+def test_a_commit_without_a_key_whose_answer_is_lost_is_told_as_unknown(make_shop, postgres, database):
+    account = {"email": new_email(), "password": PASSWORD, "name": "Nobody's Key"}
+    committed = "SELECT count(*) FROM accounts WHERE name = 'Nobody''s Key'"
+    held = "FROM pg_locks WHERE relation = 'accounts'::regclass"
+    with Line(postgres.port) as line, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        shop = make_shop(database=database.replace(f":{postgres.port}/", f":{line.port}/"), flags=FLAGS, workers=1)
+        caller = Caller(shop)
+        pool.submit(postgres.ask, "LOCK TABLE accounts IN SHARE MODE; SELECT pg_sleep(60)", database, quiet=True)
+        assert wait_for(lambda: postgres.ask(f"SELECT count(*) {held} AND granted", database) == "1")
+        signing_up = pool.submit(caller.post, "/api/accounts", account)
+        assert wait_for(lambda: postgres.ask(f"SELECT count(*) {held} AND NOT granted", database) == "1")
+        line.cut(State.DEAF)  # all of it was asked, and no answer comes back
+        postgres.ask(f"SELECT pg_terminate_backend(pid) {held} AND granted", database)
+        assert wait_for(lambda: postgres.ask(committed, database) == "1")
+        line.cut()
+        answer = signing_up.result()
+        assert answer.status == 503 and answer.json()["type"].endswith("outcome-unknown"), answer
+        line.mend()
+        assert wait_for(lambda: caller.post("/api/accounts", account).status == 409, seconds=30)
+
 
 
 def test_at_the_same_time_one_key_is_one_order(shop):
