@@ -263,7 +263,7 @@ static bool has_nul(limen_str json, size_t *ret_at)
     return false;
 }
 
-/* JSON and its schemas know U+0000 as a character; no text of a database does, nor a C program's. */
+/* JSON and its schemas know U+0000 as a character; no text of a database does. */
 static bool is_free_of_nul(struct admission *admission)
 {
     size_t at;
@@ -283,10 +283,10 @@ static bool json_is_valid(struct admission *admission)
                                                   &doc, &error);
     if (outcome != JSON_OK)
         return refuse_json(admission, outcome, &error);
-    if (!is_free_of_nul(admission))
-        return false;
     if (!schema_validate(operation->body, &doc, 0, SCHEMA_REQUEST, &admission->faults))
         return refuse_with_faults(admission, REFUSAL_BODY_SCHEMA);
+    if (!is_free_of_nul(admission))
+        return false;
     if (!input_bind_body(admission, &admission->boundary->operations[operation->index], &doc))
         return admission_refuse(admission, REFUSAL_OVERLOAD, PROBLEM(500, "the server could not take this body in"));
     return true;
