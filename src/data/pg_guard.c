@@ -132,7 +132,8 @@ static const struct annotation *find_owner(const struct migration_set *set, lime
     return NULL;
 }
 
-/* "this row is the caller's". Behind `via` stands the parent's own policy, which hides the parents of others. */
+/* "this row is the caller's". Behind `via` stands the parent's own policy, which hides the parents of others. OFFSET 0 changes nothing but
+ * the plan: without it PostgreSQL may read all of the caller's parents into a hash table to look one up. */
 static bool write_condition(const struct pg_admin *admin, const struct annotation *owner, struct buf *out)
 {
     if (owner->parent.len == 0) {
@@ -147,7 +148,7 @@ static bool write_condition(const struct pg_admin *admin, const struct annotatio
     pg_write_name(out, owner->table);
     buf_add_char(out, '.');
     pg_write_name(out, owner->column);
-    buf_add_char(out, ')');
+    BUF_ADD(out, " OFFSET 0)");
     return key.ptr != NULL;
 }
 
