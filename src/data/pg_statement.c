@@ -48,14 +48,12 @@ static bool resolve(const struct statement *statement, limen_str name, struct pg
         *ret_type = is_caller ? PG_TEXT : PG_INT8;
         return true;
     }
-    for (uint32_t i = 0; i < statement->param_count; i++) {
-        if (!str_equal(statement->params[i].name, name))
-            continue;
-        ret_slot->param = i;
-        *ret_type = type_of_param(&statement->params[i]);
-        return true;
-    }
-    return false;
+    const struct statement_param *param = statement_param(statement, name);
+    if (param == NULL)
+        return false;
+    ret_slot->param = (uint32_t)(param - statement->params);
+    *ret_type = type_of_param(param);
+    return true;
 }
 
 static limen_str param_name(const struct writer *writer, uint32_t at)

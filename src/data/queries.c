@@ -37,17 +37,16 @@ static bool check_param(struct query_parser *parser, const struct sql_token *tok
     limen_str name = str_slice(token->text, 1, token->text.len);
     if (str_equal(name, LIMEN_STR("caller")) || str_equal(name, LIMEN_STR("now")))
         return true;
-    for (uint32_t i = 0; i < statement->param_count; i++) {
-        if (!str_equal(statement->params[i].name, name))
-            continue;
-        *used |= 1U << i;
-        if (!statement->params[i].is_list || (sql_is_sign(before, '(') && sql_is_word(before_that, LIMEN_STR("in"))))
-            return true;
-        FAULT(parser, token, "write `IN (:name)`", "the list '%.*s' stands somewhere else than in `IN (…)`",
+    const struct statement_param *param = statement_param(statement, name);
+    if (param == NULL) {
+        FAULT(parser, token, "declare it in the line above, with its type", "parameter '%.*s' is not declared",
               LIMEN_STR_ARG(name));
         return false;
     }
-    FAULT(parser, token, "declare it in the line above, with its type", "parameter '%.*s' is not declared",
+    *used |= 1U << (param - statement->params);
+    if (!param->is_list || (sql_is_sign(before, '(') && sql_is_word(before_that, LIMEN_STR("in"))))
+        return true;
+    FAULT(parser, token, "write `IN (:name)`", "the list '%.*s' stands somewhere else than in `IN (…)`",
           LIMEN_STR_ARG(name));
     return false;
 }

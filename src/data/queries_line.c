@@ -104,10 +104,8 @@ static bool parse_param(struct cursor *cursor, struct statement *statement)
     if (name_is_reserved(param->name))
         return CURSOR_FAULT(&start, "this name is filled in by the server",
                             "use `:caller` and `:now` without declaring them");
-    for (uint32_t i = 0; i < statement->param_count; i++) {
-        if (str_equal(statement->params[i].name, param->name))
-            return CURSOR_FAULT(&start, "two parameters have this name", "rename one of them");
-    }
+    if (statement_param(statement, param->name) != NULL)
+        return CURSOR_FAULT(&start, "two parameters have this name", "rename one of them");
     if (!cursor_type(cursor, &param->type))
         return false;
     param->is_list = TAKE(cursor, "[]");
@@ -250,14 +248,12 @@ static bool parse_key(struct cursor *cursor, struct statement *statement)
     cursor_skip_space(cursor);
     struct cursor start = *cursor;
     limen_str name = TAKE(cursor, ":") ? cursor_name(cursor) : LIMEN_STR("");
-    for (uint32_t i = 0; i < statement->param_count; i++) {
-        if (!str_equal(statement->params[i].name, name))
-            continue;
-        statement->key_param = i;
-        return (statement->params[i].type == LIMEN_TYPE_TEXT && !statement->params[i].is_nullable)
-            || CURSOR_FAULT(&start, "a key is a text that is never null", "key the effect by an id");
-    }
-    return CURSOR_FAULT(&start, "the key is no parameter of the effect", "write `key :order_id`, of one of them");
+    const struct statement_param *param = statement_param(statement, name);
+    if (param == NULL)
+        return CURSOR_FAULT(&start, "the key is no parameter of the effect", "write `key :order_id`, of one of them");
+    statement->key_param = (uint32_t)(param - statement->params);
+    return (param->type == LIMEN_TYPE_TEXT && !param->is_nullable)
+        || CURSOR_FAULT(&start, "a key is a text that is never null", "key the effect by an id");
 }
 
 static bool has_list(const struct statement *statement)

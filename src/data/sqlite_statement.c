@@ -20,11 +20,8 @@ static const limen_str LIST_OPEN = LIMEN_STR_INIT("SELECT value FROM json_each("
 
 static bool is_list(const struct statement *statement, limen_str name)
 {
-    for (uint32_t i = 0; i < statement->param_count; i++) {
-        if (statement->params[i].is_list && str_equal(statement->params[i].name, name))
-            return true;
-    }
-    return false;
+    const struct statement_param *param = statement_param(statement, name);
+    return param != NULL && param->is_list;
 }
 
 /* Finds the table that the statement writes: behind INSERT [OR x] INTO, UPDATE [OR x], DELETE FROM, at depth 0. ret_target.text is
