@@ -18,16 +18,20 @@
 
 #define RSA_BITS_LEAST 2048
 #define EXPONENT_BITS_MOST 64
-#define P256_BYTES 32U
 #define ED25519_BYTES 32U
 
+static const struct jws_curve p256 = { LIMEN_STR_INIT("P-256"), "prime256v1", 32 },
+                              p384 = { LIMEN_STR_INIT("P-384"), "secp384r1", 48 },
+                              p521 = { LIMEN_STR_INIT("P-521"), "secp521r1", JWS_CURVE_BYTES_MOST };
+
 static const struct jws_algorithm_traits traits[JWS_ALGORITHMS] = {
-    [JWS_HS256] = { JWK_OCT, "SHA256", 32, false }, [JWS_HS384] = { JWK_OCT, "SHA384", 48, false },
-    [JWS_HS512] = { JWK_OCT, "SHA512", 64, false }, [JWS_RS256] = { JWK_RSA, "SHA256", 32, false },
-    [JWS_RS384] = { JWK_RSA, "SHA384", 48, false }, [JWS_RS512] = { JWK_RSA, "SHA512", 64, false },
-    [JWS_PS256] = { JWK_RSA, "SHA256", 32, true },  [JWS_PS384] = { JWK_RSA, "SHA384", 48, true },
-    [JWS_PS512] = { JWK_RSA, "SHA512", 64, true },  [JWS_ES256] = { JWK_EC, "SHA256", 32, false },
-    [JWS_ED25519] = { JWK_OKP, NULL, 0, false },
+    [JWS_HS256] = { JWK_OCT, "SHA256", 32, false, NULL }, [JWS_HS384] = { JWK_OCT, "SHA384", 48, false, NULL },
+    [JWS_HS512] = { JWK_OCT, "SHA512", 64, false, NULL }, [JWS_RS256] = { JWK_RSA, "SHA256", 32, false, NULL },
+    [JWS_RS384] = { JWK_RSA, "SHA384", 48, false, NULL }, [JWS_RS512] = { JWK_RSA, "SHA512", 64, false, NULL },
+    [JWS_PS256] = { JWK_RSA, "SHA256", 32, true, NULL },  [JWS_PS384] = { JWK_RSA, "SHA384", 48, true, NULL },
+    [JWS_PS512] = { JWK_RSA, "SHA512", 64, true, NULL },  [JWS_ES256] = { JWK_EC, "SHA256", 32, false, &p256 },
+    [JWS_ES384] = { JWK_EC, "SHA384", 48, false, &p384 }, [JWS_ES512] = { JWK_EC, "SHA512", 64, false, &p521 },
+    [JWS_ED25519] = { JWK_OKP, NULL, 0, false, NULL },
 };
 
 struct jwk_set {
@@ -52,6 +56,7 @@ bool jws_algorithm_find(limen_str name, enum jws_algorithm *ret_algorithm)
         { LIMEN_STR_INIT("RS384"), JWS_RS384 },   { LIMEN_STR_INIT("RS512"), JWS_RS512 },
         { LIMEN_STR_INIT("PS256"), JWS_PS256 },   { LIMEN_STR_INIT("PS384"), JWS_PS384 },
         { LIMEN_STR_INIT("PS512"), JWS_PS512 },   { LIMEN_STR_INIT("ES256"), JWS_ES256 },
+        { LIMEN_STR_INIT("ES384"), JWS_ES384 },   { LIMEN_STR_INIT("ES512"), JWS_ES512 },
         { LIMEN_STR_INIT("EdDSA"), JWS_ED25519 }, { LIMEN_STR_INIT("Ed25519"), JWS_ED25519 },
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -180,20 +185,21 @@ static bool read_rsa(struct source *source, struct jwk *key)
 
 static bool read_ec(struct source *source, struct jwk *key)
 {
+    const struct jws_curve *curve = traits[key->algorithm].curve;
     const uint8_t *x, *y;
     size_t x_count, y_count;
-    uint8_t point[1 + 2 * P256_BYTES] = { 0x04 }; /* uncompressed */
-    if (!str_equal(text_of(source, "crv"), LIMEN_STR("P-256")))
-        return refuse(source, "a key's curve is not P-256");
+    uint8_t point[1 + 2 * JWS_CURVE_BYTES_MOST] = { 0x04 }; /* uncompressed */
+    if (!str_equal(text_of(source, "crv"), curve->name))
+        return refuse(source, "a key's curve is not its algorithm's");
     if (!bytes_of(source, "x", &x, &x_count) || !bytes_of(source, "y", &y, &y_count))
         return false;
-    if (x_count != P256_BYTES || y_count != P256_BYTES)
-        return refuse(source, "a coordinate of a key on P-256 is not 32 bytes long");
-    memcpy(point + 1, x, P256_BYTES);
-    memcpy(point + 1 + P256_BYTES, y, P256_BYTES);
+    if (x_count != curve->bytes || y_count != curve->bytes)
+        return refuse(source, "a coordinate of a key is not as long as its curve's are");
+    memcpy(point + 1, x, x_count);
+    memcpy(point + 1 + x_count, y, y_count);
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    if (build != NULL && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1
-        && OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)) == 1)
+    if (build != NULL && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0) == 1
+        && OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + x_count + y_count) == 1)
         key->public_key = key_from("EC", build); /* refuses a point that is not on the curve */
     OSSL_PARAM_BLD_free(build);
     return key->public_key != NULL || refuse(source, "a key's point is not on its curve");
@@ -260,15 +266,35 @@ static bool read_type(struct source *source, enum jwk_type *ret_type)
     return refuse(source, "a key's type (`kty`) is none of RSA, EC, OKP, oct");
 }
 
-static bool read_algorithm(struct source *source, enum jwk_type type, struct jwk *key)
+/* What a key is for that does not say so. */
+static bool imply_algorithm(struct source *source, enum jwk_type type, enum jws_algorithm *ret_algorithm)
 {
     static const enum jws_algorithm implied[] = {
         [JWK_OCT] = JWS_HS256, [JWK_RSA] = JWS_RS256, [JWK_EC] = JWS_ES256, [JWK_OKP] = JWS_ED25519
     };
-    key->algorithm = implied[type];
-    if (member(source, "alg") == NULL)
+    *ret_algorithm = implied[type];
+    if (type != JWK_EC)
         return true;
-    return (jws_algorithm_find(text_of(source, "alg"), &key->algorithm) && traits[key->algorithm].key == type)
+    limen_str curve = text_of(source, "crv");
+    for (int i = 0; i < JWS_ALGORITHMS; i++) {
+        if (traits[i].curve != NULL && str_equal(curve, traits[i].curve->name)) {
+            *ret_algorithm = (enum jws_algorithm)i;
+            return true;
+        }
+    }
+    return refuse(source, "a key's curve is none of P-256, P-384 and P-521");
+}
+
+static bool read_algorithm(struct source *source, enum jwk_type type, struct jwk *key)
+{
+    if (member(source, "alg") == NULL)
+        return imply_algorithm(source, type, &key->algorithm);
+    limen_str name = text_of(source, "alg");
+    /* Some name the algorithm of P-521 after the curve. It can mean one thing only, and its curve is looked at; in a token, where
+     * RFC 7518 names it after the hash, it means nothing. */
+    if (str_equal(name, LIMEN_STR("ES521")))
+        name = LIMEN_STR("ES512");
+    return (jws_algorithm_find(name, &key->algorithm) && traits[key->algorithm].key == type)
         || refuse(source, "a key's `alg` is not supported, or not for its type");
 }
 

@@ -20,6 +20,8 @@ enum jws_algorithm {
     JWS_PS384,
     JWS_PS512,
     JWS_ES256,
+    JWS_ES384,
+    JWS_ES512,
     JWS_ED25519, /* `Ed25519` (RFC 9864) and `EdDSA` (RFC 8037) */
     JWS_ALGORITHMS
 };
@@ -27,11 +29,20 @@ enum jws_algorithm {
 
 enum jwk_type { JWK_OCT, JWK_RSA, JWK_EC, JWK_OKP };
 
+/* An algorithm of ECDSA has one curve, and a curve one algorithm (RFC 7518 section 3.4). */
+struct jws_curve {
+    limen_str name;    /* `crv` */
+    const char *group; /* as OpenSSL names it */
+    size_t bytes;      /* of a coordinate, and of each half of a signature */
+};
+#define JWS_CURVE_BYTES_MOST 66
+
 struct jws_algorithm_traits {
     enum jwk_type key;
     const char *digest; /* as OpenSSL names it; NULL: the algorithm has its own */
     uint32_t digest_bytes;
     bool is_pss;
+    const struct jws_curve *curve; /* of JWK_EC; else NULL */
 };
 const struct jws_algorithm_traits *jws_algorithm_traits(enum jws_algorithm algorithm);
 /* By its name in a header or key, case-exact; false for any other, `none` among them. */

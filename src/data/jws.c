@@ -15,8 +15,8 @@
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
 
-#define P256_BYTES 32U
-#define DER_BYTES 80U /* two integers of 33 bytes and their tags */
+#define DER_BYTES \
+    (3U + 2 * (3 + JWS_CURVE_BYTES_MOST)) /* a sequence of two integers, each with a tag, a length and a zero */
 
 struct header {
     enum jws_algorithm algorithm;
@@ -107,10 +107,10 @@ static enum jws_outcome verify_mac(const struct jwk *key, const struct jws_algor
 }
 
 /* JWS writes r and s one after another (RFC 7518 section 3.4), OpenSSL reads DER. Returns its length, 0 when memory is out. */
-static size_t ecdsa_to_der(const uint8_t bytes[2 * P256_BYTES], uint8_t ret_der[DER_BYTES])
+static size_t ecdsa_to_der(const uint8_t *bytes, size_t half_bytes, uint8_t ret_der[DER_BYTES])
 {
     ECDSA_SIG *pair = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(bytes, P256_BYTES, NULL), *s = BN_bin2bn(bytes + P256_BYTES, P256_BYTES, NULL);
+    BIGNUM *r = BN_bin2bn(bytes, (int)half_bytes, NULL), *s = BN_bin2bn(bytes + half_bytes, (int)half_bytes, NULL);
     int count = 0;
     if (pair != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
         r = s = NULL; /* the pair's now */
@@ -157,9 +157,10 @@ static enum jws_outcome verify(const struct jwk *key, limen_str text, limen_str 
     if (traits->key == JWK_OCT)
         return verify_mac(key, traits, text, signature);
     if (traits->key == JWK_EC) {
-        if (signature.len != (size_t)2 * P256_BYTES)
+        size_t half_bytes = traits->curve->bytes;
+        if (signature.len != 2 * half_bytes)
             return JWS_BAD_SIGNATURE;
-        signature = str_make((const char *)der, ecdsa_to_der((const uint8_t *)signature.ptr, der));
+        signature = str_make((const char *)der, ecdsa_to_der((const uint8_t *)signature.ptr, half_bytes, der));
         if (signature.len == 0)
             return JWS_NO_MEMORY;
     }

@@ -19,6 +19,10 @@ static const limen_str key_texts[] = {
     LIMEN_STR_INIT("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"),
     LIMEN_STR_INIT("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
                    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"),
+    LIMEN_STR_INIT(
+        "{\"kty\":\"EC\",\"crv\":\"P-521\","
+        "\"x\":\"AAoRpW3uKyYxMC99s6dXJnJwKTokudqgKt7R-G6sDC3hqad09Fnoz92qQ_k0JfDNsT5UCKuy9xwCHgKCm3dHmZBN\","
+        "\"y\":\"AIcYEpynPFMt5MUG-q0AhhEGmmznscDT4TjJvxw1w9oyxyX37dFTC5_lPavnY_6CX6Ux0ihYc4ebIP0KGYujMZ-m\"}"),
 };
 #define KEYS (sizeof(key_texts) / sizeof(key_texts[0]))
 

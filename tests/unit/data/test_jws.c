@@ -57,14 +57,17 @@ static void test_each_kind_of_key_verifies_its_own(void **state)
     } cases[] = {
         { "RSA", "", 2048, false, "{\"alg\":\"RS256\"}", JWS_RS256 }, /* what an RSA key without `alg` is for */
         { "RSA", "\"alg\":\"PS256\",", 2048, true, "{\"alg\":\"PS256\"}", JWS_PS256 },
-        { "EC", "", 0, false, "{\"alg\":\"ES256\"}", JWS_ES256 },
+        { "P-256", "", 0, false, "{\"alg\":\"ES256\"}", JWS_ES256 },
+        { "P-384", "", 0, false, "{\"alg\":\"ES384\"}", JWS_ES384 },
+        { "P-521", "\"alg\":\"ES512\",", 0, false, "{\"alg\":\"ES512\"}", JWS_ES512 },
+        { "P-521", "\"alg\":\"ES521\",", 0, false, "{\"alg\":\"ES512\"}", JWS_ES512 },
         { "ED25519", "", 0, false, "{\"alg\":\"EdDSA\"}", JWS_ED25519 },
         { "ED25519", "\"alg\":\"EdDSA\",", 0, false, "{\"alg\":\"Ed25519\"}", JWS_ED25519 },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         EVP_PKEY *key = str_equal(str_of(cases[i].type), LIMEN_STR("RSA")) ? EVP_RSA_gen(cases[i].bits)
-            : str_equal(str_of(cases[i].type), LIMEN_STR("EC"))            ? EVP_EC_gen("P-256")
-                                                                           : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+            : str_equal(str_of(cases[i].type), LIMEN_STR("ED25519"))       ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+                                                                           : EVP_EC_gen(cases[i].type);
         limen_str token = token_signed(&arena, key, cases[i].is_pss, str_of(cases[i].header), LIMEN_STR("payload"));
         struct jwk_set *keys = keys_of(jwk_of(&arena, key, cases[i].members));
         struct jws jws;
@@ -99,6 +102,29 @@ static void test_algorithm_is_the_keys_and_not_the_tokens(void **state)
         assert_int_not_equal(verify(token, jwk), JWS_OK);
     }
     EVP_PKEY_free(key);
+}
+
+/* Which algorithm a curve has is written in its key, and it is written ES521 now and then; in a token it never is. */
+static void test_curve_and_algorithm_belong_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *curve, *members, *header;
+        enum jws_outcome outcome;
+    } cases[] = {
+        { "P-521", "", "{\"alg\":\"ES512\"}", JWS_OK },
+        { "P-521", "", "{\"alg\":\"ES521\"}", JWS_REFUSED },
+        { "P-521", "\"alg\":\"ES521\",", "{\"alg\":\"ES521\"}", JWS_REFUSED },
+        { "P-521", "\"alg\":\"ES521\",", "{\"alg\":\"ES256\"}", JWS_UNKNOWN_KEY },
+        { "P-384", "", "{\"alg\":\"ES256\"}", JWS_UNKNOWN_KEY },
+        { "P-256", "", "{\"alg\":\"ES512\"}", JWS_UNKNOWN_KEY },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EVP_PKEY *key = EVP_EC_gen(cases[i].curve);
+        limen_str token = token_signed(&arena, key, /* is_pss= */ false, str_of(cases[i].header), LIMEN_STR("{}"));
+        assert_int_equal(verify(token, jwk_of(&arena, key, cases[i].members)), cases[i].outcome);
+        EVP_PKEY_free(key);
+    }
 }
 
 /* ---- the header ------------------------------------------------------------------------------------------------------- */
@@ -261,9 +287,14 @@ static void test_set_that_is_unfit_is_refused(void **state)
         { "{\"alg\":\"HS512\"," SECRET_JWK "}", "an HMAC key is shorter than its hash" },
         { "{\"kid\":\"\"," SECRET_JWK "}", "a key's `kid` is no text of 1 to 255 bytes" },
         { "{\"kty\":\"oct\"}", "a member of a key is missing or no base64url" },
-        { "{\"kty\":\"EC\",\"crv\":\"P-521\"}", "a key's curve is not P-256" },
+        { "{\"kty\":\"EC\",\"crv\":\"secp256k1\"}", "a key's curve is none of P-256, P-384 and P-521" },
+        { "{\"kty\":\"EC\"}", "a key's curve is none of P-256, P-384 and P-521" },
+        { "{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES384\"}", "a key's curve is not its algorithm's" },
+        { "{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES521\"}", "a key's curve is not its algorithm's" },
+        { "{\"kty\":\"EC\",\"crv\":\"P-521\",\"alg\":\"ES224\"}",
+          "a key's `alg` is not supported, or not for its type" },
         { "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQ\",\"y\":\"AQ\"}",
-          "a coordinate of a key on P-256 is not 32 bytes long" },
+          "a coordinate of a key is not as long as its curve's are" },
         { "{\"kty\":\"OKP\",\"crv\":\"X25519\"}", "a key's curve is not Ed25519" },
         { "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQ\"}", "an Ed25519 key is not 32 bytes long" },
         { "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"AQ\",\"x\":\"AQ\"}",
@@ -296,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_kind_of_key_verifies_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_algorithm_is_the_keys_and_not_the_tokens, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_curve_and_algorithm_belong_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_header_is_read_strictly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_key_in_the_token_is_never_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_byte_counts, set_up, tear_down),

@@ -45,13 +45,17 @@ static inline limen_str token_hs256(struct arena *memory, limen_str secret, lime
     return token_with(memory, text, str_make((const char *)mac, sizeof(mac)));
 }
 
+/* Of a key on P-256, P-384 or P-521; it is written in full. */
+static inline size_t coordinate_bytes(const EVP_PKEY *key)
+{
+    return ((size_t)EVP_PKEY_get_bits(key) + 7) / 8;
+}
+
 static inline limen_str bignum_of(struct arena *memory, const EVP_PKEY *key, const char *name)
 {
     BIGNUM *number = NULL;
     assert_int_equal(EVP_PKEY_get_bn_param(key, name, &number), 1);
-    size_t bytes = (size_t)BN_num_bytes(number);
-    if (bytes < 32 && bytes > 3) /* a coordinate of P-256 is written in full */
-        bytes = 32;
+    size_t bytes = EVP_PKEY_is_a(key, "EC") ? coordinate_bytes(key) : (size_t)BN_num_bytes(number);
     uint8_t *written = arena_alloc(memory, bytes);
     assert_int_equal(BN_bn2binpad(number, written, (int)bytes), (int)bytes);
     BN_free(number);
@@ -66,8 +70,8 @@ static inline limen_str jwk_of(struct arena *memory, const EVP_PKEY *key, const 
                             LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_RSA_N)),
                             LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_RSA_E)));
     if (EVP_PKEY_is_a(key, "EC"))
-        return arena_printf(memory, "{%s\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%.*s\",\"y\":\"%.*s\"}", members,
-                            LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_EC_PUB_X)),
+        return arena_printf(memory, "{%s\"kty\":\"EC\",\"crv\":\"P-%d\",\"x\":\"%.*s\",\"y\":\"%.*s\"}", members,
+                            EVP_PKEY_get_bits(key), LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_EC_PUB_X)),
                             LIMEN_STR_ARG(bignum_of(memory, key, OSSL_PKEY_PARAM_EC_PUB_Y)));
     uint8_t raw[32];
     size_t bytes = sizeof(raw);
@@ -77,14 +81,22 @@ static inline limen_str jwk_of(struct arena *memory, const EVP_PKEY *key, const 
 }
 
 /* r and s one after another. */
-static inline limen_str raw_ecdsa(struct arena *memory, const uint8_t *der, size_t bytes)
+static inline limen_str raw_ecdsa(struct arena *memory, const uint8_t *der, size_t bytes, size_t half)
 {
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)bytes);
-    uint8_t *raw = arena_alloc(memory, 64);
-    assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, 32), 32);
-    assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + 32, 32), 32);
+    uint8_t *raw = arena_alloc(memory, 2 * half);
+    assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, (int)half), (int)half);
+    assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + half, (int)half), (int)half);
     ECDSA_SIG_free(pair);
-    return str_make((const char *)raw, 64);
+    return str_make((const char *)raw, 2 * half);
+}
+
+static inline const EVP_MD *digest_for(const EVP_PKEY *key)
+{
+    if (EVP_PKEY_is_a(key, "ED25519"))
+        return NULL;
+    int bits = EVP_PKEY_is_a(key, "EC") ? EVP_PKEY_get_bits(key) : 0;
+    return bits == 521 ? EVP_sha512() : bits == 384 ? EVP_sha384() : EVP_sha256();
 }
 
 static inline limen_str token_signed(struct arena *memory, EVP_PKEY *key, bool is_pss, limen_str header,
@@ -95,8 +107,7 @@ static inline limen_str token_signed(struct arena *memory, EVP_PKEY *key, bool i
     size_t bytes = sizeof(signature);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *of_key = NULL;
-    const EVP_MD *digest = EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
-    assert_int_equal(EVP_DigestSignInit(context, &of_key, digest, NULL, key), 1);
+    assert_int_equal(EVP_DigestSignInit(context, &of_key, digest_for(key), NULL, key), 1);
     if (is_pss) {
         assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(of_key, RSA_PKCS1_PSS_PADDING), 1);
         assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(of_key, RSA_PSS_SALTLEN_DIGEST), 1);
@@ -104,7 +115,7 @@ static inline limen_str token_signed(struct arena *memory, EVP_PKEY *key, bool i
     assert_int_equal(EVP_DigestSign(context, signature, &bytes, (const uint8_t *)text.ptr, text.len), 1);
     EVP_MD_CTX_free(context);
     if (EVP_PKEY_is_a(key, "EC"))
-        return token_with(memory, text, raw_ecdsa(memory, signature, bytes));
+        return token_with(memory, text, raw_ecdsa(memory, signature, bytes, coordinate_bytes(key)));
     return token_with(memory, text, str_make((const char *)signature, bytes));
 }
 
