@@ -194,7 +194,7 @@ static limen_str text_of(const struct json_doc *doc, uint32_t at, limen_str name
 }
 #define TEXT(doc, at, name) text_of((doc), (at), LIMEN_STR(name))
 
-/* The member of that name that is an object or an array, or 0: no member is at the root's place. */
+/* The member of that name and type, or 0: no member is at the root's place. */
 static uint32_t inner(const struct json_doc *doc, uint32_t at, limen_str name, enum json_type type)
 {
     if (doc->tape[at].type != JSON_OBJECT)
@@ -228,9 +228,28 @@ static enum effect_outcome outcome_of_state(uint32_t kind, limen_str state)
     return EFFECT_UNKNOWN;
 }
 
-/* A PaymentIntent or a Refund. One without an id, or in a state that we do not know, tells nothing. */
+/* Whether the money that has moved is what was asked for. A refund that named no sum is of all that was taken, whatever that was. */
+static bool is_sum_asked_for(const struct effect_request *request, const struct json_doc *doc, uint32_t at,
+                             struct arena *arena)
+{
+    struct json_doc asked;
+    struct json_error error;
+    bool is_charge = request->kind == EFFECT_CHARGE;
+    if (json_parse_within(effect_request_payload(request), PAYLOAD_VALUES, arena, &asked, &error) != JSON_OK
+        || asked.tape[0].type != JSON_OBJECT)
+        return false;
+    limen_str sum = MEMBER(&asked, "amount");
+    uint32_t moved = inner(doc, at, is_charge ? LIMEN_STR("amount_received") : LIMEN_STR("amount"), JSON_INT);
+    int64_t wanted = 0;
+    if (sum.len == 0 && !is_charge)
+        return true;
+    return str_to_int64(sum, &wanted) && moved != 0 && doc->tape[moved].as.integer == wanted
+        && (!is_charge || str_equal_nocase(TEXT(doc, at, "currency"), MEMBER(&asked, "currency")));
+}
+
+/* A PaymentIntent or a Refund. One without an id, in a state that we do not know, or of another sum tells nothing. */
 static void read_object(const struct effect_request *request, const struct json_doc *doc, uint32_t at,
-                        struct effect_answer *answer)
+                        struct arena *arena, struct effect_answer *answer)
 {
     limen_str id = TEXT(doc, at, "id"), state = TEXT(doc, at, "status");
     uint32_t fault = inner(doc, at, LIMEN_STR("last_payment_error"), JSON_OBJECT);
@@ -241,10 +260,15 @@ static void read_object(const struct effect_request *request, const struct json_
     answer->outcome = answer->object_bytes == 0 ? EFFECT_UNKNOWN : outcome_of_state(request->kind, state);
     if (answer->outcome == EFFECT_UNKNOWN)
         effect_answer_note(answer, LIMEN_STR("the provider's object is in a state that is not known"));
+    if (answer->outcome == EFFECT_SUCCEEDED && !is_sum_asked_for(request, doc, at, arena)) {
+        answer->outcome = EFFECT_UNKNOWN;
+        effect_answer_note(answer, LIMEN_STR("the provider tells of another sum than the one that was asked for"));
+    }
 }
 
 /* The first of a list that carries the key. */
-static void read_list(const struct effect_request *request, const struct json_doc *doc, struct effect_answer *answer)
+static void read_list(const struct effect_request *request, const struct json_doc *doc, struct arena *arena,
+                      struct effect_answer *answer)
 {
     uint32_t list = inner(doc, 0, LIMEN_STR("data"), JSON_ARRAY);
     if (list == 0) {
@@ -254,7 +278,7 @@ static void read_list(const struct effect_request *request, const struct json_do
     for (uint32_t at = list + 1; at < doc->tape[list].next; at = doc->tape[at].next) {
         uint32_t notes = inner(doc, at, LIMEN_STR("metadata"), JSON_OBJECT);
         if (notes != 0 && str_equal(TEXT(doc, notes, STRIPE_KEY_NOTE), effect_request_key(request))) {
-            read_object(request, doc, at, answer);
+            read_object(request, doc, at, arena, answer);
             return;
         }
     }
@@ -290,7 +314,7 @@ static bool is_of_no_method(const struct json_doc *doc, uint32_t fault)
 /* 402 is the customer's bank saying no; 409 and 429 want to be asked again, and so does a provider that has failed. What is wrong with our
  * secret (401, 403) is not wrong with the effect: it waits until somebody has mended that. */
 static void read_fault(const struct effect_request *request, const struct json_doc *doc, uint32_t status,
-                       struct effect_answer *answer)
+                       struct arena *arena, struct effect_answer *answer)
 {
     uint32_t fault = inner(doc, 0, LIMEN_STR("error"), JSON_OBJECT);
     note_fault(doc, fault, status, answer);
@@ -298,7 +322,7 @@ static void read_fault(const struct effect_request *request, const struct json_d
         uint32_t object = inner(doc, fault, LIMEN_STR("payment_intent"), JSON_OBJECT);
         limen_str reason = TEXT(doc, fault, "decline_code");
         if (object != 0)
-            read_object(request, doc, object, answer);
+            read_object(request, doc, object, arena, answer);
         effect_answer_word(answer->code, &answer->code_bytes, reason.len > 0 ? reason : TEXT(doc, fault, "code"));
         answer->outcome = EFFECT_DECLINED;
     } else if (status == 400 && is_of_no_method(doc, fault)) {
@@ -334,10 +358,10 @@ void stripe_read(const struct effect_request *request, uint32_t status, limen_st
         buf_printf(&note, "HTTP %u, and what came is no JSON object", status);
         effect_answer_note(ret_answer, buf_str(&note));
     } else if (status != 200) {
-        read_fault(request, &doc, status, ret_answer);
+        read_fault(request, &doc, status, arena, ret_answer);
     } else if (request->question == EFFECT_FIND) {
-        read_list(request, &doc, ret_answer);
+        read_list(request, &doc, arena, ret_answer);
     } else {
-        read_object(request, &doc, 0, ret_answer);
+        read_object(request, &doc, 0, arena, ret_answer);
     }
 }

@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     request.kind = data[0] / EFFECT_QUESTIONS % EFFECT_KINDS;
     request.question = data[0] % EFFECT_QUESTIONS;
-    if (!effect_request_fill(&request, LIMEN_STR("charge/x"), LIMEN_STR("pi_1"), LIMEN_STR("{}")))
+    if (!effect_request_fill(&request, LIMEN_STR("charge/x"), LIMEN_STR("pi_1"),
+                             LIMEN_STR("{\"amount\":4200,\"currency\":\"EUR\",\"payment\":\"pi_1\"}")))
         abort();
     uint32_t status = statuses[data[1] % (sizeof(statuses) / sizeof(statuses[0]))];
     limen_str body = str_make((const char *)data + 2, size - 2);

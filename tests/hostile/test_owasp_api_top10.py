@@ -4,8 +4,12 @@ Where a line speaks of "every operation", the operations are those of the contra
 later is tried as well. What one line can only show in part stands in the tests that docs/trust-boundary.md names.
 """
 
+import collections
 import concurrent.futures
 import contextlib
+import gzip
+import http.server
+import json
 import re
 import socket
 import threading
@@ -13,7 +17,9 @@ import time
 
 import pytest
 from caller import PASSWORD, Caller, admin, cookie_of, customer, new_email, new_key
-from server import Server
+from https import forward, reply
+from provider import Sandbox
+from server import Server, wait_for
 
 VALUES = {"itemId": "sku_bowl", "orderId": "ord_" + "0" * 27}
 BODIES = {
@@ -237,7 +243,7 @@ class Canary:
 
 def test_owasp_api7_server_side_request_forgery(shop):
     """No operation takes an address to fetch, so one is put wherever a client can put anything. That a worker could not connect if it
-    wanted to is test_a_worker_that_is_taken_over_cannot_leave."""
+    wanted to is test_a_captured_worker_cannot."""
     canary = Canary()
     buyer, keeper, host = customer(shop), admin(shop), canary.url.removeprefix("http://").rstrip("/")
     item = BODIES["adminCreateItem"]() | {"name": canary.url, "description": f"<img src={canary.url}>"}
@@ -302,9 +308,102 @@ def test_owasp_api9_improper_inventory_management(shop, contract, operations):
 
 
 # ---- API10 ---------------------------------------------------------------------------------------------------------
-def test_owasp_api10_unsafe_consumption_of_apis(make_shop):
-    """The shop calls no other API; what it is told by one that stands in front is a proxy's word. That is believed from named proxies
-    only, and what is no address is none from them either."""
+class Impostor:
+    """Where the payment provider should be: has one of the lies for each order, and keeps to it; once `honest` it hands on to the provider."""
+
+    def __init__(self, provider, told):
+        self.honest, self.asked, self.sums = False, collections.Counter(), {}
+        self.left, self.told, self.lock = list(told.values()), {}, threading.Lock()
+        to_provider = forward(provider.port)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(handler):
+                if self.honest:
+                    to_provider(handler)
+                else:
+                    self._lie(handler)
+                handler.close_connection = True
+
+            do_GET = do_POST
+
+            def log_message(handler, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _lie(self, handler):
+        text = handler.path + handler.rfile.read(int(handler.headers.get("Content-Length", 0))).decode()
+        order = re.search(r"ord_[0-9A-Za-z]{27}", text)[0]
+        if amount := re.search(r"amount=(\d+)", text):
+            self.sums[order] = int(amount[1])
+        with self.lock:
+            lie = self.told[order] if order in self.told else self.told.setdefault(order, self.left.pop())
+        with contextlib.suppress(ConnectionError):
+            lie(handler, {"id": f"pi_{order}", "status": "succeeded", "amount_received": self.sums[order], "currency": "eur"})
+        self.asked[order] += 1
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def paid(code=200, fields=(), **changes):
+    """The provider's word that it is paid, but for these members (None: it is left out)."""
+    return lambda handler, good: reply(handler, code, json.dumps({
+        name: value for name, value in (good | changes).items() if value is not None}).encode(), fields)  # fmt: skip
+
+
+def raw(body, **fields):
+    return lambda handler, good: reply(handler, 200, body, fields.items())
+
+
+def bytes_alone(text):
+    return lambda handler, good: handler.wfile.write(text)
+
+
+def lies(elsewhere):
+    return {
+        "a cent less": lambda handler, good: paid(amount_received=good["amount_received"] - 1)(handler, good),
+        "nothing taken": paid(amount_received=0), "another currency": paid(currency="jpy"), "no sum": paid(amount_received=None),
+        "a sum in words": paid(amount_received="4200"), "no id": paid(id=None), "an id that is none": paid(id=7),
+        "a state nobody knows": paid(status="settled"), "paid, but 500": paid(500), "paid, but 202": paid(202),
+        "paid, elsewhere": paid(302, [("Location", elsewhere)]), "no JSON": raw(b"<html>paid</html>"), "no object": raw(b'["succeeded"]'),
+        "deep": raw(b"[" * 100000), "endless": raw(b'{"id":"' + b"x" * (4 << 20) + b'"}'), "nothing": raw(b""),
+        "a bomb": raw(gzip.compress(bytes(8 << 20)), **{"Content-Encoding": "gzip"}), "no HTTP": bytes_alone(b"SSH-2.0-OpenSSH_9.2\r\n"),
+        "half of it": bytes_alone(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"), "no word": bytes_alone(b""),
+        "a member twice": raw(b'{"id":"pi_1","status":"canceled","status":"succeeded"}'),
+    }  # fmt: skip
+
+
+def test_owasp_api10_unsafe_consumption_of_apis(tmp_path):
+    """What the payment provider says, or who stands in its place: what is not said right says nothing. Nothing is believed, followed or
+    inflated, no order is paid or given up, others are served meanwhile, and once the provider answers each is paid, once."""
+    canary = Canary()
+    told = lies(canary.url)
+    with Sandbox(tmp_path / "provider") as provider, contextlib.closing(Impostor(provider, told)) as impostor:
+        flags = ["--effect-target", f"payments=http://127.0.0.1:{impostor.server.server_port}", "--fetch-private", "127.0.0.1",
+                 "--secret", f"payments=@{provider.api_key_path}", "--limit-scale", "1000"]  # fmt: skip
+        with Server(tmp_path / "shop", workers=1, flags=flags) as shop:
+            buyer, processes = customer(shop), sorted(shop.children())
+            orders = {buyer.checkout("sku_pencils").json()["id"] for _ in told}
+            states = lambda: {order: buyer.get(f"/api/orders/{order}").json()["state"] for order in orders}
+            assert wait_for(lambda: len(impostor.asked) == len(told) and min(impostor.asked.values()) >= 2, 60), impostor.asked
+            assert set(states().values()) == {"placed"}, "a lie was believed"
+            assert Caller(shop).get("/api/items").status == 200
+            impostor.honest = True
+            assert wait_for(lambda: set(states().values()) == {"paid"}, 60), states()
+            assert sorted(charge["metadata"]["order_id"] for charge in provider.charges()) == sorted(orders)
+            assert sorted(shop.children()) == processes, "nobody died of it"
+    canary.close()
+    assert canary.visits == []
+
+
+def test_owasp_api10_what_a_proxy_tells(make_shop):
+    """One that stands in front is believed if it is named, and what is no address is none from it either."""
     server = make_shop(workers=1, flags=["--trusted-proxy", "127.0.0.0/8"])
     wanted = {"email": "a@example.com", "password": "x" * 12}
     hostile = ["' OR 1=1 --", "127.0.0.1, ", "::1%eth0", "999.1.1.1", "1.2.3.4:80:80", "unknown", "_hidden", "<script>", "a" * 4000, ","]

@@ -61,7 +61,7 @@ def main(settings, certificate, key, *rest):
     def answer(handler):
         handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         came.append(handler.connection.getsockname()[0].removeprefix("::ffff:"))
-        reply(handler, body=b'{"id":"pi_1","status":"succeeded"}')
+        reply(handler, body=b'{"id":"pi_1","status":"succeeded","amount_received":4200,"currency":"eur"}')
 
     with HttpsServer(certificate, key, answer, port=443, address="::"):
         for each in rounds:

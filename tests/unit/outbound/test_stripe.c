@@ -125,10 +125,11 @@ struct meaning {
     const char *object, *code;
 };
 
+#define PAID "\"status\":\"succeeded\",\"amount_received\":4200,\"currency\":\"eur\""
 #define ERROR_OF(type, more) "{\"error\":{\"type\":\"" type "\",\"message\":\"m\"" more "}}"
 
 static const struct meaning meanings[] = {
-    { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":\"pi_1\",\"status\":\"succeeded\"}", EFFECT_SUCCEEDED, "pi_1", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":\"pi_1\"," PAID "}", EFFECT_SUCCEEDED, "pi_1", "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":\"pi_1\",\"status\":\"processing\"}", EFFECT_PROCESSING, "pi_1", "" },
     { EFFECT_CHARGE, EFFECT_LOOK_UP, 200,
       "{\"id\":\"pi_1\",\"status\":\"requires_payment_method\",\"last_payment_error\":{\"code\":\"card_declined\"}}",
@@ -147,8 +148,8 @@ static const struct meaning meanings[] = {
     { EFFECT_CHARGE, EFFECT_LOOK_UP, 200, "{\"id\":\"pi_1\",\"status\":\"requires_capture\"}", EFFECT_UNKNOWN, "pi_1",
       "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":\"pi_1\",\"status\":\"new_in_2030\"}", EFFECT_UNKNOWN, "pi_1", "" },
-    { EFFECT_CHARGE, EFFECT_DO, 200, "{\"status\":\"succeeded\"}", EFFECT_UNKNOWN, "", "" },
-    { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":7,\"status\":\"succeeded\"}", EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 200, "{" PAID "}", EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 200, "{\"id\":7," PAID "}", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "[]", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "<html>", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 200, "", EFFECT_UNKNOWN, "", "" },
@@ -199,12 +200,11 @@ static const struct meaning meanings[] = {
     /* looked for */
     { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":[]}", EFFECT_NOT_FOUND, "", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200,
-      "{\"data\":[{\"id\":\"pi_9\",\"status\":\"succeeded\",\"metadata\":{\"limen_key\":\"charge/other\"}},"
-      "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"metadata\":{\"limen_key\":\"charge/x\"}}]}",
+      "{\"data\":[{\"id\":\"pi_9\"," PAID ",\"metadata\":{\"limen_key\":\"charge/other\"}},"
+      "{\"id\":\"pi_1\"," PAID ",\"metadata\":{\"limen_key\":\"charge/x\"}}]}",
       EFFECT_SUCCEEDED, "pi_1", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, /* the search knows no capitals; we do */
-      "{\"data\":[{\"id\":\"pi_9\",\"status\":\"succeeded\",\"metadata\":{\"limen_key\":\"charge/X\"}}]}",
-      EFFECT_NOT_FOUND, "", "" },
+      "{\"data\":[{\"id\":\"pi_9\"," PAID ",\"metadata\":{\"limen_key\":\"charge/X\"}}]}", EFFECT_NOT_FOUND, "", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":[7,{\"metadata\":7},{}]}", EFFECT_NOT_FOUND, "", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":{}}", EFFECT_UNKNOWN, "", "" },
 };
@@ -217,7 +217,7 @@ static void test_each_answer_means_one_thing(void **state)
         struct arena arena;
         struct effect_answer answer;
         arena_init(&arena, NULL, LIMIT_EFFECT_SCRATCH_BYTES);
-        ask(it->kind, it->question, "charge/x", "", CHARGE);
+        ask(it->kind, it->question, "charge/x", "", it->kind == EFFECT_CHARGE ? CHARGE : REFUND);
         stripe_read(&request, it->status, LIMEN_STR("7"), str_of(it->body), &arena, &answer);
         bool is_it = answer.outcome == (uint32_t)it->outcome && answer.wait_s == 7
             && str_equal(effect_answer_text(answer.object, answer.object_bytes), str_of(it->object))
@@ -227,6 +227,43 @@ static void test_each_answer_means_one_thing(void **state)
             print_error("%u %s: %u %.*s %.*s\n", it->status, it->body, answer.outcome, (int)answer.object_bytes,
                         answer.object, (int)answer.code_bytes, answer.code);
         assert_true(is_it);
+        arena_release(&arena);
+    }
+}
+
+/* A success is one only when as much has moved as was asked for: {what was asked for, what came, whether it is one}. */
+static void test_success_with_another_sum_is_none(void **state)
+{
+    static const struct {
+        enum effect_kind kind;
+        const char *payload, *members;
+        bool is_success;
+    } cases[] = {
+        { EFFECT_CHARGE, CHARGE, ",\"amount_received\":4200,\"currency\":\"eur\"", true },
+        { EFFECT_CHARGE, CHARGE, ",\"amount_received\":4199,\"currency\":\"eur\"", false },
+        { EFFECT_CHARGE, CHARGE, ",\"amount_received\":0,\"amount\":4200,\"currency\":\"eur\"", false },
+        { EFFECT_CHARGE, CHARGE, ",\"amount_received\":4200,\"currency\":\"jpy\"", false },
+        { EFFECT_CHARGE, CHARGE, ",\"amount_received\":4200", false },
+        { EFFECT_CHARGE, CHARGE, ",\"amount_received\":\"4200\",\"currency\":\"eur\"", false },
+        { EFFECT_CHARGE, CHARGE, "", false },
+        { EFFECT_CHARGE, "{}", ",\"amount_received\":0,\"currency\":\"\"", false },
+        { EFFECT_REFUND, REFUND, "", true },
+        { EFFECT_REFUND, "{\"payment\":\"pi_1\",\"amount\":5}", ",\"amount\":5", true },
+        { EFFECT_REFUND, "{\"payment\":\"pi_1\",\"amount\":5}", ",\"amount\":6", false },
+        { EFFECT_REFUND, "{\"payment\":\"pi_1\",\"amount\":5}", "", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct arena arena;
+        struct effect_answer answer;
+        char body[256];
+        arena_init(&arena, NULL, LIMIT_EFFECT_SCRATCH_BYTES);
+        ask(cases[i].kind, EFFECT_LOOK_UP, "charge/x", "x_1", cases[i].payload);
+        snprintf(body, sizeof(body), "{\"id\":\"x_1\",\"status\":\"succeeded\"%s}", cases[i].members);
+        stripe_read(&request, 200, LIMEN_STR(""), str_of(body), &arena, &answer);
+        if (cases[i].is_success != (answer.outcome == EFFECT_SUCCEEDED))
+            print_error("%s: %s\n", cases[i].payload, body);
+        assert_int_equal(answer.outcome, cases[i].is_success ? EFFECT_SUCCEEDED : EFFECT_UNKNOWN);
         arena_release(&arena);
     }
 }
@@ -291,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_objects_are_looked_up_and_looked_for),
         cmocka_unit_test(test_payload_that_cannot_be_sent_is_told),
         cmocka_unit_test(test_each_answer_means_one_thing),
+        cmocka_unit_test(test_success_with_another_sum_is_none),
         cmocka_unit_test(test_words_of_a_stranger_are_cut_and_made_printable),
         cmocka_unit_test(test_messages_that_do_not_add_up_are_no_messages),
     };
