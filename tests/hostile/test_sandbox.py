@@ -43,9 +43,16 @@ def binary(tmp_path_factory):
     return build_app("captured", CAPTURED, tmp_path_factory.mktemp("captured"), build=RELEASE, inside=True)
 
 
+def with_provider(folder):
+    """What has the outbound role started, too; nobody is there that it could charge at."""
+    (folder / "api-key").write_text("sk_test_of_nobody\n")
+    return ["--effect-target", "payments=http://127.0.0.1:9", "--fetch-private", "127.0.0.1", "--secret", f"payments=@{folder}/api-key"]
+
+
 @pytest.fixture(scope="module")
 def captured(binary, tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("run"), workers=1, binary=binary) as server:
+    flags = with_provider(tmp_path_factory.mktemp("secret"))
+    with Server(tmp_path_factory.mktemp("run"), workers=1, binary=binary, flags=flags) as server:
         yield server
 
 
@@ -63,7 +70,9 @@ def status_of(pid):
 
 def roles(server):
     """{name: pid} of one of each."""
-    return {name: server.roles(name)[0] for name in ("worker", "data", "operator")}
+    found = {name: server.roles(name)[0] for name in ("worker", "data", "operator", "outbound")}
+    assert sorted(found.values()) == sorted(server.children()), "a role that this test does not know"
+    return found
 
 
 def attempt(server, name, port=9):
@@ -90,11 +99,11 @@ def test_every_role_has_given_up_what_it_does_not_need(captured):
 
 @ONLY_AS_ROOT
 def test_root_hands_every_role_to_a_user_of_its_own(binary, tmp_path):
-    with Server(tmp_path, workers=2, binary=binary) as server:
+    with Server(tmp_path, workers=2, binary=binary, flags=with_provider(tmp_path)) as server:
         assert _comes_to(server, '"message":"open"'), "the second worker, too"
         found = [(pid, status_of(pid)) for pid in server.children()]
         users = {status["Uid"] for _, status in found}
-        assert len(found) == 4 and users == {"\t".join([str(user)] * 4) for user in (BASE, BASE + 1, BASE + 16, BASE + 17)}
+        assert len(found) == 5 and users == {"\t".join([str(user)] * 4) for user in (BASE, BASE + 1, BASE + 2, BASE + 16, BASE + 17)}
         for pid, status in found:
             assert status["Gid"] == status["Uid"] and status["Groups"].strip() == ""
             assert os.stat(f"/proc/{pid}/mem").st_uid == 0, "not dumpable: the user itself cannot look into it"
