@@ -5,6 +5,7 @@
 #include "contract/contract.h"
 #include "core/str.h"
 #include "data/store.h"
+#include "server/machine.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -13,20 +14,25 @@
 
 static const char usage[] =
     "usage: limen check [--report] [--format table|json|markdown|html] [--queries queries.sql]\n"
-    "                   [--migrations FOLDER] [--with [URI=]FILE]… [--database URL] [--strict] [api.yaml]\n"
+    "                   [--migrations FOLDER] [--with [URI=]FILE]… [--database URL] [--strict]\n"
+    "                   [--worker-memory SIZE] [api.yaml]\n"
     "       APP check   [--report] [--format table|json|markdown|html] [--database URL] [--strict]\n"
+    "                   [--worker-memory SIZE]\n"
     "\n"
     "Holds a contract (and its statements against its migrations) against every rule; each refusal names file, line,\n"
     "column and the mend. --report prints the boundary: who may call what, how often, what goes in and what comes "
-    "out. --database warns of a database with a public address, and compares PostgreSQL with the statements; --strict\n"
-    "refuses what is otherwise a warning.\n"
-    "--with gives a document that a $ref may lead to; it is known by its $id, by URI, or by its path from the "
-    "contract's\nfolder. Nothing is fetched from the network.\n"
+    "out.\n"
+    "--database warns of a database with a public address, and compares PostgreSQL with the statements. --strict "
+    "refuses\n"
+    "what is otherwise a warning. --worker-memory refuses what a worker of that size could never admit.\n"
+    "--with gives a document that a $ref may lead to; it is known by its $id, by URI, or by its path from the\n"
+    "contract's folder. Nothing is fetched from the network.\n"
     "Exit code: 0 fine, 1 refused, 2 wrong usage or a file that cannot be read.\n";
 
 struct check_options {
     const char *queries, *migrations, *database;
     bool wants_report, wants_help, is_strict;
+    size_t worker_memory; /* bytes; 0: not told */
     enum report_format format;
     const char *documents[LIMIT_DOCUMENTS];
     size_t document_count;
@@ -47,15 +53,11 @@ static bool parse_format(const char *name, enum report_format *ret_format)
 static bool parse_options(int argc, char **argv, struct check_options *options)
 {
     static const struct option names[] = {
-        { "report", no_argument, NULL, 'r' },
-        { "format", required_argument, NULL, 'f' },
-        { "queries", required_argument, NULL, 'q' },
-        { "migrations", required_argument, NULL, 'm' },
-        { "with", required_argument, NULL, 'w' },
-        { "database", required_argument, NULL, 'd' },
-        { "strict", no_argument, NULL, 's' },
-        { "help", no_argument, NULL, 'h' },
-        { 0 },
+        { "report", no_argument, NULL, 'r' },        { "format", required_argument, NULL, 'f' },
+        { "queries", required_argument, NULL, 'q' }, { "migrations", required_argument, NULL, 'm' },
+        { "with", required_argument, NULL, 'w' },    { "database", required_argument, NULL, 'd' },
+        { "strict", no_argument, NULL, 's' },        { "worker-memory", required_argument, NULL, 'y' },
+        { "help", no_argument, NULL, 'h' },          { 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         switch (option) {
@@ -78,6 +80,11 @@ static bool parse_options(int argc, char **argv, struct check_options *options)
             break;
         case 's':
             options->is_strict = true;
+            break;
+        case 'y':
+            if (!str_to_bytes(str_of(optarg), &options->worker_memory)
+                || options->worker_memory < LIMIT_WORKER_MEMORY_LEAST)
+                return false;
             break;
         case 'w':
             if (options->document_count == LIMIT_DOCUMENTS)
@@ -148,6 +155,8 @@ static int check(const struct limen_app *app, const struct check_options *option
     diags_init(&mild, arena);
     struct diags *warnings = options->is_strict ? &errors : &mild;
     bool is_loaded = contract_load(app, arena, &contract, &errors, warnings);
+    if (is_loaded)
+        memory_check(&contract, options->worker_memory, &errors);
     if (queries_parse(app->queries.bytes, app->queries.path, backend, arena, &queries, &errors)
         && !store_describe(&queries, app->migrations, app->migration_count, arena, &errors) && errors.count == 0)
         return 2;

@@ -1,6 +1,7 @@
 /* machine.c - cores and memory, as the scheduler and the cgroup (version 2) allow them. */
 #include "server/machine.h"
 
+#include "contract/contract.h"
 #include "core/limits.h"
 #include "core/str.h"
 
@@ -124,4 +125,20 @@ size_t memory_default(uint32_t workers)
     size_t each = machine_memory() / 2 / workers;
     size_t least = (size_t)LIMIT_WORKER_MEMORY_DEFAULT + LIMIT_WORKER_BASE_BYTES;
     return each > least ? each - LIMIT_WORKER_BASE_BYTES : LIMIT_WORKER_MEMORY_DEFAULT;
+}
+
+void memory_check(const struct contract *contract, size_t worker_bytes, struct diags *errors)
+{
+    if (worker_bytes == 0)
+        return;
+    size_t most = memory_split(worker_bytes).calls_bytes / LIMIT_MEMORY_SHARE;
+    for (uint32_t i = 0; i < contract->operation_count; i++) {
+        const struct operation *operation = &contract->operations[i];
+        if (operation->budget.memory_bytes > most)
+            diags_add(errors, operation->node,
+                      LIMEN_STR("raise --worker-memory, or lower what the operation reads and answers"),
+                      "a call of '%.*s' may need %zu KiB, and a worker with so little --worker-memory has %zu KiB for "
+                      "one call",
+                      LIMEN_STR_ARG(operation->id), operation->budget.memory_bytes / 1024, most / 1024);
+    }
 }

@@ -4,6 +4,9 @@
 
 #include "limen/base.h"
 
+struct contract;
+struct diags;
+
 /* Cores that this process may use: affinity and the cgroup's quota counted; at least 1. */
 uint32_t machine_cores(void);
 /* Bytes of memory that this process may use: the machine's, or what its cgroup is given where that is less; 0 when nobody tells. */
@@ -19,5 +22,8 @@ struct memory_split {
 struct memory_split memory_split(size_t worker_bytes);
 /* The memory of one of `workers` where no setting tells. */
 size_t memory_default(uint32_t workers);
+/* Names each operation that a worker of this memory (0: the default, which is enough for any) could not admit even if it had nothing else to
+ * do. */
+void memory_check(const struct contract *contract, size_t worker_bytes, struct diags *errors);
 
 #endif

@@ -74,24 +74,6 @@ static void warn_of_settings(const struct config *config, char *const *argv)
         LOG_WARN("EVERY QUOTA IS MULTIPLIED: for load tests only", log_int("limit_scale", config->limit_scale));
 }
 
-/* Would a worker with nothing else to do admit each operation? False after naming those for which it has too little memory. */
-static bool memory_suffices(const struct contract *contract, const struct config *config, struct diags *errors)
-{
-    if (config->worker_memory == 0)
-        return true; /* the default is enough for any */
-    size_t most = memory_split((size_t)config->worker_memory).calls_bytes / LIMIT_MEMORY_SHARE;
-    for (uint32_t i = 0; i < contract->operation_count; i++) {
-        const struct operation *operation = &contract->operations[i];
-        if (operation->budget.memory_bytes > most)
-            diags_add(errors, operation->node,
-                      LIMEN_STR("raise --worker-memory, or lower what the operation reads and answers"),
-                      "a call of '%.*s' may need %zu KiB, and a worker with so little --worker-memory has %zu KiB for "
-                      "one call",
-                      LIMEN_STR_ARG(operation->id), operation->budget.memory_bytes / 1024, most / 1024);
-    }
-    return errors->count == 0;
-}
-
 static int check_and_run(const struct limen_app *app, const struct config *config, char *const *argv,
                          struct arena *arena)
 {
@@ -104,7 +86,8 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
     buf_init(&text, arena, 4096);
     bool ok = contract_load(app, arena, &contract, &errors, &warnings)
         && jwks_sources_set(&contract, config_join(&config->jwks, arena), arena, &errors);
-    bool has_room = ok && memory_suffices(&contract, config, &errors);
+    if (ok)
+        memory_check(&contract, (size_t)config->worker_memory, &errors);
     diags_write(&warnings, &text, "warning", has_colour);
     diags_write(&errors, &text, "error", has_colour);
     print(&text, stderr);
@@ -113,7 +96,7 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
         contract_release(&contract);
         return 1;
     }
-    if (!has_room) {
+    if (errors.count > 0) {
         fprintf(stderr, "start refused: there are operations that no worker could ever admit\n");
         contract_release(&contract);
         return 1;

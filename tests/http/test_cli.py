@@ -119,6 +119,19 @@ def test_the_report_in_each_form(tmp_path):
     assert "<table" in limen(tmp_path, "check", "--report", "--format", "html", shop).stdout
 
 
+def test_what_no_worker_of_the_memory_that_is_set_could_admit_is_refused(tmp_path):
+    shop = ROOT / "apps" / "shop" / "api.yaml"
+    report = json.loads(limen(tmp_path, "check", "--format", "json", "--worker-memory", "512MiB", shop).stdout)
+    assert len(report) == 15
+    small = limen(tmp_path, "check", "--report", "--worker-memory", "16MiB", shop)
+    assert (small.returncode, small.stdout) == (1, ""), "and no report"
+    refused = re.findall(r"api\.yaml:\d+:\d+: error: a call of '(\w+)' may need \d+ KiB, and a worker .* has 1\d\d\d KiB for one call", small.stderr)
+    assert set(refused) == {"listOrders", "adminListOrders", "hearOfPayment"} and "raise --worker-memory" in small.stderr
+    for wrong in "8MiB", "much", "-1", "":
+        run = limen(tmp_path, "check", "--worker-memory", wrong, shop)
+        assert run.returncode == 2 and "usage" in run.stderr, wrong
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
