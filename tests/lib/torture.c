@@ -1,7 +1,8 @@
 /* torture.c - makes the n-th allocation or the n-th call of the kernel fail, in a copy of the shop.
  *
  * Linked into shop-torture with --wrap for what our own code calls (OpenSSL allocates through it, too); SQLite is given an allocator and
- * a file system that fail the same way. What is to fail is told by a file named "torture" in the working folder, mapped by the data role
+ * a file system that fail the same way. Left out is what cannot be refused while the program is right: waiting (epoll_wait, futex), waking
+ * (eventfd), getrandom. What is to fail is told by a file named "torture" in the working folder, mapped by the data role
  * while it runs (struct orders), or by LIMEN_TORTURE="memory 12" for a command. Passwords are hashed cheaply here: it is their failures that are of interest. */
 #include <argon2.h>
 #include <errno.h>
@@ -180,9 +181,16 @@ FILE_PASS(int, CheckReservedLock, (sqlite3_file * file, int *ret_is_held), (real
 FILE_PASS(int, FileControl, (sqlite3_file * file, int what, void *argument), (real_of(file), what, argument))
 FILE_PASS(int, SectorSize, (sqlite3_file * file), (real_of(file)))
 FILE_PASS(int, DeviceCharacteristics, (sqlite3_file * file), (real_of(file)))
-FILE_PASS(int, ShmLock, (sqlite3_file * file, int from, int count, int flags), (real_of(file), from, count, flags))
 FILE_PASS(void, ShmBarrier, (sqlite3_file * file), (real_of(file)))
 FILE_PASS(int, ShmUnmap, (sqlite3_file * file, int deletes), (real_of(file), deletes))
+
+/* Taking a lock may fail; giving one back does not. */
+static int file_ShmLock(sqlite3_file *file, int from, int count, int flags)
+{
+    if ((flags & SQLITE_SHM_LOCK) != 0 && call_fails(ENOLCK))
+        return SQLITE_IOERR_SHMLOCK;
+    return real_of(file)->pMethods->xShmLock(real_of(file), from, count, flags);
+}
 
 static const sqlite3_io_methods file_methods = {
     .iVersion = 2, /* without mapped reads: every read is a call */
