@@ -322,6 +322,43 @@ static void test_keys_of_no_use_are_left_out(void **state)
     jwk_set_free(keys);
 }
 
+/* `count` keys with a `kid` each, or NULL and why not. */
+static struct jwk_set *set_of(size_t count, const char *end, const char **ret_fault)
+{
+    struct buf json;
+    buf_init(&json, &arena, LIMIT_JWKS_BYTES);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&json, "%s{\"kid\":\"k%zu\"," SECRET_JWK "}", i == 0 ? "{\"keys\":[" : ",", i);
+    buf_printf(&json, "]}%s", end);
+    *ret_fault = NULL;
+    return jwk_set_parse(buf_str(&json), ret_fault, NULL);
+}
+
+static void test_set_has_ceilings(void **state)
+{
+    (void)state;
+    const char *fault;
+    struct jwk_set *keys = set_of(LIMIT_JWKS_KEYS, "", &fault);
+    assert_non_null(keys);
+    assert_int_equal(jwk_set_count(keys), LIMIT_JWKS_KEYS);
+    jwk_set_free(keys);
+    assert_null(set_of(LIMIT_JWKS_KEYS + 1, "", &fault));
+    assert_string_equal(fault, "there are more than 32 keys");
+
+    char *spaces = arena_alloc(&arena, LIMIT_JWKS_BYTES + 1);
+    memset(spaces, ' ', LIMIT_JWKS_BYTES);
+    spaces[LIMIT_JWKS_BYTES] = '\0';
+    assert_null(set_of(1, spaces, &fault));
+    assert_string_equal(fault, "it is no JSON that we read");
+
+    char modulus[LIMIT_RSA_BITS / 6 + 4]; /* three characters more than the most: whole bytes */
+    memset(modulus, '_', sizeof(modulus) - 1);
+    modulus[sizeof(modulus) - 1] = '\0';
+    limen_str large = arena_printf(&arena, "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", modulus);
+    assert_null(jwk_set_parse(large, &fault, NULL));
+    assert_string_equal(fault, "an RSA key is longer than 8192 bits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kid_chooses_and_never_guesses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_set_that_is_unfit_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_of_no_use_are_left_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_set_has_ceilings, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
