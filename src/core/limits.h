@@ -108,7 +108,9 @@
 #define LIMIT_PG_CREDIT 8U        /* works in flight on one connection; others wait in front of the pool */
 #define LIMIT_PG_QUEUE 8192U      /* works waiting in front of the pool; past it: 503 */
 #define LIMIT_PG_LEASE_US 1000000 /* that an interactive transaction may hold a connection; past it: 504 */
-#define LIMIT_PG_CONNECT_US 10000000     /* to connect and prepare; then it is tried anew */
+#define LIMIT_PG_HOSTS 16U        /* that the URL names; more are refused at start */
+#define LIMIT_PG_DIAL_US 2000000  /* for one address to accept; then it is tried anew, beginning with the next one */
+#define LIMIT_PG_CONNECT_US 10000000     /* to connect and prepare; then the same */
 #define LIMIT_PG_RETRY_LEAST_US 50000LL  /* before a lost connection is tried again, doubled each time */
 #define LIMIT_PG_RETRY_MOST_US 5000000LL /* ... up to this */
 #define LIMIT_PG_AWAY_US 1000000         /* without any connection; past it what waits gets 503, and waits no longer */
@@ -192,6 +194,11 @@
 #define LIMIT_EFFECTS_LISTED 1000U                        /* by one `effects list` */
 #define LIMIT_EFFECT_BYTES (16U * 1024)        /* of what is sent, as JSON: the batch fails, with a line in the log */
 #define LIMIT_CA_FILE_BYTES (4U * 1024 * 1024) /* a longer one is refused at start */
+
+/* ---- names of hosts -------------------------------------------------------------------------------------------- */
+#define LIMIT_LOOKUP_ADDRESSES 16U /* of one name; those behind are not tried */
+#define LIMIT_LOOKUP_FRESH_US \
+    1000000 /* in which connections that were lost together share them; then they are asked for anew */
 
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 #define LIMIT_WORKERS 256U

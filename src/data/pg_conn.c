@@ -20,14 +20,17 @@ static struct pg_conn *conn_of(struct loop_source *source)
 
 /* ---- lost --------------------------------------------------------------------------------------------------------------------- */
 
-/* A lost connection is looked for again at once, and then ever more rarely, each at its own time. */
+/* A lost connection is looked for again at once, and then ever more rarely, each at its own time. Between two attempts lies the pause: one
+ * that took long has had it. */
 static int64_t retry_at(struct pg_conn *conn)
 {
     uint32_t doublings = conn->failures < 8 ? conn->failures : 8;
     int64_t pause = LIMIT_PG_RETRY_LEAST_US << doublings;
     pause = pause > LIMIT_PG_RETRY_MOST_US ? LIMIT_PG_RETRY_MOST_US : pause;
+    int64_t at_us = conn->started_us + pg_jitter(conn->pool, pause);
+    int64_t soonest_us = clock_mono_us() + pg_jitter(conn->pool, LIMIT_PG_RETRY_LEAST_US);
     conn->failures++;
-    return clock_mono_us() + pg_jitter(conn->pool, pause);
+    return at_us > soonest_us ? at_us : soonest_us;
 }
 
 static void shut(struct pg_conn *conn)
@@ -69,6 +72,12 @@ void pg_conn_fail(struct pg_conn *conn, const char *why)
     conn->until_us = retry_at(conn);
     lose_works(conn);
     pg_pool_wake(conn->pool);
+}
+
+void pg_conn_fail_late(struct pg_conn *conn)
+{
+    conn->skipped++;
+    pg_conn_fail(conn, "it does not answer");
 }
 
 void pg_conn_give_up(struct pg_conn *conn)
@@ -144,12 +153,23 @@ static bool begin_preparing(struct pg_conn *conn)
     return good && PQpipelineSync(conn->pg) == 1;
 }
 
+/* An address of which the host is gone may swallow everything: while libpq waits there it comes to no other. A server that has accepted may
+ * be slow. */
+static void set_deadline(struct pg_conn *conn)
+{
+    int64_t dial_us = clock_mono_us() + LIMIT_PG_DIAL_US;
+    conn->until_us = conn->started_us + LIMIT_PG_CONNECT_US;
+    if (PQstatus(conn->pg) == CONNECTION_STARTED && dial_us < conn->until_us)
+        conn->until_us = dial_us;
+}
+
 /* The socket may be another one after each step: of the next address, or of the same one after TLS was refused. */
 static void connect_further(struct pg_conn *conn)
 {
     if (conn->source.is_added)
         loop_remove(conn->pool->loop, &conn->source);
     PostgresPollingStatusType status = PQconnectPoll(conn->pg);
+    set_deadline(conn);
     bool good = status == PGRES_POLLING_OK ? begin_session(conn)
         : status == PGRES_POLLING_READING  ? watch(conn, EPOLLIN)
         : status == PGRES_POLLING_WRITING  ? watch(conn, EPOLLOUT)
@@ -160,7 +180,7 @@ static void connect_further(struct pg_conn *conn)
         pg_pool_wake(conn->pool);
 }
 
-void pg_conn_start(struct pg_conn *conn)
+static void connect_to(struct pg_conn *conn, const struct pg_places *places)
 {
     /* Before the URL, which may say otherwise: a host that is gone is noticed within a quarter of a minute, by idle connections too. */
     const char *const names[] = {
@@ -170,12 +190,18 @@ void pg_conn_start(struct pg_conn *conn)
         "dbname",
         "fallback_application_name",
         "client_encoding",
+        "host",
+        "hostaddr",
+        "port",
         NULL,
     };
-    const char *const values[] = { "10000", "10", "5", conn->pool->conninfo, "limen", "UTF8", NULL };
+    const char *const values[] = { "10000",       "10",   "5",           conn->pool->conninfo,
+                                   "limen",       "UTF8", places->names, places->addresses,
+                                   places->ports, NULL };
     conn->pg = PQconnectStartParams(names, values, /* expand_dbname= */ 1);
     conn->state = PG_CONN_CONNECTING;
-    conn->until_us = clock_mono_us() + LIMIT_PG_CONNECT_US;
+    conn->started_us = clock_mono_us();
+    set_deadline(conn);
     if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD) {
         pg_conn_fail(conn, conn->pg == NULL ? "memory is out" : PQerrorMessage(conn->pg));
         return;
@@ -183,6 +209,32 @@ void pg_conn_start(struct pg_conn *conn)
     (void)PQsetNoticeReceiver(conn->pg, on_notice, conn);
     if (!watch(conn, EPOLLOUT)) /* as if PGRES_POLLING_WRITING had been said */
         pg_conn_fail(conn, "its socket cannot be watched");
+}
+
+void pg_conn_dial(struct pg_conn *conn)
+{
+    struct pg_pool *pool = conn->pool;
+    struct arena arena;
+    struct pg_places places;
+    bool is_known = pg_hosts_are_known(&pool->hosts);
+    if (!is_known && clock_mono_us() < conn->until_us)
+        return;
+    arena_init(&arena, pool->blocks, LIMIT_TASK_ARENA_BYTES);
+    const char *fault = pg_hosts_list(&pool->hosts, conn->skipped, &arena, &places);
+    if (fault == NULL)
+        connect_to(conn, &places);
+    else if (is_known) /* else none of its names is known yet */
+        pg_conn_fail(conn, fault);
+    arena_release(&arena);
+}
+
+void pg_conn_start(struct pg_conn *conn)
+{
+    conn->state = PG_CONN_RESOLVING;
+    conn->started_us = clock_mono_us();
+    conn->until_us = conn->started_us + LIMIT_PG_DIAL_US;
+    pg_hosts_look_up(&conn->pool->hosts);
+    pg_conn_dial(conn); /* at once where there are no names */
 }
 
 /* ---- sending -------------------------------------------------------------------------------------------------------------------- */

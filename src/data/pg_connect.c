@@ -9,6 +9,9 @@
 #define WAIT_US 500000
 #define SAID_EVERY 20U /* tries */
 
+#define ADDRESS_S \
+    "5" /* for one address, unless the URL says otherwise: behind one that swallows everything another may answer */
+
 /* The part of `text` before the last `sign` in it; all of it when there is none. */
 static limen_str before_last(limen_str text, char sign, size_t *ret_rest)
 {
@@ -51,9 +54,16 @@ static const char *read_url(limen_str url, struct arena *arena, struct diags *di
 
 static PGconn *connect_once(const char *url)
 {
-    const char *const names[] = { "dbname", "fallback_application_name", "client_encoding", NULL };
-    const char *const values[] = { url, "limen", "UTF8", NULL };
+    const char *const names[] = { "connect_timeout", "dbname", "fallback_application_name", "client_encoding", NULL };
+    const char *const values[] = { ADDRESS_S, url, "limen", "UTF8", NULL };
     return PQconnectdbParams(names, values, /* expand_dbname= */ 1);
+}
+
+static PGPing ping(const char *url)
+{
+    const char *const names[] = { "connect_timeout", "dbname", NULL };
+    const char *const values[] = { ADDRESS_S, url, NULL };
+    return PQpingParams(names, values, /* expand_dbname= */ 1);
 }
 
 /* Takes the connection; NULL after adding to `diags`. */
@@ -79,7 +89,7 @@ PGconn *pg_connect_patiently(limen_str url, struct arena *arena, struct diags *d
     const char *text = read_url(url, arena, diags);
     for (uint32_t tries = 0; text != NULL; tries++) {
         PGconn *pg = connect_once(text);
-        PGPing answer = PQstatus(pg) == CONNECTION_OK ? PQPING_OK : PQping(text);
+        PGPing answer = PQstatus(pg) == CONNECTION_OK ? PQPING_OK : ping(text);
         if (answer == PQPING_OK || answer == PQPING_NO_ATTEMPT) /* it is there: what it refuses, it refuses for good */
             return check(pg, url, arena, diags);
         if (tries % SAID_EVERY == 0)

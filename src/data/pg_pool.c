@@ -353,12 +353,20 @@ static bool is_on_its_way(const struct pg_conn *conn)
     return conn->state > PG_CONN_DOWN && conn->state < PG_CONN_READY;
 }
 
+static void go_on_connecting(struct pg_conn *conn, int64_t now_us)
+{
+    if (conn->state == PG_CONN_RESOLVING)
+        pg_conn_dial(conn);
+    else if (now_us >= conn->until_us)
+        pg_conn_fail_late(conn);
+}
+
 static void look_at(struct pg_conn *conn, int64_t now_us)
 {
     if (conn->state == PG_CONN_DOWN && now_us >= conn->until_us && !conn->pool->is_closing)
         pg_conn_start(conn);
-    else if (is_on_its_way(conn) && now_us >= conn->until_us)
-        pg_conn_fail(conn, "it does not answer");
+    else if (is_on_its_way(conn))
+        go_on_connecting(conn, now_us);
     else if (conn->state == PG_CONN_READY && is_silent(conn, now_us))
         pg_conn_give_up(conn);
     else if (conn->state == PG_CONN_READY && conn->first != NULL)
@@ -457,8 +465,8 @@ static void wait_until_tried(struct pg_pool *pool)
         is_waiting = false;
         for (uint32_t i = 0; i < pool->conn_count; i++) {
             struct pg_conn *conn = &pool->conns[i];
-            if (is_on_its_way(conn) && now_us >= conn->until_us)
-                pg_conn_fail(conn, "it does not answer");
+            if (is_on_its_way(conn))
+                go_on_connecting(conn, now_us);
             pg_conn_flush(conn);
             is_waiting = is_waiting || is_on_its_way(conn);
         }
@@ -518,6 +526,7 @@ void pg_pool_close(struct pg_pool *pool)
     loop_forget(pool->loop, &pool->at_end);
     loop_timer_stop(&pool->tick);
     loop_timer_stop(&pool->second);
+    pg_hosts_release(&pool->hosts);
     arena_release(&pool->scratch);
     arena_pool_free(pool->blocks);
     free(pool->conns);

@@ -11,6 +11,7 @@
 #include "core/arena.h"
 #include "core/limits.h"
 #include "core/loop.h"
+#include "data/pg_hosts.h"
 #include "data/pg_store.h"
 
 struct pg_pool;
@@ -160,6 +161,7 @@ enum pg_fate pg_work_lose(struct pg_work *work, bool is_over) LIMEN_MUST_CHECK;
 
 enum pg_conn_state {
     PG_CONN_DOWN,
+    PG_CONN_RESOLVING, /* waits for addresses of its hosts */
     PG_CONN_CONNECTING,
     PG_CONN_SESSION,
     PG_CONN_PREPARING,
@@ -174,11 +176,14 @@ struct pg_conn {
     enum pg_conn_state state;
     bool is_slow; /* takes works that are slow, and no others */
     bool must_flush;
-    bool is_corked;               /* what was sent in this turn is still here */
-    bool must_renew;              /* its prepared statements, or the server behind it, are not what they were */
-    bool expects_null;            /* behind each result but a Sync's stands a NULL */
-    uint32_t failures;            /* since it was last ready */
-    int64_t until_us;             /* DOWN: when to try again; before READY: when to give up */
+    bool is_corked;     /* what was sent in this turn is still here */
+    bool must_renew;    /* its prepared statements, or the server behind it, are not what they were */
+    bool expects_null;  /* behind each result but a Sync's stands a NULL */
+    uint32_t failures;  /* since it was last ready */
+    uint32_t skipped;   /* addresses that did not answer in time: it begins with those behind them */
+    int64_t started_us; /* when it began to connect */
+    int64_t
+        until_us; /* DOWN: when to try again; RESOLVING: when to take what is known; before READY: when to give up */
     struct pg_work *first, *last; /* in flight, oldest first */
     uint32_t count, owed;         /* `owed`: OWING, works that the server has not come to the end of */
     /* ---- an interactive transaction ---- */
@@ -190,6 +195,8 @@ struct pg_conn {
 };
 
 void pg_conn_start(struct pg_conn *conn);
+/* RESOLVING: goes on once the addresses are known, or has failed. */
+void pg_conn_dial(struct pg_conn *conn);
 /* Takes the work and sends it. What fails is dealt with: the work comes back through pg_pool_done or pg_pool_again. */
 void pg_conn_send(struct pg_conn *conn, struct pg_work *work);
 void pg_conn_flush(struct pg_conn *conn);
@@ -197,6 +204,8 @@ void pg_conn_flush(struct pg_conn *conn);
 void pg_conn_roll_back(struct pg_conn *conn);
 /* Closes it and deals with what was in flight; `why` is for the log. It is tried again after a while. */
 void pg_conn_fail(struct pg_conn *conn, const char *why);
+/* The same, of one that does not answer in time; another address is tried first. */
+void pg_conn_fail_late(struct pg_conn *conn);
 /* What was in flight is dealt with as if it were lost. The connection is opened anew when the server has come to the end of it, or when the
  * network says that nobody is there. */
 void pg_conn_give_up(struct pg_conn *conn);
@@ -212,6 +221,7 @@ struct pg_work_list {
 struct pg_pool {
     struct loop *loop;
     const char *conninfo; /* the URL, NUL-terminated */
+    struct pg_hosts hosts;
     const char *session_sql;
     limen_str shown; /* … without its password */
     const struct contract *contract;

@@ -5,6 +5,7 @@
 #include "data/pg_store.h"
 
 #include "core/log.h"
+#include "core/lookup.h"
 #include "data/pg_pool.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 
 #define CONNECTIONS_DEFAULT 8U
 #define PORT_DEFAULT 5432U
-#define DNS_PORT 53U /* over TCP, when an answer is too long for a datagram */
 
 struct pg_store {
     struct store base; /* first: it is what the world has of us */
@@ -65,6 +65,11 @@ static struct store *open_store(const struct store_config *config, struct loop *
     limen_str session = LIMEN_STR("");
     uint32_t connections = config->connections == 0 ? CONNECTIONS_DEFAULT : config->connections;
     bool is_open = open_schema(store, config, arena, diags);
+    if (is_open && !pg_hosts_read(&store->pool.hosts, url.ptr, arena)) {
+        diags_add_at(diags, LIMEN_STR("--database"), 0, 0, LIMEN_STR("name fewer"),
+                     "the database's URL names more than %u hosts", LIMIT_PG_HOSTS);
+        is_open = false;
+    }
     if (is_open) {
         session = arena_printf(arena, SESSION_SQL "%s", store->pool.schema.session_sql);
         store->pool.session_sql = session.ptr;
@@ -140,9 +145,6 @@ static const struct syscall_rule rules[] = {
 static const struct syscall_list pg_syscalls = { numbers, sizeof(numbers) / sizeof(numbers[0]), rules,
                                                  sizeof(rules) / sizeof(rules[0]) };
 
-static const char *const RESOLVER_FILES[] = { "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",
-                                              "/etc/host.conf",   "/etc/gai.conf", "/etc/ssl/openssl.cnf" };
-
 static void add_path(struct store_sandbox *sandbox, const char *path)
 {
     if (sandbox->path_count < STORE_SANDBOX_PATHS)
@@ -189,8 +191,9 @@ static bool describe_sandbox(limen_str url, struct store_sandbox *ret_sandbox, s
             add_path(&sandbox, arena_copy(arena, str_of(part->val)).ptr);
     }
     PQconninfoFree(parts);
-    for (size_t i = 0; i < sizeof(RESOLVER_FILES) / sizeof(RESOLVER_FILES[0]); i++)
-        add_path(&sandbox, RESOLVER_FILES[i]);
+    for (size_t i = 0; i < LOOKUP_PATHS; i++)
+        add_path(&sandbox, lookup_paths[i].path);
+    add_path(&sandbox, "/etc/ssl/openssl.cnf");
     if (good && !has_ports)
         good = add_ports(&sandbox, LIMEN_STR(""));
     if (!good) {
@@ -198,7 +201,7 @@ static bool describe_sandbox(limen_str url, struct store_sandbox *ret_sandbox, s
                      "the database's URL cannot be read; a special character in a password is written %%XX");
         return false;
     }
-    sandbox.ports[sandbox.port_count++] = DNS_PORT;
+    sandbox.ports[sandbox.port_count++] = LOOKUP_PORT;
     *ret_sandbox = sandbox;
     return true;
 }

@@ -7,6 +7,7 @@
 #include "data/redis.h"
 
 #include "core/log.h"
+#include "core/lookup.h"
 #include "core/str.h"
 
 #include <fcntl.h>
@@ -24,7 +25,7 @@
 #define COMPLAIN_EVERY_US 1000000
 
 enum redis_state {
-    REDIS_AWAY,     /* no connection; `again` is running */
+    REDIS_AWAY,     /* no connection; `again` is running, and perhaps a lookup of the host's name */
     REDIS_GREETING, /* connecting, AUTH, SELECT, SCRIPT LOAD */
     REDIS_UP
 };
@@ -37,12 +38,14 @@ struct redis {
     struct loop_timer_list *ticks, *deadlines;
     struct loop *loop;
     const struct redis_url *url;
+    struct lookup *lookup;
     redisContext *context;
     enum redis_state state;
     bool was_tried, is_closing;
     uint32_t greetings;               /* that wait for their answer; they come before all others */
     struct redis_call *first, **last; /* under way, in order */
     uint32_t calls;
+    uint32_t losses; /* of a name with several addresses the next one is tried after each */
     int64_t backoff_us, connect_at_us, complained_at_us;
     char why[80]; /* it is away: told once */
     struct redis_status status;
@@ -90,13 +93,20 @@ static int64_t jitter(int64_t pause_us)
 
 static void connect_due(struct loop_timer *timer);
 
+static void connect_at(struct redis *redis, int64_t at_us)
+{
+    redis->connect_at_us = at_us;
+    if (redis->lookup == NULL && lookup_is_name(redis->url->host.ptr))
+        redis->lookup = lookup_start(redis->url->host.ptr);
+    loop_timer_start(redis->ticks, &redis->again, connect_due);
+}
+
 static void try_again_later(struct redis *redis)
 {
     redis->backoff_us = redis->backoff_us == 0 ? FIRST_BACKOFF_US : redis->backoff_us * 2;
     if (redis->backoff_us > LIMIT_REDIS_BACKOFF_US)
         redis->backoff_us = LIMIT_REDIS_BACKOFF_US;
-    redis->connect_at_us = loop_clock(redis->loop)->mono_us + jitter(redis->backoff_us);
-    loop_timer_start(redis->ticks, &redis->again, connect_due);
+    connect_at(redis, loop_clock(redis->loop)->mono_us + jitter(redis->backoff_us));
 }
 
 static void tell(struct redis *redis, const char *why)
@@ -120,6 +130,7 @@ static void lose(struct redis *redis, const char *why)
     if (redis->context != NULL)
         redisFree(redis->context);
     redis->context = NULL;
+    redis->losses++;
     if (!redis->is_closing)
         try_again_later(redis);
     while (redis->first != NULL)
@@ -295,33 +306,65 @@ static bool greet_all(struct redis *redis)
     return ok;
 }
 
-/* False: `context->errstr` tells why, when there is a context. */
-static bool begin_connecting(struct redis *redis)
+/* One of its name's addresses, each time the next one; NULL, and why there is none. */
+static const char *address_of(const struct redis *redis, const char **ret_fault)
 {
-    redis->context = redisConnectNonBlock(redis->url->address, redis->url->port);
-    if (redis->context == NULL || redis->context->err != 0)
-        return false;
+    if (!lookup_is_name(redis->url->host.ptr))
+        return redis->url->host.ptr;
+    *ret_fault = redis->lookup == NULL   ? "no thread can be started to look for its name"
+        : !lookup_is_over(redis->lookup) ? "no name server answers in time"
+                                         : lookup_fault(redis->lookup);
+    return *ret_fault == NULL ? lookup_address(redis->lookup, redis->losses % lookup_count(redis->lookup)) : NULL;
+}
+
+/* NULL, or why it cannot be done. */
+static const char *begin_connecting(struct redis *redis)
+{
+    const char *fault = NULL, *address = address_of(redis, &fault);
+    if (address == NULL)
+        return fault;
+    redis->context = redisConnectNonBlock(address, redis->url->port);
+    if (redis->context == NULL)
+        return "memory is out";
+    if (redis->context->err != 0)
+        return redis->context->errstr;
     memset(&redis->source, 0, sizeof(redis->source));
-    return loop_add(redis->loop, &redis->source, redis->context->fd, EPOLLOUT, /* exclusive= */ false, on_ready)
+    bool good = loop_add(redis->loop, &redis->source, redis->context->fd, EPOLLOUT, /* exclusive= */ false, on_ready)
         && greet_all(redis);
+    return good ? NULL : "memory is out";
+}
+
+static void forget_lookup(struct redis *redis)
+{
+    lookup_free(redis->lookup);
+    redis->lookup = NULL;
 }
 
 static void start_connecting(struct redis *redis)
 {
     redis->state = REDIS_GREETING;
-    if (begin_connecting(redis))
+    const char *fault = begin_connecting(redis);
+    if (redis->lookup != NULL && lookup_is_over(redis->lookup)) /* else the next attempt waits for it again */
+        forget_lookup(redis);
+    if (fault == NULL)
         loop_timer_start(redis->deadlines, &redis->late, on_greeting_late);
     else
-        lose(redis, redis->context == NULL || redis->context->err == 0 ? "memory is out" : redis->context->errstr);
+        lose(redis, fault);
+}
+
+static bool is_waiting_for_name(const struct redis *redis, int64_t now_us)
+{
+    return redis->lookup != NULL && !lookup_is_over(redis->lookup) && now_us < redis->connect_at_us + LIMIT_REDIS_US;
 }
 
 static void connect_due(struct loop_timer *timer)
 {
     struct redis *redis = (struct redis *)((char *)timer - offsetof(struct redis, again));
-    if (loop_clock(redis->loop)->mono_us >= redis->connect_at_us)
-        start_connecting(redis);
-    else
+    int64_t now_us = loop_clock(redis->loop)->mono_us;
+    if (now_us < redis->connect_at_us || is_waiting_for_name(redis, now_us))
         loop_timer_start(redis->ticks, &redis->again, connect_due);
+    else
+        start_connecting(redis);
 }
 
 /* ---- commands --------------------------------------------------------------------------------------------------------- */
@@ -415,7 +458,10 @@ struct redis *redis_new(struct loop *loop, const struct redis_url *url)
         return NULL;
     }
     name_scripts(redis);
-    start_connecting(redis);
+    if (lookup_is_name(url->host.ptr))
+        connect_at(redis, clock_mono_us());
+    else
+        start_connecting(redis);
     return redis;
 }
 
@@ -427,6 +473,7 @@ void redis_free(struct redis *redis)
     if (redis->state != REDIS_AWAY)
         lose(redis, "the server ends");
     loop_timer_stop(&redis->again);
+    forget_lookup(redis);
     if (!redis->at_end.is_queued) /* else the task that the loop holds frees it */
         free(redis);
 }

@@ -40,7 +40,7 @@ struct redis_status {
     uint64_t failures;    /* commands without an answer, or with an error for one */
 };
 
-/* Begins to connect. `url` lives as long as the result and is resolved. NULL when memory is out. */
+/* Begins to connect; the host's name is looked up for each attempt. `url` lives as long as the result. NULL when memory is out. */
 struct redis *redis_new(struct loop *loop, const struct redis_url *url);
 /* Commands under way end without a reply. Accepts NULL. */
 void redis_free(struct redis *redis);

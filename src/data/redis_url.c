@@ -3,9 +3,6 @@
 
 #include "core/arena.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-
 #define DEFAULT_PORT 6379
 #define DATABASES_MOST 1000000 /* more than anybody configures */
 
@@ -114,16 +111,4 @@ const char *redis_url_parse(limen_str url, struct arena *arena, struct redis_url
     if (str_find_char(authority, '@', 0) != SIZE_MAX)
         return "it has a second '@'; in a password it is %40";
     return parse_host(authority, arena, ret_url);
-}
-
-const char *redis_url_resolve(struct redis_url *url)
-{
-    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-    struct addrinfo *found = NULL;
-    int code = getaddrinfo(url->host.ptr, NULL, &hints, &found);
-    if (code != 0)
-        return gai_strerror(code);
-    code = getnameinfo(found->ai_addr, found->ai_addrlen, url->address, sizeof(url->address), NULL, 0, NI_NUMERICHOST);
-    freeaddrinfo(found);
-    return code == 0 ? NULL : gai_strerror(code);
 }

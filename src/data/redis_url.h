@@ -11,14 +11,10 @@ struct redis_url {
     uint16_t port;            /* 6379 where none is named */
     limen_str user, password; /* empty: none */
     uint32_t database;
-    char address[64]; /* the host's, in digits: made by redis_url_resolve */
 };
 
 /* The texts of `ret_url` end with a NUL and live in the arena. Returns NULL, or what is wrong with the URL, which never quotes it: it holds a
  * password. */
 const char *redis_url_parse(limen_str url, struct arena *arena, struct redis_url *ret_url) LIMEN_MUST_CHECK;
-/* Finds the host's address, as the machine resolves names; may wait for a name server. NULL, or what went wrong. Before a sandbox is
- * closed: it reads files and opens sockets. */
-const char *redis_url_resolve(struct redis_url *url) LIMEN_MUST_CHECK;
 
 #endif

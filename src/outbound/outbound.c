@@ -324,9 +324,3 @@ const struct syscall_list outbound_syscalls = {
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
 };
-
-const struct sandbox_path outbound_paths[] = {
-    { "/etc/resolv.conf", SANDBOX_READ }, { "/etc/hosts", SANDBOX_READ },    { "/etc/nsswitch.conf", SANDBOX_READ },
-    { "/etc/host.conf", SANDBOX_READ },   { "/etc/gai.conf", SANDBOX_READ },
-};
-const size_t outbound_path_count = sizeof(outbound_paths) / sizeof(outbound_paths[0]);

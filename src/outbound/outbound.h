@@ -54,10 +54,6 @@ void outbound_free(struct outbound *outbound); /* accepts NULL */
  * `fd` is closed, when the kernel refuses. */
 bool outbound_attach(struct outbound *outbound, int fd) LIMEN_MUST_CHECK;
 
-/* Sockets of the internet and what resolving a name needs; threads come beside it (thread_syscalls). */
+/* Sockets of the internet and what resolving a name needs; threads come beside it (thread_syscalls), and lookup_paths. */
 extern const struct syscall_list outbound_syscalls;
-/* Files that resolving a name reads, each time anew. */
-extern const struct sandbox_path outbound_paths[];
-extern const size_t outbound_path_count;
-
 #endif

@@ -56,10 +56,5 @@ bool redis_source_read(limen_str source, struct arena *arena, struct redis_url *
         diags_add_at(errors, flag, 0, 0, LIMEN_STR(""), "the URL is not right: %s", fault);
         return false;
     }
-    fault = redis_url_resolve(ret_url);
-    if (fault == NULL)
-        return true;
-    diags_add_at(errors, flag, 0, 0, LIMEN_STR("name a host that this machine can resolve, or its address"),
-                 "the host '%.*s' has no address: %s", LIMEN_STR_ARG(ret_url->host), fault);
-    return false;
+    return true;
 }

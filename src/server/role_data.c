@@ -9,6 +9,7 @@
 #include "server/control.h"
 #include "server/jwks_source.h"
 #include "server/redis_source.h"
+#include "server/resolver_watch.h"
 #include "server/secret.h"
 
 #include <stdio.h>
@@ -21,7 +22,8 @@ struct data_process {
     struct data_role *data;
     struct fetch_client *fetches;
     struct redis_url redis;
-    bool has_redis;
+    bool has_redis, seeks_redis; /* by its name */
+    struct resolver_watch watch;
 };
 
 static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
@@ -63,6 +65,14 @@ static void show_redis(struct data_process *process)
     atomic_store_explicit(&board->redis_state, status.is_up ? BOARD_REDIS_UP : BOARD_REDIS_AWAY, memory_order_relaxed);
     atomic_store_explicit(&board->redis_connections, status.connections, memory_order_relaxed);
     atomic_store_explicit(&board->redis_failures, status.failures, memory_order_relaxed);
+}
+
+/* A role that has all that it needs looks for nobody's address. */
+static bool may_end(const struct role *role)
+{
+    const struct data_process *process = role->context;
+    return data_role_has_lost_database(process->data)
+        || (process->seeks_redis && !data_role_redis(process->data).is_up);
 }
 
 static void on_turn(void *context)
@@ -111,19 +121,29 @@ static void print_refusal(const struct diags *errors, bool has_colour, struct ar
 static bool close_sandbox(const struct data_process *process, const struct store_sandbox *store)
 {
     const struct syscall_list *const lists[] = { &data_role_syscalls, store->syscalls, &thread_syscalls,
-                                                 &redis_syscalls };
-    uint16_t ports[STORE_SANDBOX_PORTS + 1];
-    size_t port_count = store->port_count;
-    memcpy(ports, store->ports, port_count * sizeof(ports[0]));
+                                                 &redis_syscalls, &lookup_syscalls };
+    struct sandbox_path paths[STORE_SANDBOX_PATHS + LOOKUP_PATHS];
+    uint16_t ports[STORE_SANDBOX_PORTS + 2];
+    memcpy(paths, store->paths, store->path_count * sizeof(paths[0]));
+    memcpy(ports, store->ports, store->port_count * sizeof(ports[0]));
+    struct sandbox kept = {
+        .lists = lists,
+        .list_count = process->seeks_redis ? 5
+            : process->has_redis           ? 4
+                                           : 3,
+        .paths = paths,
+        .path_count = store->path_count,
+        .connect_ports = ports,
+        .connect_port_count = store->port_count,
+    };
     if (process->has_redis)
-        ports[port_count++] = process->redis.port;
-    return role_close_sandbox(process->role,
-                              &(struct sandbox){ .lists = lists,
-                                                 .list_count = process->has_redis ? 4 : 3,
-                                                 .paths = store->paths,
-                                                 .path_count = store->path_count,
-                                                 .connect_ports = ports,
-                                                 .connect_port_count = port_count });
+        ports[kept.connect_port_count++] = process->redis.port;
+    if (process->seeks_redis) {
+        ports[kept.connect_port_count++] = LOOKUP_PORT;
+        memcpy(&paths[kept.path_count], lookup_paths, sizeof(lookup_paths));
+        kept.path_count += LOOKUP_PATHS;
+    }
+    return role_close_sandbox(process->role, &kept);
 }
 
 static bool read_redis(struct data_process *process, struct data_role_config *config, struct diags *errors)
@@ -135,7 +155,10 @@ static bool read_redis(struct data_process *process, struct data_role_config *co
     if (!process->has_redis)
         return true;
     config->redis = &process->redis;
-    return redis_source_read(source, &process->role->arena, &process->redis, errors);
+    if (!redis_source_read(source, &process->role->arena, &process->redis, errors))
+        return false;
+    process->seeks_redis = lookup_is_name(process->redis.host.ptr);
+    return true;
 }
 
 static void describe_store(struct role *role, struct query_set *queries, struct store_config *store,
@@ -182,6 +205,7 @@ int data_main(struct role *role)
     bool has_redis = read_redis(&process, &config, &errors);
     describe_store(role, &queries, &config.store, &errors);
     bool has_colour = isatty(STDERR_FILENO) == 1; /* cannot be asked later */
+    resolver_watch_start(&process.watch, role, may_end);
     struct store_sandbox sandbox;
     bool is_placed = config.store.file != NULL
         && store_describe_sandbox(config.store.url, &sandbox, &role->arena, &errors);
@@ -200,6 +224,7 @@ int data_main(struct role *role)
         loop_turn(role->loop, DATA_WAIT_US);
     role_say(role, CONTROL_READY);
     loop_run(role->loop, DATA_WAIT_US, on_turn, &process);
+    resolver_watch_stop(&process.watch);
     data_role_free(process.data);
     fetch_client_free(process.fetches);
     return 0;

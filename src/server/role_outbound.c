@@ -1,7 +1,6 @@
 /* role_outbound.c - the outbound role's process: what may be fetched, by whose word, and then the sandbox.
  *
- * Certificates of authorities are read before the sandbox is closed, and kept. The resolver reads its files each time; when one of them
- * was replaced, the sandbox still means the file that was there before, so the process ends and is started anew. */
+ * Certificates of authorities are read before the sandbox is closed, and kept. */
 #include "server/role.h"
 
 #include "core/log.h"
@@ -9,31 +8,22 @@
 #include "outbound/outbound.h"
 #include "server/control.h"
 #include "server/effect_target.h"
+#include "server/resolver_watch.h"
 #include "server/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define OUTBOUND_WAIT_US 60000000
-#define OUTBOUND_LOOK_US 2000000 /* the pace at which the resolver's files are looked at */
-#define OUTBOUND_FILES 8U
-#define DNS_PORT 53U /* over TCP, when an answer is too long for a datagram */
-
-struct file_identity {
-    dev_t device;
-    ino_t inode; /* 0: not there */
-};
 
 struct outbound_process {
     struct role *role;
     struct outbound *outbound;
-    struct loop_timer look;
+    struct resolver_watch watch;
     struct outbound_config config;
     uint16_t ports[LIMIT_FETCH_TARGETS + 2]; /* of targets, of effects, of the resolver */
     uint32_t port_count;
-    struct file_identity files[OUTBOUND_FILES];
 };
 
 /* ---- settings ----------------------------------------------------------------------------------------------------------- */
@@ -97,7 +87,7 @@ static bool read_targets(struct outbound_process *process)
         process->ports[process->port_count++] = address.port;
     }
     config->target_count = contract->fetch_count;
-    process->ports[process->port_count++] = DNS_PORT;
+    process->ports[process->port_count++] = LOOKUP_PORT;
     return true;
 }
 
@@ -150,8 +140,8 @@ static bool close_sandbox(const struct outbound_process *process)
     const struct sandbox kept = {
         .lists = lists,
         .list_count = sizeof(lists) / sizeof(lists[0]),
-        .paths = outbound_paths,
-        .path_count = outbound_path_count,
+        .paths = lookup_paths,
+        .path_count = LOOKUP_PATHS,
         .connect_ports = process->ports,
         .connect_port_count = process->port_count,
     };
@@ -160,28 +150,10 @@ static bool close_sandbox(const struct outbound_process *process)
 
 /* ---- the process -------------------------------------------------------------------------------------------------------- */
 
-static struct file_identity identify(const char *path)
+static bool may_end(const struct role *role)
 {
-    struct stat status;
-    if (stat(path, &status) != 0)
-        return (struct file_identity){ 0 };
-    return (struct file_identity){ status.st_dev, status.st_ino };
-}
-
-static void on_look(struct loop_timer *timer)
-{
-    struct outbound_process *process = (struct outbound_process *)((char *)timer
-                                                                   - offsetof(struct outbound_process, look));
-    for (size_t i = 0; i < outbound_path_count; i++) {
-        struct file_identity now = identify(outbound_paths[i].path);
-        if (now.device == process->files[i].device && now.inode == process->files[i].inode)
-            continue;
-        LOG_INFO("a file of the resolver was replaced: the role is started anew",
-                 log_text("path", outbound_paths[i].path));
-        loop_stop(process->role->loop);
-        return;
-    }
-    loop_timer_start(loop_timers(process->role->loop, OUTBOUND_LOOK_US), &process->look, on_look);
+    (void)role;
+    return true; /* what was being fetched is fetched again */
 }
 
 static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
@@ -208,9 +180,7 @@ int outbound_main(struct role *role)
     role->context = &process;
     role->on_control = on_control;
     role->on_drain = on_drain;
-    for (size_t i = 0; i < outbound_path_count; i++)
-        process.files[i] = identify(outbound_paths[i].path);
-    on_look(&process.look);
+    resolver_watch_start(&process.watch, role, may_end);
     if (read_authorities(&process) && read_targets(&process) && read_effects(&process))
         process.outbound = outbound_new(role->loop, &process.config, &role->arena);
     if (process.outbound == NULL) {
@@ -222,7 +192,7 @@ int outbound_main(struct role *role)
         return 1;
     role_say(role, CONTROL_READY);
     loop_run(role->loop, OUTBOUND_WAIT_US, NULL, NULL);
-    loop_timer_stop(&process.look);
+    resolver_watch_stop(&process.watch);
     outbound_free(process.outbound);
     return 0;
 }

@@ -323,6 +323,9 @@ LEFT_WITH_POSTGRES = {
 #: What Redis takes. Where connections lead to is Landlock's to judge (Linux 6.7): to the port of Redis.
 LEFT_WITH_REDIS = {"make_socket", "make_datagram_socket", "set_option", "connect_again"}
 
+#: What looking up a name takes, beside that.
+LEFT_WITH_NAMES = {"look_closer", "type_ahead"}
+
 
 def inside_data(tmp_path, database, *more):
     """What an attacker in the data role comes to: {attempt: outcome}."""
@@ -354,6 +357,12 @@ def test_with_redis_an_attacker_in_the_data_role_has_sockets_too(tmp_path):
     said = inside_data(tmp_path, "sqlite:inside.db", str(free_port()))
     left = {name for name, outcome in said.items() if outcome == "done"}
     assert LEFT_TO_DATA | {"make_socket"} <= left <= LEFT_TO_DATA | LEFT_WITH_REDIS
+
+
+def test_with_redis_by_its_name_an_attacker_in_the_data_role_has_the_resolver_too(tmp_path):
+    said = inside_data(tmp_path, "sqlite:inside.db", str(free_port()), "sought")
+    left = {name for name, outcome in said.items() if outcome == "done"}
+    assert LEFT_TO_DATA | {"make_socket"} <= left <= LEFT_TO_DATA | LEFT_WITH_REDIS | LEFT_WITH_NAMES
 
 
 # ---- an attacker in the worker: system calls -------------------------------------------------------------------------

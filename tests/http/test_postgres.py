@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -16,7 +17,7 @@ from caller import PASSWORD, Caller, admin, customer, new_email, new_key
 from https import Authority
 from line import Line, State
 from postgres import IS_INSTALLED, Postgres
-from server import Server, wait_for
+from server import Server, free_port, wait_for
 
 pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason="postgresql-15 is not installed")
 
@@ -283,6 +284,38 @@ def test_no_order_is_lost_or_doubled_when_the_database_crashes(load, postgres):
 
     load.during(disturb)
     check_books(load)
+
+
+class Swallower:
+    """A host that is gone, as far as who connects can tell: no answer, and no refusal either. Its listener has all that it can hold."""
+
+    def __init__(self, port):
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=0)
+        self._callers = []
+        for _ in range(8):
+            caller = socket.socket()
+            caller.setblocking(False)
+            caller.connect_ex(("127.0.0.1", port))
+            self._callers.append(caller)
+
+    def close(self):
+        for each in (self._listener, *self._callers):
+            each.close()
+
+
+@pytest.mark.parametrize("kind", ["swallows", "accepts"])
+def test_behind_a_host_that_is_gone_the_next_one_is_found(make_shop, postgres, database, kind):
+    """First in the URL stands a host that is gone, or stands still and lets the kernel accept for it."""
+    port = free_port()
+    server = make_shop(database=database.replace(f"127.0.0.1:{postgres.port}", f"127.0.0.1:{port},127.0.0.1:{postgres.port}"), flags=FLAGS)
+    caller = customer(server)
+    gone = Swallower(port) if kind == "swallows" else socket.create_server(("127.0.0.1", port), backlog=100)
+    try:
+        postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'limen'")
+        assert wait_for(lambda: "is lost" in server.log)
+        assert wait_for(lambda: caller.get("/api/orders").status == 200, seconds=30), server.log
+    finally:
+        gone.close()
 
 
 def test_a_database_that_is_away_is_503_and_then_everything_goes_on(tmp_path, make_shop):

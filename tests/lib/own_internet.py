@@ -39,16 +39,17 @@ def answer_to(question, addresses):
 
 
 class NameServer:
-    def __init__(self):
-        self.addresses = []
+    def __init__(self, address="127.0.0.1"):
+        self.addresses, self.is_silent = [], False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 53))
+        self._socket.bind((address, 53))
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
         while True:
             question, asker = self._socket.recvfrom(512)
-            self._socket.sendto(answer_to(question, self.addresses), asker)
+            if not self.is_silent:
+                self._socket.sendto(answer_to(question, self.addresses), asker)
 
 
 def main(settings, certificate, key, *rest):

@@ -1,9 +1,10 @@
 /* inside_data.c - the data role's sandbox, from inside: closes it over a folder as role_data.c does, and tries everything.
  *
- * usage: inside_data FOLDER PID PORT DATABASE [REDIS]    as with a Redis at that port; one line for each attempt: its name, and "done" or the
- * error */
+ * usage: inside_data FOLDER PID PORT DATABASE [REDIS [sought]]    as with a Redis at that port, by its name; one line for each attempt: its
+ * name, and "done" or the error */
 #define _GNU_SOURCE
 #include "core/arena.h"
+#include "core/lookup.h"
 #include "core/sandbox.h"
 #include "data/role.h"
 
@@ -45,17 +46,21 @@ int main(int argc, char **argv)
     diags_init(&diags, &arena);
     if (argc < 5 || !store_describe_sandbox(str_of(argv[4]), &store, &arena, &diags))
         return 1;
-    const struct syscall_list *const lists[] = { &core_syscalls, &data_role_syscalls, store.syscalls, &thread_syscalls,
-                                                 &redis_syscalls };
-    const bool has_redis = argc == 6;
-    uint16_t ports[STORE_SANDBOX_PORTS + 1];
+    const struct syscall_list *const lists[] = { &core_syscalls,   &data_role_syscalls, store.syscalls,
+                                                 &thread_syscalls, &redis_syscalls,     &lookup_syscalls };
+    const bool has_redis = argc >= 6, seeks_redis = argc == 7;
+    uint16_t ports[STORE_SANDBOX_PORTS + 2];
     size_t port_count = store.port_count;
     memcpy(ports, store.ports, port_count * sizeof(ports[0]));
     if (has_redis)
         ports[port_count++] = (uint16_t)strtol(argv[5], NULL, 10);
+    if (seeks_redis)
+        ports[port_count++] = LOOKUP_PORT;
     const struct sandbox kept = {
         .lists = lists,
-        .list_count = has_redis ? 5 : 4,
+        .list_count = seeks_redis ? 6
+            : has_redis           ? 5
+                                  : 4,
         .paths = store.paths,
         .path_count = store.path_count,
         .connect_ports = ports,

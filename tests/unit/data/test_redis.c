@@ -78,15 +78,19 @@ static void send_one(size_t at, const char *const *words)
 
 static const char *const incr[] = { "INCR", "n", NULL };
 
-/* A client of `port`; of the server's when it is 0. */
-static void connect_to(uint16_t port)
+static void connect_to_host(limen_str host, uint16_t port)
 {
-    url = (struct redis_url){ .host = LIMEN_STR("127.0.0.1"), .port = port != 0 ? port : server.port };
-    memcpy(url.address, "127.0.0.1", sizeof("127.0.0.1"));
+    url = (struct redis_url){ .host = host, .port = port };
     heard = (struct heard){ .is_ordered = true };
     loop = loop_new();
     redis = redis_new(loop, &url);
     assert_non_null(redis);
+}
+
+/* A client of `port`; of the server's when it is 0. */
+static void connect_to(uint16_t port)
+{
+    connect_to_host(LIMEN_STR("127.0.0.1"), port != 0 ? port : server.port);
 }
 
 static int tear_down(void **state)
@@ -253,6 +257,34 @@ static void test_where_nobody_listens_it_is_tried_again(void **state)
     assert_int_equal(redis_status(redis).connections, 0);
 }
 
+/* Redis listens on 127.0.0.1 alone; where localhost is ::1 too, that is refused. */
+static void test_a_name_is_looked_up_and_each_of_its_addresses_tried(void **state)
+{
+    (void)state;
+    need_server();
+    uint16_t port = server.port;
+    redis_free(redis);
+    loop_turn(loop, 0);
+    loop_free(loop);
+    connect_to_host(LIMEN_STR("localhost"), port);
+    assert_false(redis_was_tried(redis));
+    turn_until(is_up, 2000);
+    send_one(0, incr);
+    wanted = 1;
+    turn_until(is_all_heard, 1000);
+    assert_int_equal(heard.failed, 0);
+}
+
+static void test_a_name_that_leads_nowhere_is_a_redis_that_is_away(void **state)
+{
+    (void)state;
+    static char name[80];
+    memset(name, 'a', sizeof(name) - 1); /* no label is so long: no name server is asked */
+    connect_to_host(str_of(name), 6379);
+    turn_until(is_away, 2000);
+    assert_int_equal(redis_status(redis).connections, 0);
+}
+
 /* Accepts one connection and answers it with `bytes`; NULL: closes it. */
 static void play(const char *bytes)
 {
@@ -331,6 +363,8 @@ int main(void)
         cmocka_unit_test_teardown(test_what_is_late_ends_and_the_connection_with_it, tear_down),
         cmocka_unit_test_teardown(test_what_is_under_way_at_the_end_ends_once, tear_down),
         cmocka_unit_test_teardown(test_where_nobody_listens_it_is_tried_again, tear_down),
+        cmocka_unit_test_teardown(test_a_name_is_looked_up_and_each_of_its_addresses_tried, tear_down),
+        cmocka_unit_test_teardown(test_a_name_that_leads_nowhere_is_a_redis_that_is_away, tear_down),
         cmocka_unit_test_teardown(test_who_speaks_otherwise_is_no_redis, tear_down),
         cmocka_unit_test_teardown(test_answers_that_are_none, tear_down),
     };
