@@ -115,10 +115,11 @@
 #define LIMIT_PG_RETRY_MOST_US 5000000LL /* ... up to this */
 #define LIMIT_PG_AWAY_US 1000000         /* without any connection; past it what waits gets 503, and waits no longer */
 #define LIMIT_PG_GRACE_US 2000000 /* past a deadline, for the server to say so; then nobody waits for the connection */
-#define LIMIT_READ_QUEUE 8192U    /* reads waiting for a reader; past it: 503 */
-#define LIMIT_WRITE_QUEUE 8192U   /* batches waiting for the writer; past it: 503 */
-#define LIMIT_HASHES_AT_ONCE 2U   /* argon2 threads */
-#define LIMIT_HASH_QUEUE 64U      /* sign-ins waiting; past it: 503 */
+#define LIMIT_PG_OWED_US 300000000LL        /* that a connection nobody waits for is kept; then it is closed */
+#define LIMIT_READ_QUEUE 8192U              /* reads waiting for a reader; past it: 503 */
+#define LIMIT_WRITE_QUEUE 8192U             /* batches waiting for the writer; past it: 503 */
+#define LIMIT_HASHES_AT_ONCE 2U             /* argon2 threads */
+#define LIMIT_HASH_QUEUE 64U                /* sign-ins waiting; past it: 503 */
 #define LIMIT_PIPE_BYTES (8U * 1024 * 1024) /* unsent between worker and data; past it: 503, or nothing more is read */
 #define LIMIT_WORKER_RESULTS_BYTES (64U * 1024 * 1024) /* results that wait for one worker to read them; past it: 503 */
 #define LIMIT_TASK_ARENA_BYTES (24U * 1024 * 1024)     /* one request in the data role, with its rows; past it: 500 */

@@ -86,6 +86,7 @@ void pg_conn_give_up(struct pg_conn *conn)
              log_int("works", conn->count));
     conn->state = PG_CONN_OWING;
     conn->owed = conn->count;
+    conn->until_us = clock_mono_us() + LIMIT_PG_OWED_US;
     conn->transaction = 0;
     lose_works(conn);
     pg_pool_wake(conn->pool);

@@ -367,6 +367,8 @@ static void look_at(struct pg_conn *conn, int64_t now_us)
         pg_conn_start(conn);
     else if (is_on_its_way(conn))
         go_on_connecting(conn, now_us);
+    else if (conn->state == PG_CONN_OWING && now_us >= conn->until_us)
+        pg_conn_fail(conn, "it has not answered at all");
     else if (conn->state == PG_CONN_READY && is_silent(conn, now_us))
         pg_conn_give_up(conn);
     else if (conn->state == PG_CONN_READY && conn->first != NULL)

@@ -183,7 +183,7 @@ struct pg_conn {
     uint32_t skipped;   /* addresses that did not answer in time: it begins with those behind them */
     int64_t started_us; /* when it began to connect */
     int64_t
-        until_us; /* DOWN: when to try again; RESOLVING: when to take what is known; before READY: when to give up */
+        until_us; /* DOWN: when to try again; RESOLVING: when to take what is known; before READY and OWING: when to give up */
     struct pg_work *first, *last; /* in flight, oldest first */
     uint32_t count, owed;         /* `owed`: OWING, works that the server has not come to the end of */
     /* ---- an interactive transaction ---- */
@@ -206,8 +206,8 @@ void pg_conn_roll_back(struct pg_conn *conn);
 void pg_conn_fail(struct pg_conn *conn, const char *why);
 /* The same, of one that does not answer in time; another address is tried first. */
 void pg_conn_fail_late(struct pg_conn *conn);
-/* What was in flight is dealt with as if it were lost. The connection is opened anew when the server has come to the end of it, or when the
- * network says that nobody is there. */
+/* What was in flight is dealt with as if it were lost. The connection is opened anew when the server has come to the end of it, when the
+ * network says that nobody is there, or after LIMIT_PG_OWED_US. */
 void pg_conn_give_up(struct pg_conn *conn);
 void pg_conn_close(struct pg_conn *conn);
 
