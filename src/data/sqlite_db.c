@@ -199,10 +199,20 @@ static bool configure(struct db *db)
         && note(db, sqlite3_set_authorizer(handle, authorize, db));
 }
 
+/* For the whole process, before its first connection: later calls are refused and change nothing. What SQLite would count of its memory
+ * takes a lock at each allocation, which the writer and all readers share, and nobody reads it. What a savepoint has to remember stays
+ * in memory: otherwise each takes 64 KiB for it, and makes a file of what is more. */
+static void configure_process(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+}
+
 bool db_open(struct db *db, enum db_kind kind, const char *path, bool is_read_only)
 {
     *db = (struct db){ .kind = kind, .is_own = false };
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    configure_process();
     flags |= is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     if (!note(db, sqlite3_open_v2(path, &db->handle, flags, NULL)) || !configure(db))
         return false;
