@@ -7,6 +7,8 @@
 #include "core/arena.h"
 #include "core/clock.h"
 
+/* Keys lie in the order of their time, as a stored reply is long: in the order of who sent them, each keyed call changed
+ * three pages of the table, and now it changes one of an index. */
 static const char LIMEN_TABLES[] =
     "CREATE TABLE IF NOT EXISTS limen_migrations (name TEXT PRIMARY KEY, checksum BLOB NOT NULL, applied_at INTEGER "
     "NOT NULL) STRICT;"
@@ -21,7 +23,7 @@ static const char LIMEN_TABLES[] =
     "roles TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT;"
     "CREATE TABLE IF NOT EXISTS limen_keys (principal TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, "
     "status INTEGER NOT NULL,"
-    " reply BLOB NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (principal, key)) STRICT, WITHOUT ROWID;"
+    " reply BLOB NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (principal, key)) STRICT;"
     "CREATE INDEX IF NOT EXISTS limen_keys_created ON limen_keys (created_at);"
     "CREATE TABLE IF NOT EXISTS limen_outbox (id TEXT PRIMARY KEY, effect TEXT NOT NULL, key TEXT NOT NULL UNIQUE,"
     " params BLOB NOT NULL, payload TEXT NOT NULL, principal TEXT NOT NULL, created_at INTEGER NOT NULL,"
