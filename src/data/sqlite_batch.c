@@ -1,4 +1,4 @@
-/* sqlite_batch.c - one task of the writer, in a savepoint of its own.
+/* sqlite_batch.c - one task of the writer, in a savepoint of its own or in none.
  *
  * The key comes first: whoever committed it before us has done all of the batch. Then the effect whose result it is, then a sign-up's
  * credential and session, then the statements in the order in which they were queued. What fails undoes this batch and no other. */
@@ -253,12 +253,27 @@ static struct attempt run_task(struct writer *writer, struct store_task *task)
     }
 }
 
-void batch_run(struct writer *writer, struct store_task *task, struct attempt *ret_attempt)
+/* False when it is too late to begin. */
+static bool begin(struct writer *writer, struct store_task *task, struct attempt *ret_attempt)
 {
     *ret_attempt = came_to(STORE_TIMEOUT);
     buf_init(&task->returned, task->arena, task->item_count > 0 ? FIRST_ROWS_BYTES : 0);
     writer->db.was_stopped = false;
-    if (task_is_late(task))
+    return !task_is_late(task);
+}
+
+bool batch_try(struct writer *writer, struct store_task *task, struct attempt *ret_attempt)
+{
+    int64_t before = sqlite3_total_changes64(writer->db.handle);
+    if (!begin(writer, task, ret_attempt))
+        return true;
+    *ret_attempt = run_task(writer, task);
+    return ret_attempt->outcome == STORE_OK || sqlite3_total_changes64(writer->db.handle) == before;
+}
+
+void batch_run(struct writer *writer, struct store_task *task, struct attempt *ret_attempt)
+{
+    if (!begin(writer, task, ret_attempt))
         return;
     if (writer_own(writer, OWN_SAVEPOINT) != SQLITE_DONE) {
         *ret_attempt = came_to(failed(writer, NULL, SQLITE_ERROR));

@@ -66,6 +66,7 @@ struct writer {
     pthread_t thread;
     bool is_running;
     int64_t purge_at_us;
+    uint32_t guarded_groups; /* so many of the next run with savepoints */
     /* ---- the queue ---- */
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -154,6 +155,9 @@ void writer_commit(struct writer *writer, struct attempt *attempt);
 void held_run(struct writer *writer, struct store_task *first);
 /* Steps one of Limen's own statements to its end and resets it. Returns SQLite's code of the step. */
 int writer_own(struct writer *writer, enum own_statement which);
+/* Runs one task without a savepoint. False when it came to nothing and has written: then its transaction must be undone. As below, it may
+ * be gone already. */
+bool batch_try(struct writer *writer, struct store_task *task, struct attempt *ret_attempt) LIMEN_MUST_CHECK;
 /* Runs one task in a savepoint of its own. When the whole transaction is gone afterwards, sqlite3_get_autocommit tells. */
 void batch_run(struct writer *writer, struct store_task *task, struct attempt *ret_attempt);
 

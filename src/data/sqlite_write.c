@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define IDLE_WAIT_S 5
+#define GUARDED_GROUPS 64U
 
 /* The first of those in a state that are due: each from its end of the index, so that it makes no difference how many wait. */
 #define DUE(state, where)                                                                                           \
@@ -139,7 +140,7 @@ static void run_alone(struct writer *writer, struct store_task *task, struct att
 }
 
 /* All tasks of the group in one transaction. False when it had to be rolled back: then nothing of it is there. */
-static bool run_together(struct writer *writer, struct group *group)
+static bool run_guarded(struct writer *writer, struct group *group)
 {
     if (!begin(writer, group->attempts, group->count))
         return true;
@@ -151,6 +152,33 @@ static bool run_together(struct writer *writer, struct group *group)
     store_log(NULL, "a group of batches was rolled back and runs again one by one", writer->db.denied);
     db_rollback(&writer->db);
     return false;
+}
+
+/* The same without savepoints, which take an eighth of a group's time and are of use only when one of its batches comes to nothing. */
+static bool run_trusting(struct writer *writer, struct group *group)
+{
+    bool good = true;
+    if (!begin(writer, group->attempts, group->count))
+        return true;
+    write_touches(writer, group);
+    for (uint32_t i = 0; i < group->count && good; i++)
+        good = batch_try(writer, group->tasks[i], &group->attempts[i]) && !is_lost(writer);
+    if (good && writer_own(writer, OWN_COMMIT) == SQLITE_DONE)
+        return true;
+    db_rollback(&writer->db);
+    return false;
+}
+
+/* Refusals come together - an item is sold out - so after one the next groups have savepoints. */
+static bool run_together(struct writer *writer, struct group *group)
+{
+    if (writer->guarded_groups > 0)
+        writer->guarded_groups--;
+    else if (run_trusting(writer, group))
+        return true;
+    else
+        writer->guarded_groups = GUARDED_GROUPS;
+    return run_guarded(writer, group);
 }
 
 void attempt_settle(const struct attempt *attempt, struct store_task *task)
