@@ -1,6 +1,6 @@
 /* sqlite_outbox.c - effects on the writer: written with the batch that asks for them, then leased, settled and asked for again.
  *
- * The row is made in the batch's own savepoint by the effect's own SELECT, so what is sent is what the database held when the business
+ * The row is made in the batch's own transaction by the effect's own SELECT, so what is sent is what the database held when the business
  * rows were written, and neither is there without the other. A fence decides between two who both believe that they hold the lease. */
 #include "data/sqlite_store.h"
 
@@ -175,7 +175,7 @@ enum store_outcome outbox_lease(struct writer *writer, struct store_task *task)
     while ((code = db_step_own(&writer->db, stmt)) == SQLITE_ROW) {
         if (task->effect_count == task->lease_most
             || !read_effect(writer->store, stmt, task->arena, &task->effects[task->effect_count]))
-            outcome = STORE_ERROR; /* the rest must still be stepped over; the lease is undone with its savepoint */
+            outcome = STORE_ERROR; /* the rest must still be stepped over; the lease is undone with its transaction */
         else
             task->effect_count++;
     }

@@ -177,7 +177,7 @@ bool sqlite_effect_show(limen_str url, limen_str id, struct buf *out, struct are
 bool sqlite_effect_retry(limen_str url, limen_str id, struct arena *arena, struct diags *diags);
 bool sqlite_effect_drop(limen_str url, limen_str id, bool although_sent, struct arena *arena, struct diags *diags);
 
-/* sqlite_outbox.c: what runs in a task's savepoint. */
+/* sqlite_outbox.c: what runs in a task's turn. */
 /* An effect of a batch: `stmt` is its SELECT, bound. */
 enum store_outcome outbox_put(struct writer *writer, struct store_task *task, const struct store_item *item,
                               sqlite3_stmt *stmt);
