@@ -12,11 +12,11 @@ struct row {
 
 static limen_value null_of(enum limen_type type)
 {
-    return (limen_value){ .type = type, .is_null = true };
+    return (limen_value){ .type = (uint8_t)type, .is_null = true };
 }
 static limen_value number(enum limen_type type, int64_t value)
 {
-    return (limen_value){ .type = type, .as.integer = value };
+    return (limen_value){ .type = (uint8_t)type, .as.integer = value };
 }
 static limen_value real(double value)
 {
@@ -24,7 +24,7 @@ static limen_value real(double value)
 }
 static limen_value bytes(enum limen_type type, const char *text, size_t len)
 {
-    return (limen_value){ .type = type, .as.text = { text, len } };
+    return (limen_value){ .type = (uint8_t)type, .as.text = { text, len } };
 }
 
 static struct row nothing_but(const char *id)
