@@ -42,28 +42,49 @@ static void come_back(struct limen_call *call)
         call_abandon(call, DATA_UNKNOWN);
 }
 
-/* An interactive transaction cannot be sent again: what it has read may be otherwise now. Its key tells whether it was committed. */
-static limen_reply find_out(struct limen_call *call)
+/* An interactive transaction cannot be sent again: what it has read may be otherwise now. Its key tells when it was committed; a key that
+ * is not there tells nothing: the database may still be at it. */
+LIMEN_NORETURN
+static void find_out(struct limen_call *call)
 {
-    call->is_batch_sent = false;
-    return call_lookup_key(
-        call, call_problem(call, 503, NULL, LIMEN_STR("the server cannot answer right now; nothing was done")));
+    limen_reply none = { .status = 0 };
+    limen_reply reply = call_lookup_key(call, none);
+    if (reply.status == none.status)
+        call_abandon(call, DATA_UNKNOWN);
+    call_end(call, reply);
 }
 
-/* Asks until there is an answer, as often as the data role goes away in between. */
+/* Nothing was heard of what was sent. */
+static bool is_lost(enum data_outcome outcome)
+{
+    return outcome == DATA_GONE || outcome == DATA_UNKNOWN;
+}
+
+/* It tells of the key, that it was free or what it holds, and thereby of every batch that was sent with it before. */
+static bool tells_of_key(enum data_outcome outcome)
+{
+    return outcome == DATA_OK || outcome == DATA_REPLAY || outcome == DATA_KEY_REUSED || outcome == DATA_REFUSED
+        || outcome == DATA_TAKEN;
+}
+
+/* Asks until there is an answer, as often as the data role goes away in between. That the batch was refused a place, or the time, is none
+ * once it was lost: it was not done then, but may have been before. */
 static void commit_keyed(struct limen_call *call, limen_reply reply)
 {
     struct data_request *request = &call->admission.request;
-    for (;;) {
+    for (bool was_lost = false;; was_lost = true) {
         prepare(call);
         data_commit(call->app->boundary->data, request, &call->batch, call_key(call), reply.status, reply.body);
         call->is_batch_sent = true;
         call_wait(call);
-        if (request->outcome != DATA_GONE && request->outcome != DATA_UNKNOWN)
+        if (!is_lost(request->outcome)) {
+            if (was_lost && !tells_of_key(request->outcome))
+                call_abandon(call, DATA_UNKNOWN);
             return;
+        }
         come_back(call);
         if (call->is_interactive)
-            call_end(call, find_out(call));
+            find_out(call);
     }
 }
 
@@ -101,8 +122,8 @@ limen_reply call_lookup_key(struct limen_call *call, limen_reply refusal)
         return (limen_reply){ .status = request->status, .body = request->reply };
     case DATA_KEY_REUSED:
         return call_problem(call, 422, NULL, LIMEN_STR("this Idempotency-Key has been used for another request"));
-    default:
-        call_abandon(call, request->outcome);
+    default: /* of what was sent nothing is known without the key */
+        call_abandon(call, call->is_batch_sent ? DATA_UNKNOWN : request->outcome);
     }
 }
 

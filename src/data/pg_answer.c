@@ -322,17 +322,26 @@ void pg_work_take(struct pg_work *work, struct pg_pool *pool, PGresult *result)
         work->at++;
 }
 
-/* A failover may take away what only one server has: nobody is told that it is done. */
-static enum store_outcome told(const struct pg_work *work, enum store_outcome outcome)
+/* It has got as far as its key: that was free, or this is what it holds. Of an earlier attempt that was lost nothing else tells. */
+static bool is_definite(enum store_outcome outcome)
 {
-    bool counts = work->task->kind == STORE_BATCH || outcome == STORE_REPLAY;
-    return work->is_here_only && counts ? STORE_UNKNOWN : outcome;
+    return outcome != STORE_BUSY && outcome != STORE_TIMEOUT && outcome != STORE_ERROR;
+}
+
+enum store_outcome pg_work_told(const struct pg_work *work, enum store_outcome outcome)
+{
+    bool is_batch = work->task->kind == STORE_BATCH;
+    bool may_be_committed = work->may_be_done || work->resolves;
+    if (is_batch && may_be_committed && !is_definite(outcome)) /* this attempt was not; an earlier one may have been */
+        return STORE_UNKNOWN;
+    /* A failover may take away what only one server has: nobody is told that it is done. */
+    return work->is_here_only && (is_batch || outcome == STORE_REPLAY) ? STORE_UNKNOWN : outcome;
 }
 
 static enum pg_fate finish(struct pg_work *work, enum store_outcome outcome)
 {
     struct store_task *task = work->task;
-    outcome = told(work, outcome);
+    outcome = pg_work_told(work, outcome);
     task->outcome = outcome;
     task->refused_by = work->refused_by;
     if (outcome == STORE_OK)

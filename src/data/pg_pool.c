@@ -100,7 +100,7 @@ void pg_pool_again(struct pg_pool *pool, struct pg_work *work)
 
 static void refuse(struct pg_pool *pool, struct pg_work *work, enum store_outcome outcome)
 {
-    work->task->outcome = work->may_be_done && work->task->kind == STORE_BATCH ? STORE_UNKNOWN : outcome;
+    work->task->outcome = pg_work_told(work, outcome);
     pg_pool_done(pool, work);
 }
 
@@ -121,7 +121,8 @@ static struct pg_conn *find_conn(struct pg_pool *pool, bool is_slow, uint32_t cr
     for (uint32_t i = 0; i < pool->conn_count; i++) {
         struct pg_conn *conn = &pool->conns[i];
         if (conn->state == PG_CONN_READY && conn->is_slow == is_slow && conn->transaction == 0 && !conn->must_renew
-            && conn != pool->cancelled && conn->count < credit && (best == NULL || conn->count < best->count))
+            && conn != pool->cancelled && conn != pool->kept && conn->count < credit
+            && (best == NULL || conn->count < best->count))
             best = conn;
     }
     return best;
@@ -163,18 +164,22 @@ static void keep_within(struct store_task *task, int64_t until_us)
         task->deadline_us = until_us;
 }
 
-/* Interactive transactions hold half of the connections at the most; each is begun on an idle one. */
+/* Interactive transactions hold half of the connections at the most; each is begun on an idle one. Under load none becomes idle by itself:
+ * what has the least to do gets nothing more until it is. */
 static void dispatch_steps(struct pg_pool *pool)
 {
     uint32_t most = (pool->conn_count - pool->slow_count) / 2;
+    pool->kept = NULL;
     while (pool->steps.first != NULL) {
         if (task_is_late(pool->steps.first->task)) {
             refuse(pool, take(&pool->steps), lateness(pool));
             continue;
         }
-        struct pg_conn *conn = pinned(pool) < most ? find_conn(pool, /* is_slow= */ false, 1) : NULL;
-        if (conn == NULL)
+        struct pg_conn *conn = pinned(pool) < most ? find_conn(pool, /* is_slow= */ false, LIMIT_PG_CREDIT + 1) : NULL;
+        if (conn == NULL || conn->count > 0) {
+            pool->kept = conn;
             return;
+        }
         struct pg_work *work = take(&pool->steps);
         keep_within(work->task, clock_mono_us() + LIMIT_PG_LEASE_US);
         pg_conn_send(conn, work);

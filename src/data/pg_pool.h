@@ -154,6 +154,8 @@ enum pg_fate {
     PG_FATE_AGAIN, /* it goes to a connection once more, when not_before_us has come */
 };
 enum pg_fate pg_work_end(struct pg_work *work, struct pg_pool *pool) LIMEN_MUST_CHECK;
+/* What its caller may be told when it comes to nothing more than `outcome`: what may have been committed is STORE_UNKNOWN. */
+enum store_outcome pg_work_told(const struct pg_work *work, enum store_outcome outcome);
 /* Its connection was lost while it was there. `is_over`: the server has ended the session before it came to this work. */
 enum pg_fate pg_work_lose(struct pg_work *work, bool is_over) LIMEN_MUST_CHECK;
 
@@ -244,6 +246,7 @@ struct pg_pool {
     /* ---- chores ---- */
     struct pg_work cancel, touch, purge;
     struct pg_step cancel_steps[PG_FIXED_STEPS], touch_steps[PG_FIXED_STEPS], purge_steps[PG_FIXED_STEPS];
+    const struct pg_conn *kept;      /* gets nothing more until it is idle, for an interactive transaction; or NULL */
     const struct pg_conn *cancelled; /* whose statement the server is being asked to stop; it gets nothing meanwhile */
     uint8_t touched[LIMIT_TOUCH_QUEUE][TOKEN_HASH_BYTES];
     limen_time seen_at[LIMIT_TOUCH_QUEUE];

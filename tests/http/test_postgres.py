@@ -17,6 +17,7 @@ from caller import PASSWORD, Caller, admin, customer, new_email, new_key
 from https import Authority
 from line import Line, State
 from postgres import IS_INSTALLED, Postgres
+from redis_server import Redis
 from server import Server, free_port, wait_for
 
 pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason="postgresql-15 is not installed")
@@ -80,6 +81,37 @@ def test_a_commit_without_a_key_whose_answer_is_lost_is_told_as_unknown(make_sho
         line.mend()
         assert wait_for(lambda: caller.post("/api/accounts", account).status == 409, seconds=30)
 
+
+
+def test_an_order_that_was_lost_with_the_database_is_told_as_unknown(make_shop, tmp_path):
+    """Sessions are in Redis, so that the caller is known again while the database is not there; the order is sent again, and refused."""
+    held = "FROM pg_locks WHERE relation = 'order_lines'::regclass"
+    with (
+        Postgres() as postgres,
+        Line(postgres.port) as line,
+        Redis(tmp_path / "redis") as redis,
+        concurrent.futures.ThreadPoolExecutor(2) as pool,
+    ):
+        database = postgres.database()
+        through_line = database.replace(f":{postgres.port}/", f":{line.port}/")
+        shop = make_shop(database=through_line, flags=[*FLAGS, "--redis", redis.url], workers=1)
+        assert wait_for(lambda: "limen_redis_up 1" in shop.metrics())
+        caller, key = customer(shop), new_key()
+        pool.submit(postgres.ask, "LOCK TABLE order_lines IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(60)", database, quiet=True)
+        assert wait_for(lambda: postgres.ask(f"SELECT count(*) {held} AND granted", database) == "1")
+        buying = pool.submit(caller.checkout, key=key)
+        assert wait_for(lambda: postgres.ask(f"SELECT count(*) {held} AND NOT granted", database) == "1")
+        line.cut(State.DEAF)  # all of it was asked, and no answer comes back
+        postgres.ask(f"SELECT pg_terminate_backend(pid) {held} AND granted", database)
+        assert wait_for(lambda: postgres.ask("SELECT count(*) FROM limen.limen_keys", database) == "1")
+        postgres.stop(signal.SIGQUIT)
+        line.cut()
+        answer = buying.result()
+        assert answer.status == 503 and answer.json()["type"].endswith("outcome-unknown"), answer
+        postgres.start()
+        line.mend()
+        assert wait_for(lambda: caller.checkout(key=key).status == 201, seconds=30)
+        assert postgres.ask("SELECT count(*) FROM orders", database) == "1"
 
 
 def test_at_the_same_time_one_key_is_one_order(shop):

@@ -3,6 +3,9 @@
 #include "core/limits.h"
 #include "store_fixture.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #define ALL_IN(group) for (size_t i = 0; i < sizeof(group) / sizeof((group)[0]); i++)
 
 #define ENOUGH_US 20000000
@@ -213,6 +216,161 @@ static void test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idl
         job_free(jobs[i]);
 }
 
+/* ---- lost on the way --------------------------------------------------------------------------------------------------------------- */
+
+/* All of this process to the server but one. A session of the server's that waits for a lock does not notice. */
+static void lose_connections(const PGconn *but)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t bytes = sizeof peer;
+        if (fd != PQsocket(but) && getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0 && peer.ss_family != AF_UNIX)
+            (void)shutdown(fd, SHUT_RDWR);
+    }
+}
+
+/* The one whose session waits for a lock. */
+static void lose_who_waits(const struct fixture *fixture)
+{
+    char port[16];
+    postgres_run(fixture->url,
+                 "SELECT client_port FROM pg_stat_activity WHERE datname = current_database()"
+                 " AND application_name = 'limen' AND " WAITS_FOR_A_LOCK,
+                 port, sizeof port);
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_in here;
+        socklen_t bytes = sizeof here;
+        if (getsockname(fd, (struct sockaddr *)&here, &bytes) == 0 && here.sin_family == AF_INET
+            && ntohs(here.sin_port) == atoi(port))
+            (void)shutdown(fd, SHUT_RDWR);
+    }
+}
+
+static struct job *keyed_new(struct fixture *fixture, int64_t time_us)
+{
+    struct job *job = batch_new(fixture, "tea", NULL);
+    job_key(job, "key", 1, 201, "{}");
+    job->task.deadline_us = clock_mono_us() + time_us;
+    return job;
+}
+
+/* A batch waits for a row when its connection is lost. It is run again, and meets what `sql` has made of the database, whose name stands
+ * for its %s. */
+static void lose_a_batch(struct fixture *fixture, const char *sql, int64_t time_us)
+{
+    char change[160];
+    PGconn *pg = outsider(fixture, "UPDATE items SET price = 1 WHERE id = 'tea'");
+    struct job *job = keyed_new(fixture, time_us);
+    job_submit(job);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 1);
+    (void)snprintf(change, sizeof change, sql, strrchr(fixture->url, '/') + 1);
+    postgres_run(fixture->url, change, NULL, 0);
+    lose_connections(pg);
+    fixture_wait(fixture);
+    assert_int_equal(job->task.outcome, STORE_UNKNOWN);
+    job_free(job);
+    commit(pg);
+}
+
+/* It was done after all, by the session that nobody heard of any more. */
+static void assert_is_done(const struct fixture *fixture)
+{
+    char count[8] = "";
+    for (int64_t until = clock_mono_us() + ENOUGH_US; strcmp(count, "1") != 0; usleep(10000)) {
+        assert_true(clock_mono_us() < until);
+        postgres_run(fixture->url, "SELECT count(*) FROM limen.limen_keys", count, sizeof count);
+    }
+}
+
+static void test_a_server_that_does_not_write_tells_nothing_of_a_batch_that_was_lost(void **state)
+{
+    lose_a_batch(*state, "ALTER DATABASE %s SET default_transaction_read_only = on", ENOUGH_US);
+    assert_is_done(*state);
+}
+
+static void test_an_error_before_the_key_tells_nothing_of_a_batch_that_was_lost(void **state)
+{
+    lose_a_batch(*state, "REVOKE INSERT ON limen.limen_keys FROM limen_%s", ENOUGH_US);
+    assert_is_done(*state);
+}
+
+static void test_time_that_ends_before_the_key_tells_nothing_of_a_batch_that_was_lost(void **state)
+{
+    lose_a_batch(*state, "SELECT '%s'", 2000000); /* it waits for the key of the first, until there is no time left */
+}
+
+static void test_the_key_tells_what_came_of_a_batch_that_was_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    PGconn *pg = outsider(fixture, "UPDATE items SET price = 1 WHERE id = 'tea'");
+    struct job *job = keyed_new(fixture, ENOUGH_US);
+    job_submit(job);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 1);
+    lose_who_waits(fixture);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 2); /* the second attempt for the key of the first */
+    commit(pg);
+    fixture_wait(fixture);
+    assert_int_equal(job->task.outcome, STORE_REPLAY);
+    job_free(job);
+}
+
+/* ---- an interactive transaction under load -------------------------------------------------------------------------------------------- */
+
+#define READS \
+    100U /* at any time: more than the credit of all connections, so that one that waits follows each that ends */
+#define READS_MOST 600U /* that end before the load is over */
+
+static struct job *read_new(struct fixture *fixture)
+{
+    struct job *job = job_new(fixture, STORE_READ, "acc_b");
+    job_add(job, "all_orders", "");
+    job_submit(job);
+    return job;
+}
+
+/* Ends those that are done and begins as many. Returns how many. */
+static uint32_t replace_done(struct fixture *fixture, struct job **reads)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < READS; i++) {
+        if (!reads[i]->is_done)
+            continue;
+        assert_int_equal(reads[i]->task.outcome, STORE_OK);
+        job_free(reads[i]);
+        reads[i] = read_new(fixture);
+        count++;
+    }
+    return count;
+}
+
+static void test_an_interactive_transaction_gets_its_connection_under_load(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job *reads[READS], *step;
+    uint32_t ended = 0;
+    postgres_run(fixture->url, "ALTER POLICY limen_caller ON orders USING (true AND pg_sleep(0.02)::text = '')", NULL,
+                 0);
+    ALL_IN(reads)
+    reads[i] = read_new(fixture);
+    while (ended < READS) { /* every connection has all that it takes */
+        loop_turn(fixture->loop, 10000);
+        ended += replace_done(fixture, reads);
+    }
+    step = job_new(fixture, STORE_STEP, "acc_a");
+    step->task.transaction = 1;
+    job_add(step, "get_count", "");
+    job_submit(step);
+    while (!step->is_done && ended < READS_MOST) {
+        loop_turn(fixture->loop, 10000);
+        ended += replace_done(fixture, reads);
+    }
+    assert_true(step->is_done);
+    assert_int_equal(step->task.outcome, STORE_OK);
+    store_abandon(fixture->store, 1);
+    job_free(step);
+    give_up(reads, READS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +380,11 @@ int main(void)
         TEST(test_slow_statements_hold_up_slow_ones_only),
         TEST(test_a_connection_that_is_held_up_holds_up_no_more_than_its_credit),
         TEST(test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idle),
+        TEST(test_a_server_that_does_not_write_tells_nothing_of_a_batch_that_was_lost),
+        TEST(test_an_error_before_the_key_tells_nothing_of_a_batch_that_was_lost),
+        TEST(test_time_that_ends_before_the_key_tells_nothing_of_a_batch_that_was_lost),
+        TEST(test_the_key_tells_what_came_of_a_batch_that_was_lost),
+        TEST(test_an_interactive_transaction_gets_its_connection_under_load),
     };
     postgres_server = getenv("LIMEN_TEST_POSTGRES");
     if (postgres_server == NULL) {
