@@ -141,7 +141,8 @@ static void look_at_database(const struct limen_app *app, const struct check_opt
     check_database(url, arena, errors, warnings);
     if (errors->count > 0 || (queries->count == 0 && app->migration_count == 0))
         return;
-    if (!store_check(url, queries, app->migrations, app->migration_count, arena, errors) && errors->count == 0)
+    if (!store_check(url, queries, app->migrations, app->migration_count, arena, errors, warnings)
+        && errors->count == 0)
         diags_add_at(errors, LIMEN_STR("--database"), 0, 0, LIMEN_STR(""), "memory is out");
 }
 

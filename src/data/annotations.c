@@ -262,13 +262,14 @@ static void follow_drop(struct migration_set *set, limen_str table)
 }
 
 /* ALTER TABLE x RENAME TO y | RENAME [COLUMN] a TO b | … */
-static void follow_alter(struct walk *walk)
+static void follow_alter(struct walk *walk, limen_str *ret_table)
 {
     limen_str table = sql_name(take(walk));
     if (!TAKE_WORD(walk, "rename"))
         return;
     if (TAKE_WORD(walk, "to")) {
-        follow_table_rename(walk->set, table, sql_name(take(walk)));
+        *ret_table = sql_name(take(walk));
+        follow_table_rename(walk->set, table, *ret_table);
         return;
     }
     (void)TAKE_WORD(walk, "column");
@@ -277,17 +278,18 @@ static void follow_alter(struct walk *walk)
         follow_column_rename(walk->set, table, from, sql_name(take(walk)));
 }
 
-bool annotations_follow(struct migration_set *set, const struct migration_text *text, struct arena *arena,
-                        struct diags *diags)
+bool annotations_follow(struct migration_set *set, const struct migration_text *text, limen_str *ret_table,
+                        struct arena *arena, struct diags *diags)
 {
+    *ret_table = LIMEN_STR("");
     struct walk walk = { .set = set, .text = text, .arena = arena, .diags = diags, .at = text->first };
     if (text->first >= text->count)
         return refuse_stray(&walk);
     if (TAKE_WORD(&walk, "create") && TAKE_WORD(&walk, "table")) {
         if (TAKE_WORD(&walk, "if") && TAKE_WORD(&walk, "not"))
             (void)TAKE_WORD(&walk, "exists");
-        limen_str table = sql_name(take(&walk));
-        return take_owner(&walk, table) && take_decisions(&walk, table);
+        *ret_table = sql_name(take(&walk));
+        return take_owner(&walk, *ret_table) && take_decisions(&walk, *ret_table);
     }
     walk.at = text->first;
     if (TAKE_WORD(&walk, "drop") && TAKE_WORD(&walk, "table")) {
@@ -297,6 +299,6 @@ bool annotations_follow(struct migration_set *set, const struct migration_text *
     }
     walk.at = text->first;
     if (TAKE_WORD(&walk, "alter") && TAKE_WORD(&walk, "table"))
-        follow_alter(&walk);
+        follow_alter(&walk, ret_table);
     return refuse_stray(&walk);
 }

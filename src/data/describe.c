@@ -279,7 +279,7 @@ static bool open_all(struct db *dbs, const struct migration_set *set, struct gua
             diags_add_at(diags, LIMEN_STR(":memory:"), 0, 0, LIMEN_STR(""), "%s", db->denied);
             return false;
         }
-        if (!sqlite_apply(db, set, arena, diags))
+        if (sqlite_apply(db, set, diags) != STAND_READY)
             return false;
         if (kind == DB_SCOPED && !guards_build(db->handle, set, arena, guards, diags))
             return false;

@@ -170,11 +170,13 @@ static bool check_tokens(const struct splitter *splitter, uint32_t first, bool i
     return true;
 }
 
-static void add_statement(const struct splitter *splitter, uint32_t first, bool is_variant, struct migration *migration)
+static void add_statement(const struct splitter *splitter, uint32_t first, bool is_variant, limen_str table,
+                          struct migration *migration)
 {
     const struct sql_token *head = &splitter->tokens[first], *last = &splitter->tokens[splitter->count - 1];
     migration->statements[migration->count++] = (struct migration_statement){
         .sql = str_make(head->text.ptr, (size_t)(last->text.ptr - head->text.ptr)),
+        .table = table,
         .is_variant = is_variant,
         .line = head->line,
         .column = head->column
@@ -196,21 +198,21 @@ static bool split(const struct limen_file *file, uint32_t index, limen_str backe
     for (;;) {
         uint32_t first = 0;
         bool found = false;
-        limen_str variant;
+        limen_str variant, table;
         if (!read_statement(&splitter, &first, &found))
             return false;
         struct migration_text text = { splitter.tokens, splitter.count, first, file->path, index };
         if (!found)
-            return annotations_follow(set, &text, arena, diags);
+            return annotations_follow(set, &text, &table, arena, diags);
         if (!read_variant(&splitter, first, &variant))
             return false;
         if (variant.len > 0 && !str_equal(variant, backend))
             continue;
         if (!check_start(&splitter, first)
             || !check_tokens(&splitter, first, str_equal(variant, LIMEN_STR("postgresql")))
-            || !annotations_follow(set, &text, arena, diags))
+            || !annotations_follow(set, &text, &table, arena, diags))
             return false;
-        add_statement(&splitter, first, variant.len > 0, migration);
+        add_statement(&splitter, first, variant.len > 0, table, migration);
     }
 }
 
@@ -256,4 +258,53 @@ bool migrations_parse(const struct limen_file *files, size_t count, limen_str ba
     }
     *ret_set = set;
     return good;
+}
+
+/* ---- what has been applied ------------------------------------------------------------------------------------------------- */
+
+static enum migration_stand refuse(struct diags *diags, limen_str file, uint32_t line, limen_str mend,
+                                   const char *message)
+{
+    diags_add_at(diags, arena_copy(diags->arena, file), line, line, mend, "%s", message);
+    return STAND_FAULT;
+}
+
+static bool is_same(const struct migration *migration, limen_str checksum)
+{
+    char memory[2 * MIGRATION_CHECKSUM_BYTES];
+    struct buf hex;
+    buf_init_fixed(&hex, memory, sizeof memory);
+    buf_add_hex(&hex, migration->checksum, sizeof migration->checksum);
+    return str_equal(buf_str(&hex), checksum);
+}
+
+enum migration_stand migrations_compare(const struct migration_set *set, uint32_t at, limen_str name,
+                                        limen_str checksum, struct diags *diags)
+{
+    if (at >= set->count)
+        return STAND_AHEAD;
+    const struct migration *migration = &set->items[at];
+    int order = str_compare(migration->name, name);
+    if (order < 0)
+        return refuse(diags, migration->name, 1, LIMEN_STR("give it a number behind the last applied one"),
+                      "this migration stands before one that has been applied");
+    if (order > 0)
+        return refuse(diags, name, 0, LIMEN_STR("start the version of the app that has this file"),
+                      "the database has applied a migration that is not here");
+    if (!is_same(migration, checksum))
+        return refuse(diags, name, 1, LIMEN_STR("restore the file as it was, and put the change into a new one"),
+                      "this migration has changed after it was applied");
+    return STAND_READY;
+}
+
+void migrations_list(const struct migration_set *set, uint32_t pending, bool is_applied, struct buf *out)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        bool was_pending = i >= set->count - pending;
+        buf_printf(out, "%s %.*s\n",
+                   !was_pending     ? "applied"
+                       : is_applied ? "applied now"
+                                    : "pending",
+                   LIMEN_STR_ARG(set->items[i].name));
+    }
 }

@@ -17,6 +17,7 @@
 
 struct migration_statement {
     limen_str sql;   /* without its `;` */
+    limen_str table; /* that it makes, or renames one to; "" for none */
     bool is_variant; /* written for this back end alone: `-- on:` */
     uint32_t line, column;
 };
@@ -52,6 +53,27 @@ struct migration_set {
 bool migrations_parse(const struct limen_file *files, size_t count, limen_str backend, struct arena *arena,
                       struct migration_set *ret_set, struct diags *diags) LIMEN_MUST_CHECK;
 
+/* How a database stands to a set. */
+enum migration_stand {
+    STAND_READY,   /* it is as these files want it */
+    STAND_PENDING, /* migrations are to be applied */
+    STAND_LOOSE,   /* PostgreSQL's guards are not as the annotations want them */
+    STAND_AHEAD,   /* a newer version has been here, and what guards rows holds: this one goes on with it */
+    STAND_CLOSED,  /* PostgreSQL lets this user not look: pg_refuse_stranger says so */
+    STAND_FAULT    /* a fault was added */
+};
+/* What a start and the commands say of STAND_AHEAD. */
+#define MIGRATIONS_AHEAD "the database is ahead: a newer version has migrated it"
+#define MIGRATIONS_AHEAD_MEND "use that version"
+
+/* Compares a note of what was applied: number `at` of them in the order of their names, its checksum in hexadecimal digits. READY: it is
+ * migration `at` of the set. AHEAD: all of the set stands before it. FAULT after adding to `diags`. */
+enum migration_stand migrations_compare(const struct migration_set *set, uint32_t at, limen_str name,
+                                        limen_str checksum, struct diags *diags) LIMEN_MUST_CHECK;
+
+/* One line for each migration, as `migrate` prints it; the last `pending` of them were not applied before. */
+void migrations_list(const struct migration_set *set, uint32_t pending, bool is_applied, struct buf *out);
+
 /* ---- between migrate.c and annotations.c --------------------------------------------------------------------------- */
 /* One statement with the comments above and in it, as tokens. */
 struct migration_text {
@@ -61,8 +83,9 @@ struct migration_text {
     limen_str file;
     uint32_t migration;
 };
-/* Takes the annotations of one statement, and follows tables that are renamed or dropped. */
-bool annotations_follow(struct migration_set *set, const struct migration_text *text, struct arena *arena,
-                        struct diags *diags) LIMEN_MUST_CHECK;
+/* Takes the annotations of one statement, and follows tables that are renamed or dropped. `ret_table`: one that it makes, or renames
+ * one to. */
+bool annotations_follow(struct migration_set *set, const struct migration_text *text, limen_str *ret_table,
+                        struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
 
 #endif

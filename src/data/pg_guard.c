@@ -67,9 +67,12 @@ bool pg_guards_prepare(const struct pg_admin *admin)
 
 /* ---- the text of the guards ---------------------------------------------------------------------------------------------------- */
 
-/* What an older version of the annotations has left; in the same transaction the new ones are made. */
+/* What an older version of the annotations has left; in the same transaction the new ones are made. Tables that others have closed stay as
+ * they are. */
 static const char CLEAR_SQL[] =
     "DO $$ DECLARE it record; BEGIN"
+    " FOR it IN SELECT DISTINCT polrelid::regclass AS name FROM pg_policy WHERE polname LIKE 'limen\\_%' LOOP"
+    "  EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', it.name); END LOOP;"
     " FOR it IN SELECT polname AS name, polrelid::regclass AS place FROM pg_policy WHERE polname LIKE 'limen\\_%' LOOP"
     "  EXECUTE format('DROP POLICY %I ON %s', it.name, it.place); END LOOP;"
     " FOR it IN SELECT tgname AS name, tgrelid::regclass AS place FROM pg_trigger WHERE NOT tgisinternal AND tgname "
@@ -77,10 +80,6 @@ static const char CLEAR_SQL[] =
     "  'limen\\_%' LOOP EXECUTE format('DROP TRIGGER %I ON %s', it.name, it.place); END LOOP;"
     " FOR it IN SELECT oid::regprocedure AS name FROM pg_proc WHERE pronamespace = 'limen'::regnamespace AND proname"
     "  LIKE 'decided\\_%' LOOP EXECUTE format('DROP FUNCTION %s', it.name); END LOOP;"
-    " FOR it IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND "
-    "relrowsecurity"
-    "  LOOP EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', it.name); END "
-    "LOOP;"
     " END $$;\n";
 
 /* Tables that the migrations have made are their owner's, and so ours to open. */
@@ -233,7 +232,8 @@ static limen_str write_guards(const struct pg_admin *admin, const struct migrati
 
 /* ---- do they hold? --------------------------------------------------------------------------------------------------------------- */
 
-/* What the catalogs say of everything that guards rows; $1, $2: the two roles. */
+/* What the catalogs say of everything that guards rows in the tables that migrations have made; $1: their names, one a line. What else
+ * somebody keeps in `public` is not the app's. */
 #define FOUND_SQL                                                                                                     \
     "SELECT encode(sha256(convert_to(coalesce(string_agg(line, E'\\n' ORDER BY line COLLATE \"C\"), ''), 'UTF8')), "  \
     "'hex')"                                                                                                          \
@@ -242,12 +242,14 @@ static limen_str write_guards(const struct pg_admin *admin, const struct migrati
     "  FROM pg_roles WHERE oid = ANY (p.polroles)), pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, " \
     "p.polrelid)) AS line"                                                                                            \
     "  FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid WHERE c.relnamespace = 'public'::regnamespace"    \
+    "  AND lower(c.relname) = ANY (string_to_array($1, E'\\n'))"                                                      \
     " UNION ALL SELECT concat_ws(' ', 'table', relname, relrowsecurity, relforcerowsecurity, role, right_name, "      \
     "has_table_privilege(role, oid, right_name))"                                                                     \
     "  FROM pg_class, unnest(ARRAY['limen_' || current_database(), 'limen_' || current_database() || '_all']) AS "    \
     "role,"                                                                                                           \
     "  unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS right_name"                                           \
     "  WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"                                         \
+    "  AND lower(relname) = ANY (string_to_array($1, E'\\n'))"                                                        \
     " UNION ALL SELECT concat_ws(' ', 'trigger', tgrelid::regclass, tgenabled, pg_get_triggerdef(oid)) FROM "         \
     "pg_trigger"                                                                                                      \
     "  WHERE NOT tgisinternal AND tgname LIKE 'limen\\_%'"                                                            \
@@ -258,35 +260,70 @@ static limen_str write_guards(const struct pg_admin *admin, const struct migrati
     "  pg_auth_members WHERE member = r.oid ORDER BY 1)) FROM pg_roles AS r WHERE rolname IN ('limen_' ||"            \
     "  current_database(), 'limen_' || current_database() || '_all')) AS found"
 
-/* The text is long and its length tells nothing: it is noted by its hash. */
-static limen_str hash_of(const struct pg_admin *admin, limen_str guards)
+/* Which version of the texts above this is, and their hash. */
+static limen_str note_of(const struct pg_admin *admin, limen_str guards)
 {
-    const char *params[] = { guards.ptr, OWN_SQL };
-    return pg_ask_one(admin, "SELECT encode(sha256(convert_to($1::text || $2::text, 'UTF8')), 'hex')", 2, params);
+    const char *params[] = { guards.ptr, OWN_SQL, FOUND_SQL };
+    limen_str hash = guards.ptr == NULL
+        ? guards
+        : pg_ask_one(admin, "SELECT encode(sha256(convert_to($1::text || $2::text || $3::text, 'UTF8')), 'hex')", 3,
+                     params);
+    return hash.ptr == NULL ? hash : arena_printf(admin->arena, "%u %.*s", PG_GUARDS_VERSION, LIMEN_STR_ARG(hash));
 }
 
-bool pg_guards_compare(const struct pg_admin *admin, const struct migration_set *set, bool *ret_hold)
+static bool is_newer(limen_str note)
 {
-    *ret_hold = false;
-    limen_str guards = write_guards(admin, set);
-    limen_str wanted = guards.ptr == NULL ? guards : hash_of(admin, guards);
-    if (wanted.ptr == NULL)
-        return false;
-    size_t faults = admin->diags->count;
-    const char *params[] = { wanted.ptr };
-    limen_str holds = pg_ask_one(
-        admin, "SELECT count(*) = 1 FROM limen.limen_guards WHERE wanted = $1 AND found = (" FOUND_SQL ")", 1, params);
-    *ret_hold = str_equal(holds, LIMEN_STR("t"));
-    return admin->diags->count == faults;
+    int64_t version = 0;
+    return str_to_int64(str_cut(&note, ' '), &version) && version > PG_GUARDS_VERSION;
 }
 
-static bool note_guards(const struct pg_admin *admin, limen_str guards)
+/* Names of the tables that the migrations have made, one a line; ptr NULL after a fault. */
+static const char *write_tables(const struct pg_admin *admin, const struct migration_set *set)
 {
-    limen_str wanted = hash_of(admin, guards);
-    const char *params[] = { wanted.ptr };
-    PGresult *result = wanted.ptr == NULL || !pg_run(admin, "DELETE FROM limen.limen_guards")
+    struct buf out;
+    buf_init(&out, admin->arena, 256);
+    for (uint32_t i = 0; i < set->count; i++) {
+        for (uint32_t j = 0; j < set->items[i].count; j++) {
+            limen_str table = set->items[i].statements[j].table;
+            char *room = table.len == 0 ? NULL : buf_reserve(&out, table.len + 1);
+            if (room == NULL)
+                continue;
+            out.len += str_lower(table, room).len;
+            buf_add_char(&out, '\n');
+        }
+    }
+    buf_add_char(&out, '\0');
+    return out.failed ? NULL : out.ptr;
+}
+
+static enum migration_stand compare_note(limen_str wanted, const PGresult *notes)
+{
+    if (PQntuples(notes) != 1)
+        return STAND_LOOSE;
+    if (is_newer(pg_text(notes, 0, 0)))
+        return STAND_AHEAD;
+    bool holds = str_equal(pg_text(notes, 0, 0), wanted) && str_equal(pg_text(notes, 0, 1), LIMEN_STR("t"));
+    return holds ? STAND_READY : STAND_LOOSE;
+}
+
+enum migration_stand pg_guards_compare(const struct pg_admin *admin, const struct migration_set *set)
+{
+    limen_str wanted = note_of(admin, write_guards(admin, set));
+    const char *params[] = { write_tables(admin, set) };
+    PGresult *notes = wanted.ptr == NULL || params[0] == NULL
         ? NULL
-        : pg_ask(admin, "INSERT INTO limen.limen_guards (wanted, found) SELECT $1, (" FOUND_SQL ")", 1, params);
+        : pg_ask(admin, "SELECT wanted, found = (" FOUND_SQL ") FROM limen.limen_guards", 1, params);
+    enum migration_stand stand = notes == NULL ? STAND_FAULT : compare_note(wanted, notes);
+    PQclear(notes);
+    return stand;
+}
+
+static bool note_guards(const struct pg_admin *admin, const struct migration_set *set, limen_str guards)
+{
+    const char *params[] = { write_tables(admin, set), note_of(admin, guards).ptr };
+    PGresult *result = params[0] == NULL || params[1] == NULL || !pg_run(admin, "DELETE FROM limen.limen_guards")
+        ? NULL
+        : pg_ask(admin, "INSERT INTO limen.limen_guards (wanted, found) SELECT $2, (" FOUND_SQL ")", 2, params);
     PQclear(result);
     return result != NULL;
 }
@@ -308,7 +345,7 @@ bool pg_guards_put_on(const struct pg_admin *admin, const struct migration_set *
 {
     limen_str guards = write_guards(admin, set);
     bool good = guards.ptr != NULL && roles_are_bound(admin) && pg_run(admin, "BEGIN") && pg_run(admin, guards.ptr)
-        && note_guards(admin, guards) && pg_run(admin, "COMMIT");
+        && note_guards(admin, set, guards) && pg_run(admin, "COMMIT");
     if (!good)
         PQclear(PQexec(admin->pg, "ROLLBACK"));
     return good;

@@ -1,8 +1,7 @@
 /* pg_migrate.c - applies migrations to PostgreSQL, forward only, each in one transaction with the note that it was applied.
  *
  * Copies of the server that start together take an advisory lock, and whoever comes second finds the work done. A database that is ahead
- * belongs to a newer version of the app: this one goes on with it, for a migration that breaks running code is one that contracts too
- * early. */
+ * belongs to a newer version: this one goes on with it, for a migration that breaks running code is one that contracts too early. */
 #include "core/arena.h"
 #include "core/clock.h"
 #include "data/pg_schema.h"
@@ -42,75 +41,32 @@ static bool has_notes(const struct pg_admin *admin)
         LIMEN_STR("t"));
 }
 
-static bool is_same(const struct migration *migration, limen_str checksum)
-{
-    char memory[2 * MIGRATION_CHECKSUM_BYTES];
-    struct buf hex;
-    buf_init_fixed(&hex, memory, sizeof memory);
-    buf_add_hex(&hex, migration->checksum, sizeof migration->checksum);
-    return str_equal(buf_str(&hex), checksum);
-}
-
-static enum pg_stand refuse(const struct pg_admin *admin, limen_str file, limen_str mend, const char *message)
-{
-    diags_add_at(admin->diags, arena_copy(admin->diags->arena, file), 1, 1, mend, "%s", message);
-    return PG_STAND_FAULT;
-}
-
-/* A note that has no migration at its place in the order of names. */
-static enum pg_stand compare_stray(const struct pg_admin *admin, const struct migration_set *set, limen_str name,
-                                   uint32_t at)
-{
-    if (at < set->count && str_compare(set->items[at].name, name) < 0)
-        return refuse(admin, set->items[at].name, LIMEN_STR("give it a number behind the last applied one"),
-                      "this migration stands before one that has been applied");
-    if (at == set->count)
-        return PG_STAND_AHEAD;
-    return refuse(admin, name, LIMEN_STR("start the version of the app that has this file"),
-                  "the database has applied a migration that is not here");
-}
-
-/* Row `at` of the notes, which are in the order of their names, is migration `at` of the set. */
-static enum pg_stand compare_note(const struct pg_admin *admin, const struct migration_set *set, const PGresult *notes,
-                                  uint32_t at)
-{
-    limen_str name = pg_text(notes, (int)at, 0);
-    if (at >= set->count || !str_equal(set->items[at].name, name))
-        return compare_stray(admin, set, name, at);
-    if (is_same(&set->items[at], pg_text(notes, (int)at, 1)))
-        return PG_STAND_READY;
-    return refuse(admin, name, LIMEN_STR("restore the file as it was, and put the change into a new one"),
-                  "this migration has changed after it was applied");
-}
-
-static enum pg_stand compare_notes(const struct pg_admin *admin, const struct migration_set *set, uint32_t *ret_pending)
+static enum migration_stand compare_notes(const struct pg_admin *admin, const struct migration_set *set,
+                                          uint32_t *ret_pending)
 {
     PGresult *notes = pg_ask(admin, "SELECT name, encode(checksum, 'hex') FROM limen.limen_migrations ORDER BY name", 0,
                              NULL);
-    enum pg_stand stand = notes == NULL ? PG_STAND_FAULT : PG_STAND_READY;
+    enum migration_stand stand = notes == NULL ? STAND_FAULT : STAND_READY;
     int count = notes == NULL ? 0 : PQntuples(notes);
-    for (int i = 0; i < count && stand == PG_STAND_READY; i++)
-        stand = compare_note(admin, set, notes, (uint32_t)i);
+    for (int i = 0; i < count && stand == STAND_READY; i++)
+        stand = migrations_compare(set, (uint32_t)i, pg_text(notes, i, 0), pg_text(notes, i, 1), admin->diags);
     PQclear(notes);
     *ret_pending = set->count - ((uint32_t)count < set->count ? (uint32_t)count : set->count);
-    return stand == PG_STAND_READY && *ret_pending > 0 ? PG_STAND_PENDING : stand;
+    return stand == STAND_READY && *ret_pending > 0 ? STAND_PENDING : stand;
 }
 
-enum pg_stand pg_compare(const struct pg_admin *admin, const struct migration_set *set, uint32_t *ret_pending)
+enum migration_stand pg_compare(const struct pg_admin *admin, const struct migration_set *set, uint32_t *ret_pending)
 {
     *ret_pending = set->count;
     size_t faults = admin->diags->count;
     if (str_equal(ask_open(admin), LIMEN_STR("f")))
-        return PG_STAND_CLOSED;
+        return STAND_CLOSED;
     if (!has_notes(admin))
-        return admin->diags->count > faults ? PG_STAND_FAULT : PG_STAND_PENDING;
-    enum pg_stand stand = compare_notes(admin, set, ret_pending);
-    if (stand == PG_STAND_AHEAD)
-        return pg_guards_are_closed(admin, set) ? stand : PG_STAND_FAULT;
-    bool hold = true;
-    if (stand == PG_STAND_READY && !pg_guards_compare(admin, set, &hold))
-        return PG_STAND_FAULT;
-    return stand == PG_STAND_READY && !hold ? PG_STAND_LOOSE : stand;
+        return admin->diags->count > faults ? STAND_FAULT : STAND_PENDING;
+    enum migration_stand stand = compare_notes(admin, set, ret_pending);
+    if (stand == STAND_READY)
+        stand = pg_guards_compare(admin, set);
+    return stand == STAND_AHEAD && !pg_guards_are_closed(admin, set) ? STAND_FAULT : stand;
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------------------------------ */
@@ -179,12 +135,12 @@ static bool apply_one(const struct pg_admin *admin, const struct migration *migr
 static bool apply_locked(const struct pg_admin *admin, const struct migration_set *set)
 {
     uint32_t pending = 0;
-    enum pg_stand stand = pg_compare(admin, set, &pending); /* another may have been here first */
-    if (stand == PG_STAND_READY || stand == PG_STAND_AHEAD)
+    enum migration_stand stand = pg_compare(admin, set, &pending); /* another may have been here first */
+    if (stand == STAND_READY || stand == STAND_AHEAD)
         return true;
-    if (stand == PG_STAND_CLOSED)
+    if (stand == STAND_CLOSED)
         return pg_refuse_stranger(admin);
-    if (stand == PG_STAND_FAULT || !pg_guards_prepare(admin))
+    if (stand == STAND_FAULT || !pg_guards_prepare(admin))
         return false;
     for (uint32_t i = set->count - pending; i < set->count; i++) {
         if (!apply_one(admin, &set->items[i]))
@@ -204,31 +160,18 @@ bool pg_apply(const struct pg_admin *admin, const struct migration_set *set)
 
 /* ---- the command --------------------------------------------------------------------------------------------------------------- */
 
-static void list(const struct migration_set *set, uint32_t pending, bool is_applied, struct buf *out)
-{
-    for (uint32_t i = 0; i < set->count; i++) {
-        bool was_pending = i >= set->count - pending;
-        buf_printf(out, "%s %.*s\n",
-                   !was_pending     ? "applied"
-                       : is_applied ? "applied now"
-                                    : "pending",
-                   LIMEN_STR_ARG(set->items[i].name));
-    }
-}
-
 static bool migrate(const struct pg_admin *admin, const struct migration_set *set, bool apply, struct buf *out)
 {
     uint32_t pending = 0;
-    enum pg_stand stand = pg_compare(admin, set, &pending);
-    if (stand == PG_STAND_AHEAD)
-        return pg_refuse(admin, LIMEN_STR("use the version of the app that has applied them"),
-                         "the database has applied migrations that are not here");
-    if (stand == PG_STAND_CLOSED)
+    enum migration_stand stand = pg_compare(admin, set, &pending);
+    if (stand == STAND_AHEAD)
+        return pg_refuse(admin, LIMEN_STR(MIGRATIONS_AHEAD_MEND), MIGRATIONS_AHEAD);
+    if (stand == STAND_CLOSED)
         return pg_refuse_stranger(admin);
-    if (stand == PG_STAND_FAULT || (apply && !pg_apply(admin, set)))
+    if (stand == STAND_FAULT || (apply && !pg_apply(admin, set)))
         return false;
-    list(set, pending, apply, out);
-    if (stand == PG_STAND_LOOSE)
+    migrations_list(set, pending, apply, out);
+    if (stand == STAND_LOOSE)
         buf_add(out, apply ? LIMEN_STR("put on now: guards\n") : LIMEN_STR("pending: guards\n"));
     return true;
 }

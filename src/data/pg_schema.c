@@ -11,7 +11,7 @@
 /* ---- migrations as the configuration wants them --------------------------------------------------------------------------------- */
 
 /* Compares, and leaves neither memory nor words behind: whoever waits looks often. */
-static enum pg_stand peek(const struct pg_admin *admin, const struct migration_set *set, uint32_t *ret_pending)
+static enum migration_stand peek(const struct pg_admin *admin, const struct migration_set *set, uint32_t *ret_pending)
 {
     struct arena scratch;
     struct diags unheard;
@@ -20,24 +20,27 @@ static enum pg_stand peek(const struct pg_admin *admin, const struct migration_s
     struct pg_admin once = *admin;
     once.arena = &scratch;
     once.diags = &unheard;
-    enum pg_stand stand = pg_compare(&once, set, ret_pending);
+    enum migration_stand stand = pg_compare(&once, set, ret_pending);
     arena_release(&scratch);
     return stand;
 }
 
 /* Waits until another has applied what is pending. */
-static bool wait_until_ready(const struct pg_admin *admin, const struct migration_set *set)
+static enum migration_stand wait_until_ready(const struct pg_admin *admin, const struct migration_set *set)
 {
     uint32_t pending = 0, last = UINT32_MAX;
     for (;;) {
-        enum pg_stand stand = peek(admin, set, &pending);
-        if (stand == PG_STAND_FAULT && pg_compare(admin, set, &pending) == PG_STAND_FAULT)
-            return false;
-        if (stand == PG_STAND_READY || stand == PG_STAND_AHEAD)
-            return true;
+        enum migration_stand stand = peek(admin, set, &pending);
+        if (stand == STAND_FAULT)
+            stand = pg_compare(admin, set, &pending);
+        if (stand == STAND_READY || stand == STAND_AHEAD || stand == STAND_FAULT)
+            return stand;
         if (pending != last)
             LOG_INFO("waiting for migrations to be applied", log_int("pending", pending),
-                     log_text("because", stand == PG_STAND_CLOSED ? "this user may not look yet" : "they are pending"));
+                     log_text("because",
+                              stand == STAND_CLOSED      ? "this user may not look yet"
+                                  : stand == STAND_LOOSE ? "the guards are not those of the annotations"
+                                                         : "they are pending"));
         last = pending;
         usleep(POLL_US);
     }
@@ -46,20 +49,19 @@ static bool wait_until_ready(const struct pg_admin *admin, const struct migratio
 static bool settle(const struct pg_admin *admin, const struct migration_set *set, enum store_migrate how)
 {
     uint32_t pending = 0;
-    if (how == STORE_MIGRATE_WAIT)
-        return wait_until_ready(admin, set);
-    enum pg_stand stand = pg_compare(admin, set, &pending);
-    if (stand == PG_STAND_AHEAD)
-        LOG_INFO("the database is ahead: a newer version of the app has migrated it", log_int("known", set->count));
-    if (stand == PG_STAND_CLOSED)
+    enum migration_stand stand = how == STORE_MIGRATE_WAIT ? wait_until_ready(admin, set)
+                                                           : pg_compare(admin, set, &pending);
+    if (stand == STAND_AHEAD)
+        LOG_INFO(MIGRATIONS_AHEAD, log_int("known", set->count));
+    if (stand == STAND_CLOSED)
         return pg_refuse_stranger(admin);
-    if (stand != PG_STAND_PENDING && stand != PG_STAND_LOOSE)
-        return stand != PG_STAND_FAULT;
+    if (stand != STAND_PENDING && stand != STAND_LOOSE)
+        return stand != STAND_FAULT;
     if (how == STORE_MIGRATE_AUTO)
         return pg_apply(admin, set);
     return pg_refuse(admin, LIMEN_STR("run `migrate --apply` first, or start with `--migrate auto`"),
-                     stand == PG_STAND_PENDING ? "migrations are pending"
-                                               : "the database's guards are not those of the annotations");
+                     stand == STAND_PENDING ? "migrations are pending"
+                                            : "the database's guards are not those of the annotations");
 }
 
 /* ---- the running server's role --------------------------------------------------------------------------------------------------- */
@@ -105,27 +107,32 @@ bool pg_schema_open(PGconn *pg, const struct store_config *config, struct arena 
 
 /* ---- check --database -------------------------------------------------------------------------------------------------------------- */
 
-static bool check(const struct pg_admin *admin, const struct query_set *queries, const struct migration_set *set)
+static bool check(const struct pg_admin *admin, const struct query_set *queries, const struct migration_set *set,
+                  struct diags *warnings)
 {
     struct pg_schema schema;
     uint32_t pending = 0;
     switch (pg_compare(admin, set, &pending)) {
-    case PG_STAND_PENDING:
+    case STAND_PENDING:
         return pg_refuse(admin, LIMEN_STR("run `migrate --apply` first"), "migrations are pending");
-    case PG_STAND_LOOSE:
+    case STAND_LOOSE:
         return pg_refuse(admin, LIMEN_STR("run `migrate --apply`: it puts them on"),
                          "the database's guards are not those of the annotations");
-    case PG_STAND_CLOSED:
+    case STAND_CLOSED:
         return pg_refuse_stranger(admin);
-    case PG_STAND_FAULT:
+    case STAND_FAULT:
         return false;
-    default:
-        return prepare_all(admin, queries, set, &schema);
+    case STAND_AHEAD:
+        diags_add_at(warnings, admin->shown, 0, 0, LIMEN_STR(MIGRATIONS_AHEAD_MEND), "%s", MIGRATIONS_AHEAD);
+        break;
+    case STAND_READY:
+        break;
     }
+    return prepare_all(admin, queries, set, &schema);
 }
 
 bool pg_check(limen_str url, const struct query_set *queries, const struct limen_file *migrations, size_t count,
-              struct arena *arena, struct diags *diags)
+              struct arena *arena, struct diags *diags, struct diags *warnings)
 {
     struct migration_set set;
     struct pg_admin admin;
@@ -133,7 +140,7 @@ bool pg_check(limen_str url, const struct query_set *queries, const struct limen
         return false;
     PGconn *pg = pg_connect(url, arena, diags);
     bool good = pg != NULL && pg_admin_init(&admin, pg, pg_shown_url(url, arena), arena, diags)
-        && check(&admin, queries, &set);
+        && check(&admin, queries, &set, warnings);
     PQfinish(pg);
     return good;
 }

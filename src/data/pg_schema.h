@@ -41,17 +41,9 @@ limen_str pg_text(const PGresult *result, int row, int column);
 
 /* ---- pg_migrate.c ---------------------------------------------------------------------------------------------------------- */
 
-enum pg_stand {
-    PG_STAND_READY,   /* migrations and guards are as these files want them */
-    PG_STAND_PENDING, /* migrations are to be applied */
-    PG_STAND_LOOSE,   /* guards are not as the annotations want them */
-    PG_STAND_AHEAD,   /* a newer version of the app has been here: its guards hold */
-    PG_STAND_CLOSED,  /* this user may not look: pg_refuse_stranger says so */
-    PG_STAND_FAULT    /* a fault was added */
-};
 /* Compares; `ret_pending` counts migrations. */
-enum pg_stand pg_compare(const struct pg_admin *admin, const struct migration_set *set,
-                         uint32_t *ret_pending) LIMEN_MUST_CHECK;
+enum migration_stand pg_compare(const struct pg_admin *admin, const struct migration_set *set,
+                                uint32_t *ret_pending) LIMEN_MUST_CHECK;
 /* Tells which grants are missing. Always false. */
 bool pg_refuse_stranger(const struct pg_admin *admin);
 /* Applies what is pending and puts the guards on, while nobody else does. */
@@ -59,10 +51,14 @@ bool pg_apply(const struct pg_admin *admin, const struct migration_set *set) LIM
 
 /* ---- pg_guard.c ------------------------------------------------------------------------------------------------------------ */
 
+/* Grows with every change of what is put on, or of how it is compared: an older Limen that meets a larger one goes on with it, as it does
+ * with migrations, instead of taking it for an altered one. */
+#define PG_GUARDS_VERSION 1U
 /* Limen's own schema, tables, functions and roles: makes what is missing. */
 bool pg_guards_prepare(const struct pg_admin *admin) LIMEN_MUST_CHECK;
-/* Whether the guards in the database are those that the annotations want, unaltered. */
-bool pg_guards_compare(const struct pg_admin *admin, const struct migration_set *set, bool *ret_hold) LIMEN_MUST_CHECK;
+/* READY: the guards in the database are those that the annotations want, unaltered. AHEAD: a newer Limen's, which writes them otherwise.
+ * LOOSE: an older one's, or altered. */
+enum migration_stand pg_guards_compare(const struct pg_admin *admin, const struct migration_set *set) LIMEN_MUST_CHECK;
 /* Makes them so, in one transaction. */
 bool pg_guards_put_on(const struct pg_admin *admin, const struct migration_set *set) LIMEN_MUST_CHECK;
 /* Every owned table is closed to who does not tell its caller: whatever else a newer version has changed. */

@@ -47,7 +47,7 @@ bool pg_store_migrate(limen_str url, const struct limen_file *migrations, size_t
 
 /* `check --database`: what is prepared there, and does it give what was described? `queries` are PostgreSQL's, described. */
 bool pg_check(limen_str url, const struct query_set *queries, const struct limen_file *migrations, size_t count,
-              struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+              struct arena *arena, struct diags *diags, struct diags *warnings) LIMEN_MUST_CHECK;
 
 /* ---- connections: pg_connect.c ---------------------------------------------------------------------------------------------- */
 

@@ -100,12 +100,14 @@ bool statement_put_row(const struct statement *statement, sqlite3_stmt *stmt, st
 bool statement_fits(const struct statement *statement, sqlite3_stmt *stmt);
 
 /* ---- migrations ----------------------------------------------------------------------------------------------------- */
-/* Creates Limen's own tables and applies what is pending, each migration in one transaction. */
-bool sqlite_apply(struct db *db, const struct migration_set *set, struct arena *arena,
-                  struct diags *diags) LIMEN_MUST_CHECK;
-/* Compares with what has been applied. `ret_pending` counts what has not; a changed or unknown one is a fault. */
-bool sqlite_pending(struct db *db, const struct migration_set *set, uint32_t *ret_pending,
-                    struct diags *diags) LIMEN_MUST_CHECK;
+/* Creates Limen's own tables and applies what is pending, each migration in one transaction: READY, AHEAD or FAULT. */
+enum migration_stand sqlite_apply(struct db *db, const struct migration_set *set, struct diags *diags) LIMEN_MUST_CHECK;
+/* Compares with what has been applied: READY, PENDING, AHEAD or FAULT. `ret_pending` counts what has not. */
+enum migration_stand sqlite_compare(struct db *db, const struct migration_set *set, uint32_t *ret_pending,
+                                    struct diags *diags) LIMEN_MUST_CHECK;
+/* Of a database that is AHEAD: tables that it no longer has need no guard, and the triggers of decisions stay as the newer version has
+ * put them into the file. An owned table that is there must still name its owner: guards_build sees to it. */
+void sqlite_leave_to_newer(struct db *db, struct migration_set *set);
 /* Makes the triggers in the file those that `guards` asks for. */
 bool sqlite_sync_triggers(struct db *db, const struct guards *guards, struct diags *diags) LIMEN_MUST_CHECK;
 bool sqlite_triggers_are_there(struct db *db, const struct guards *guards);

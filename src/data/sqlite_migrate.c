@@ -53,15 +53,6 @@ static bool fault(const struct db *db, struct diags *diags, limen_str file, lime
 
 /* ---- what has been applied ------------------------------------------------------------------------------------------------ */
 
-static const struct migration *find_migration(const struct migration_set *set, limen_str name)
-{
-    for (uint32_t i = 0; i < set->count; i++) {
-        if (str_equal(set->items[i].name, name))
-            return &set->items[i];
-    }
-    return NULL;
-}
-
 static bool has_notes(struct db *db)
 {
     sqlite3_stmt *stmt = NULL;
@@ -71,43 +62,29 @@ static bool has_notes(struct db *db)
     return found;
 }
 
-bool sqlite_pending(struct db *db, const struct migration_set *set, uint32_t *ret_pending, struct diags *diags)
+enum migration_stand sqlite_compare(struct db *db, const struct migration_set *set, uint32_t *ret_pending,
+                                    struct diags *diags)
 {
     sqlite3_stmt *stmt = NULL;
     *ret_pending = set->count;
     if (!has_notes(db))
-        return true;
-    if (!db_prepare_own(db, "SELECT name, checksum FROM limen_migrations ORDER BY name", &stmt))
-        return fault(db, diags, LIMEN_STR("limen_migrations"), LIMEN_STR(""));
-    bool good = true;
+        return set->count > 0 ? STAND_PENDING : STAND_READY;
+    if (!db_prepare_own(db, "SELECT name, lower(hex(checksum)) FROM limen_migrations ORDER BY name", &stmt)) {
+        (void)fault(db, diags, LIMEN_STR("limen_migrations"), LIMEN_STR(""));
+        return STAND_FAULT;
+    }
+    enum migration_stand stand = STAND_READY;
     uint32_t applied = 0;
     int code;
-    while ((code = db_step_own(db, stmt)) == SQLITE_ROW) {
-        limen_str name = db_text(stmt, 0);
-        const struct migration *migration = find_migration(set, name);
-        bool is_same = migration != NULL && sqlite3_column_bytes(stmt, 1) == MIGRATION_CHECKSUM_BYTES
-            && memcmp(sqlite3_column_blob(stmt, 1), migration->checksum, MIGRATION_CHECKSUM_BYTES) == 0;
-        bool is_in_order = migration == NULL || migration == &set->items[applied];
-        applied++;
-        if (is_same && is_in_order)
-            continue;
-        good = false;
-        limen_str file = arena_copy(diags->arena, name);
-        if (migration == NULL)
-            diags_add_at(diags, file, 0, 0, LIMEN_STR("start the version of the app that has this file"),
-                         "the database has applied a migration that is not here");
-        else if (!is_same)
-            diags_add_at(diags, file, 1, 1, LIMEN_STR("restore the file as it was, and put the change into a new one"),
-                         "this migration has changed after it was applied");
-        else
-            diags_add_at(diags, set->items[applied - 1].name, 1, 1,
-                         LIMEN_STR("give it a number behind the last applied one"),
-                         "this migration stands before one that has been applied");
-        break;
+    while ((code = db_step_own(db, stmt)) == SQLITE_ROW && stand == STAND_READY)
+        stand = migrations_compare(set, applied++, db_text(stmt, 0), db_text(stmt, 1), diags);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        (void)fault(db, diags, LIMEN_STR("limen_migrations"), LIMEN_STR(""));
+        stand = STAND_FAULT;
     }
     sqlite3_finalize(stmt);
     *ret_pending = set->count - (applied < set->count ? applied : set->count);
-    return good && (code == SQLITE_ROW || code == SQLITE_DONE);
+    return stand == STAND_READY && *ret_pending > 0 ? STAND_PENDING : stand;
 }
 
 /* ---- applying --------------------------------------------------------------------------------------------------------------- */
@@ -154,19 +131,42 @@ static bool apply_one(struct db *db, const struct migration *migration, struct d
     return good;
 }
 
-bool sqlite_apply(struct db *db, const struct migration_set *set, struct arena *arena, struct diags *diags)
+enum migration_stand sqlite_apply(struct db *db, const struct migration_set *set, struct diags *diags)
 {
-    (void)arena;
     uint32_t pending = 0;
-    if (!sqlite_pending(db, set, &pending, diags))
-        return false;
-    if (!db_run(db, LIMEN_TABLES))
-        return fault(db, diags, LIMEN_STR("limen_migrations"), LIMEN_STR("check that the folder can be written"));
+    enum migration_stand stand = sqlite_compare(db, set, &pending, diags);
+    if (stand == STAND_FAULT)
+        return stand;
+    if (!db_run(db, LIMEN_TABLES)) {
+        (void)fault(db, diags, LIMEN_STR("limen_migrations"), LIMEN_STR("check that the folder can be written"));
+        return STAND_FAULT;
+    }
     for (uint32_t i = set->count - pending; i < set->count; i++) {
         if (!apply_one(db, &set->items[i], diags))
-            return false;
+            return STAND_FAULT;
     }
-    return true;
+    return stand == STAND_AHEAD ? stand : STAND_READY;
+}
+
+/* ---- a database that is ahead ------------------------------------------------------------------------------------------------ */
+
+static bool has_table(struct db *db, limen_str table)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (!db_prepare_own(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE", &stmt))
+        return true; /* whoever guards it will say what is wrong */
+    db_bind_text(stmt, 1, table);
+    bool found = db_step_own(db, stmt) != SQLITE_DONE;
+    sqlite3_finalize(stmt);
+    return found;
+}
+
+void sqlite_leave_to_newer(struct db *db, struct migration_set *set)
+{
+    for (uint32_t i = 0; i < set->annotation_count; i++) {
+        struct annotation *it = &set->annotations[i];
+        it->is_gone |= it->kind == ANNOTATION_DECIDED || !has_table(db, it->table);
+    }
 }
 
 /* ---- the triggers that stay in the file ------------------------------------------------------------------------------------- */
@@ -232,8 +232,21 @@ bool sqlite_sync_triggers(struct db *db, const struct guards *guards, struct dia
 static bool apply_all(struct db *db, const struct migration_set *set, struct arena *arena, struct diags *diags)
 {
     struct guards guards = { 0 };
-    return sqlite_apply(db, set, arena, diags) && guards_build(db->handle, set, arena, &guards, diags)
+    return sqlite_apply(db, set, diags) == STAND_READY && guards_build(db->handle, set, arena, &guards, diags)
         && sqlite_sync_triggers(db, &guards, diags);
+}
+
+static bool migrate(struct db *db, limen_str url, const struct migration_set *set, bool apply, struct buf *out,
+                    struct arena *arena, struct diags *diags)
+{
+    uint32_t pending = 0;
+    enum migration_stand stand = sqlite_compare(db, set, &pending, diags);
+    if (stand == STAND_AHEAD)
+        diags_add_at(diags, url, 0, 0, LIMEN_STR(MIGRATIONS_AHEAD_MEND), "%s", MIGRATIONS_AHEAD);
+    if (stand == STAND_AHEAD || stand == STAND_FAULT || (apply && !apply_all(db, set, arena, diags)))
+        return false;
+    migrations_list(set, pending, apply, out);
+    return true;
 }
 
 bool sqlite_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
@@ -241,22 +254,13 @@ bool sqlite_migrate(limen_str url, const struct limen_file *migrations, size_t c
 {
     struct migration_set set;
     struct db db = { 0 };
-    uint32_t pending = 0;
     const char *path = sqlite_path(url, arena, diags);
     if (path == NULL || !migrations_parse(migrations, count, LIMEN_STR("sqlite"), arena, &set, diags))
         return false;
     bool good = db_open(&db, DB_PLAIN, path, /* is_read_only= */ false);
     if (!good)
         diags_add_at(diags, url, 0, 0, LIMEN_STR("check the folder, and who may write there"), "%s", db.denied);
-    good = good && sqlite_pending(&db, &set, &pending, diags) && (!apply || apply_all(&db, &set, arena, diags));
-    for (uint32_t i = 0; i < set.count && good; i++) {
-        bool was_pending = i >= set.count - pending;
-        buf_printf(out, "%s %.*s\n",
-                   !was_pending ? "applied"
-                       : apply  ? "applied now"
-                                : "pending",
-                   LIMEN_STR_ARG(set.items[i].name));
-    }
+    good = good && migrate(&db, url, &set, apply, out, arena, diags);
     db_close(&db);
     return good;
 }

@@ -153,14 +153,13 @@ static bool make_file(const char *path, limen_str url, struct arena *arena, stru
 }
 
 /* Waits until another has applied what is pending. */
-static bool wait_for_migrations(struct db *db, const struct migration_set *set, struct diags *diags)
+static enum migration_stand wait_for_migrations(struct db *db, const struct migration_set *set, struct diags *diags)
 {
     uint32_t pending = 0, last = UINT32_MAX;
     for (;;) {
-        if (!sqlite_pending(db, set, &pending, diags))
-            return false;
-        if (pending == 0)
-            return true;
+        enum migration_stand stand = sqlite_compare(db, set, &pending, diags);
+        if (stand != STAND_PENDING)
+            return stand;
         if (pending != last)
             LOG_INFO("waiting for migrations to be applied", log_int("pending", pending));
         last = pending;
@@ -168,20 +167,36 @@ static bool wait_for_migrations(struct db *db, const struct migration_set *set, 
     }
 }
 
-static bool migrate(struct sqlite_store *store, const struct store_config *config, const struct migration_set *set,
+/* Brings the migrations to where the configuration wants them: READY, AHEAD or FAULT. */
+static enum migration_stand settle(struct db *db, const struct store_config *config, const struct migration_set *set,
+                                   struct diags *diags)
+{
+    uint32_t pending = 0;
+    enum migration_stand stand = config->migrate == STORE_MIGRATE_WAIT ? wait_for_migrations(db, set, diags)
+                                                                       : sqlite_compare(db, set, &pending, diags);
+    if (stand == STAND_FAULT)
+        return stand;
+    if (stand == STAND_PENDING && config->migrate == STORE_MIGRATE_OFF) {
+        (void)refuse(diags, config->url, LIMEN_STR("run `migrate --apply` first, or start with `--migrate auto`"),
+                     "migrations are pending");
+        return STAND_FAULT;
+    }
+    return sqlite_apply(db, set, diags);
+}
+
+static bool migrate(struct sqlite_store *store, const struct store_config *config, struct migration_set *set,
                     struct arena *arena, struct diags *diags)
 {
     struct db *db = &store->writer.db;
-    uint32_t pending = 0;
-    if (config->migrate == STORE_MIGRATE_WAIT && !wait_for_migrations(db, set, diags))
+    enum migration_stand stand = settle(db, config, set, diags);
+    if (stand == STAND_AHEAD) {
+        LOG_INFO(MIGRATIONS_AHEAD, log_int("known", set->count));
+        sqlite_leave_to_newer(db, set);
+    }
+    if (stand == STAND_FAULT || !guards_build(db->handle, set, arena, &store->guards, diags))
         return false;
-    if (!sqlite_pending(db, set, &pending, diags))
-        return false;
-    if (config->migrate == STORE_MIGRATE_OFF && pending > 0)
-        return refuse(diags, config->url, LIMEN_STR("run `migrate --apply` first, or start with `--migrate auto`"),
-                      "migrations are pending");
-    if (!sqlite_apply(db, set, arena, diags) || !guards_build(db->handle, set, arena, &store->guards, diags))
-        return false;
+    if (stand == STAND_AHEAD)
+        return true;
     if (config->migrate == STORE_MIGRATE_AUTO)
         return sqlite_sync_triggers(db, &store->guards, diags);
     return sqlite_triggers_are_there(db, &store->guards)

@@ -101,10 +101,10 @@ bool store_key_list(const struct store_keys_config *config, struct buf *out, str
 }
 
 bool store_check(limen_str url, const struct query_set *queries, const struct limen_file *migrations, size_t count,
-                 struct arena *arena, struct diags *diags)
+                 struct arena *arena, struct diags *diags, struct diags *warnings)
 {
     const struct store_ops *ops = need_ops(url, diags);
-    return ops != NULL && (ops->check == NULL || ops->check(url, queries, migrations, count, arena, diags));
+    return ops != NULL && (ops->check == NULL || ops->check(url, queries, migrations, count, arena, diags, warnings));
 }
 
 bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,

@@ -250,9 +250,10 @@ bool store_effect_drop(limen_str url, limen_str id, bool although_sent, struct a
                        struct diags *diags) LIMEN_MUST_CHECK;
 
 /* `check --database`: whether every statement is understood there and gives what store_describe has found, and whether migrations and
- * guards are those of the files. `queries` are of the URL's back end, and described. SQLite has been asked by then: true. */
+ * guards are those of the files; that it is ahead is a warning. `queries` are of the URL's back end, and described. SQLite has been asked
+ * by then: true. */
 bool store_check(limen_str url, const struct query_set *queries, const struct limen_file *migrations, size_t count,
-                 struct arena *arena, struct diags *diags) LIMEN_MUST_CHECK;
+                 struct arena *arena, struct diags *diags, struct diags *warnings) LIMEN_MUST_CHECK;
 
 /* `migrate`: what is applied and what is pending, one line each, into `out`; with `apply` it applies. False after adding to diags. */
 bool store_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,

@@ -29,7 +29,7 @@ struct store_ops {
     bool (*effect_drop)(limen_str url, limen_str id, bool although_sent, struct arena *arena, struct diags *diags);
     /* NULL: there is nothing that store_describe does not see. */
     bool (*check)(limen_str url, const struct query_set *queries, const struct limen_file *migrations, size_t count,
-                  struct arena *arena, struct diags *diags);
+                  struct arena *arena, struct diags *diags, struct diags *warnings);
     bool (*migrate)(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
                     struct arena *arena, struct diags *diags);
 };

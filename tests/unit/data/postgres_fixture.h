@@ -197,7 +197,9 @@ static inline bool check(struct postgres_env *env, const struct files *files, co
     assert_true(queries_parse(str_of(queries), LIMEN_STR("queries.sql"), LIMEN_STR("postgresql"), &env->arena, &set,
                               &env->diags));
     assert_true(store_describe(&set, files->items, files->count, &env->arena, &env->diags));
-    return pg_check(str_of(env->url), &set, files->items, files->count, &env->arena, &env->diags);
+    struct diags warnings;
+    diags_init(&warnings, &env->arena);
+    return pg_check(str_of(env->url), &set, files->items, files->count, &env->arena, &env->diags, &warnings);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, postgres_setup, postgres_teardown)

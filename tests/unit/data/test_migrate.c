@@ -114,7 +114,9 @@ static void test_changed_missing_and_late_migrations_are_refused(void **state)
     assert_false(migrate(env, changed, 2, /* apply= */ true, &out));
     assert_fault(env, LIMEN_STR("0002_a.sql"), 1, "changed after it was applied");
     assert_false(migrate(env, files, 1, /* apply= */ true, &out));
-    assert_fault(env, LIMEN_STR("0003_b.sql"), 0, "not here");
+    assert_fault(env, str_of(env->url), 0, "the database is ahead");
+    assert_false(migrate(env, &files[1], 1, /* apply= */ true, &out));
+    assert_fault(env, LIMEN_STR("0002_a.sql"), 0, "not here");
     struct limen_file late[] = { file_of("0001_late.sql", "CREATE TABLE v (n INTEGER) STRICT;"), files[0], files[1] };
     assert_false(migrate(env, late, 3, /* apply= */ true, &out));
     assert_fault(env, LIMEN_STR("0001_late.sql"), 1, "stands before one that has been applied");
@@ -246,6 +248,70 @@ static void test_annotations_follow_renames_and_drops(void **state)
     assert_true(store_describe(&set, files, 2, &env->arena, &env->diags));
 }
 
+/* What a start of the server does. */
+static bool starts(struct env *env, const struct limen_file *files, size_t count, enum store_migrate how)
+{
+    struct query_set none = { .file = LIMEN_STR("queries.sql") };
+    struct store_config config = {
+        .url = str_of(env->url), .queries = &none, .migrations = files, .migration_count = count, .migrate = how
+    };
+    struct loop *loop = loop_new();
+    env->diags.count = 0;
+    struct store *store = store_open(&config, loop, &env->arena, &env->diags);
+    store_close(store);
+    loop_free(loop);
+    return store != NULL;
+}
+
+/* Newer versions have added, then dropped what the old one still names, but does not use. Their triggers stay as they are. */
+static void test_older_version_starts_on_a_database_that_is_ahead(void **state)
+{
+    struct env *env = *state;
+    static const char TRIGGERS[] = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'";
+    struct limen_file files[] = {
+        file_of("0001_a.sql",
+                "CREATE TABLE items (id TEXT PRIMARY KEY, price INTEGER NOT NULL) STRICT;\n"
+                "-- owner: who\nCREATE TABLE orders (id TEXT PRIMARY KEY, who TEXT NOT NULL) STRICT;\n"
+                "-- owner: who\nCREATE TABLE unused (who TEXT NOT NULL, item_id TEXT NOT NULL REFERENCES items,\n"
+                "price INTEGER NOT NULL -- decided-by: items.price via item_id\n) STRICT;"),
+        file_of("0002_b.sql",
+                "ALTER TABLE orders ADD COLUMN note TEXT;\n"
+                "CREATE TABLE lines (item_id TEXT NOT NULL REFERENCES items,\n"
+                "price INTEGER NOT NULL -- decided-by: items.price via item_id\n) STRICT;"),
+        file_of("0003_c.sql", "DROP TABLE unused;"),
+    };
+    limen_str out;
+    for (size_t known = 2; known <= 3; known++) {
+        assert_true(migrate(env, files, known, /* apply= */ true, &out));
+        int64_t triggers = ask(env, TRIGGERS);
+        for (int how = STORE_MIGRATE_AUTO; how <= STORE_MIGRATE_OFF; how++)
+            assert_true(starts(env, files, 1, (enum store_migrate)how));
+        assert_int_equal(ask(env, TRIGGERS), triggers);
+    }
+    files[0] = file_of("0001_a.sql", "");
+    assert_false(starts(env, files, 1, STORE_MIGRATE_AUTO));
+    assert_fault(env, LIMEN_STR("0001_a.sql"), 1, "changed after it was applied");
+}
+
+static void test_owned_table_of_a_database_that_is_ahead_still_names_its_owner(void **state)
+{
+    struct env *env = *state;
+    struct limen_file file = file_of("0001_a.sql",
+                                     "-- owner: who\nCREATE TABLE o (id TEXT, who TEXT NOT NULL) STRICT;");
+    limen_str out;
+    assert_true(migrate(env, &file, 1, /* apply= */ true, &out));
+    sqlite3 *handle = NULL;
+    assert_int_equal(sqlite3_open(env->path, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle,
+                                  "ALTER TABLE o RENAME COLUMN who TO whom; INSERT INTO limen_migrations (name, "
+                                  "checksum, applied_at) VALUES ('0002_b.sql', x'00', 0)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(handle);
+    assert_false(starts(env, &file, 1, STORE_MIGRATE_AUTO));
+    assert_fault(env, LIMEN_STR("0001_a.sql"), 1, "no column 'who'");
+}
+
 static void test_off_refuses_what_is_pending(void **state)
 {
     struct env *env = *state;
@@ -280,6 +346,8 @@ int main(void)
         TEST(test_what_would_not_be_kept_is_refused),
         TEST(test_annotations_follow_renames_and_drops),
         TEST(test_off_refuses_what_is_pending),
+        TEST(test_older_version_starts_on_a_database_that_is_ahead),
+        TEST(test_owned_table_of_a_database_that_is_ahead_still_names_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,74 @@ static void test_guard_that_was_altered_is_found_and_put_back(void **state)
     }
 }
 
+/* What somebody keeps beside the app's tables is nobody's guard: it stops no start, and is not opened. */
+static void test_table_that_no_migration_made_is_left_alone(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    postgres_run(env->pg,
+                 "CREATE TABLE scratch (who text); ALTER TABLE scratch ENABLE ROW LEVEL SECURITY;"
+                 "CREATE POLICY mine ON scratch USING (who = current_user); GRANT SELECT ON scratch TO PUBLIC");
+    assert_true(check(env, &files, QUERIES));
+    assert_true(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_OFF));
+    postgres_run(env->pg, "ALTER TABLE orders NO FORCE ROW LEVEL SECURITY");
+    assert_true(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_AUTO));
+    assert_string_equal(postgres_ask(env, env->pg, "SELECT relrowsecurity FROM pg_class WHERE relname = 'scratch'"),
+                        "t");
+    postgres_run(env->pg, "DROP TABLE scratch");
+    assert_true(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_OFF));
+}
+
+/* An older Limen on the guards of a newer one, which writes them otherwise. */
+static void test_guards_of_a_newer_limen_are_gone_on_with(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    assert_true(migrate(env, &files, true, &out));
+    postgres_run(env->pg, "UPDATE limen.limen_guards SET wanted = '1000000 newer', found = 'newer'");
+    for (int how = STORE_MIGRATE_AUTO; how <= STORE_MIGRATE_OFF; how++)
+        assert_true(open_as(env, env->url, &files, QUERIES, (enum store_migrate)how));
+    assert_string_equal(postgres_ask(env, env->pg, "SELECT found FROM limen.limen_guards"), "newer");
+    assert_true(check(env, &files, QUERIES));
+    assert_false(migrate(env, &files, true, &out));
+    postgres_assert_fault(env, NULL, 0, "the database is ahead");
+    postgres_run(env->pg, "ALTER TABLE orders NO FORCE ROW LEVEL SECURITY");
+    assert_false(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_WAIT));
+    postgres_assert_fault(env, "0001_tables.sql", 2, "no owner there");
+    static const char *const OLDER[] = { "0 older", "older", "1000000x newer", "" };
+    for (size_t i = 0; i < sizeof OLDER / sizeof OLDER[0]; i++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "UPDATE limen.limen_guards SET wanted = '%s'", OLDER[i]);
+        postgres_run(env->pg, sql);
+        assert_false(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_OFF));
+        postgres_assert_fault(env, NULL, 0, "guards are not those of the annotations");
+    }
+    assert_true(open_as(env, env->url, &files, QUERIES, STORE_MIGRATE_AUTO));
+}
+
+/* Of a database with a name of its own, because its roles are named after it. */
+static void test_guards_of_another_text_are_of_another_version(void **state)
+{
+    struct postgres_env *env = *state;
+    struct files files = shop_files();
+    limen_str out;
+    char url[256];
+    postgres_run(env->pg, "CREATE DATABASE limen_pinned");
+    postgres_url(url, sizeof url, NULL, "limen_pinned");
+    assert_true(migrate_as(env, url, &files, true, &out));
+    PGconn *pg = PQconnectdb(url);
+    const char *noted = postgres_ask(env, pg, "SELECT wanted FROM limen.limen_guards");
+    PQfinish(pg);
+    postgres_run(env->pg, "DROP DATABASE limen_pinned");
+    postgres_run(env->pg, "DROP ROLE limen_limen_pinned, limen_limen_pinned_all");
+    assert_string_equal(
+        noted,
+        "1 2c41f8259b21a1688aeb74f7cc66b8dab5834dc1ba62e650a75690dfe538334e"); /* it differs: raise PG_GUARDS_VERSION, and write both here */
+}
+
 int main(void)
 {
     if (getenv("LIMEN_TEST_POSTGRES") == NULL)
@@ -190,6 +258,9 @@ int main(void)
         CASE(test_decided_column_takes_no_other_value),
         CASE(test_decision_reads_an_owned_table_past_its_owner),
         CASE(test_guard_that_was_altered_is_found_and_put_back),
+        CASE(test_table_that_no_migration_made_is_left_alone),
+        CASE(test_guards_of_a_newer_limen_are_gone_on_with),
+        CASE(test_guards_of_another_text_are_of_another_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
