@@ -247,6 +247,23 @@ def test_the_image_has_what_the_binary_is_linked_with():
         assert packages & (listed | {"libc6"}), f"{library} is in {packages}"
 
 
+def patterns(name):
+    return [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+
+
+def as_dockerignore(pattern):
+    """A line of .gitignore as .dockerignore says it: there a pattern without a folder means the top alone."""
+    rooted, bare = pattern.startswith("/"), pattern.strip("/")
+    return bare if rooted else f"**/{bare}"
+
+
+def test_what_git_ignores_never_enters_a_build():
+    ignored = patterns(".dockerignore")
+    assert {as_dockerignore(pattern) for pattern in patterns(".gitignore")} <= set(ignored)
+    assert {".git", "build", "build-*", "var"} <= set(ignored)
+    assert not any(pattern.startswith("!") for pattern in ignored), "nothing is let in again"
+
+
 def test_the_image_is_nobodys_root():
     (_, (_, last)) = stages()
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
