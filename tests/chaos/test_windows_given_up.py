@@ -4,61 +4,29 @@ The one idea: a session of the harness's own holds a row, so that two who want i
 given back, and both go on.
 """
 
-import contextlib
 import hashlib
 import hmac
 import http.client
 import json
-import shutil
-import subprocess
 import time
 import urllib.parse
 
 import pytest
-from limen_chaos.postgres import PLACES
 from limen_chaos.process import wait_for
-from limen_chaos.topology import Shape
-from server import build_dir
-from shop import ADMIN, Shop
-from stage import Stage
+from limen_chaos.wire import State
+from stage import SETTLED_S, Stage, shape_on
 
-SETTLED_S = 60
 BUTTON = {"id": "sku_button", "name": "Button", "description": "Too cheap to be charged.", "price": 7, "currency": "EUR", "stock": 100}
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    if not any(shutil.which("initdb", path=place) for place in PLACES):
-        pytest.skip("PostgreSQL is not installed")
-    shape = Shape(build_dir() / "shop", workers=1, flags=Shop.flags, has_postgres=True)
-    it = Stage(tmp_path_factory.mktemp("given-up") / "run", shape, has_provider=True)
+    it = Stage(tmp_path_factory.mktemp("given-up") / "run", shape_on("postgres"), has_provider=True)
     try:
-        admin = it.run.client(0, it.run.principals[ADMIN])
-        assert it.wait(it.do(admin.call("POST", "/api/admin/items", BUTTON))).status == 201
-        it.shop.stock_before["sku_button"] = BUTTON["stock"]
+        it.add_item(BUTTON)
         yield it
     finally:
         it.close()
-
-
-@contextlib.contextmanager
-def held(stage, statement):
-    session = stage.topology.postgres.primary.session("app", user="postgres")
-    session.say("BEGIN")
-    session.say(statement)
-    try:
-        yield
-    finally:
-        session.wait()
-
-
-def ask(stage, sql):
-    return stage.topology.postgres.primary.ask(sql, "app")
-
-
-def waiting(stage):
-    """How many sessions wait for a lock."""
-    return int(ask(stage, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'app'"))
 
 
 # ---- stock --------------------------------------------------------------------------------------------------------------
@@ -66,11 +34,13 @@ def waiting(stage):
 
 def test_stock_goes_back_in_the_order_in_which_it_is_taken(stage):
     """Whoever waits for one item has none yet that comes after it: two who did would wait for each other."""
-    stage.topology.provider.behave(slow_ms=1500, decline=1)
-    order = stage.place()  # of bowls and candles
-    with held(stage, "SELECT 1 FROM items WHERE id = 'sku_bowl' FOR UPDATE"):
-        assert wait_for(lambda: waiting(stage) == 1, 20), "nothing was given back"
-        assert ask(stage, "SELECT stock FROM items WHERE id = 'sku_candles' FOR UPDATE NOWAIT") is not None
+    stage.topology.provider.behave(decline=1)
+    order = stage.place_unpaid()  # of bowls and candles
+    with stage.held("SELECT 1 FROM items WHERE id = 'sku_bowl' FOR UPDATE") as is_reached:
+        stage.cut("provider", State.WHOLE)
+        assert is_reached(), "nothing was given back"
+        others = "SELECT stock FROM items WHERE id = 'sku_candles' FOR UPDATE NOWAIT"
+        assert stage.topology.postgres.primary.ask(others, "app") is not None
     assert wait_for(lambda: stage.state_of(order) == "payment_failed", SETTLED_S)
     assert stage.run.surprises == [] and stage.shop.check(stage.run) == []
     stage.topology.provider.behave()
@@ -79,18 +49,15 @@ def test_stock_goes_back_in_the_order_in_which_it_is_taken(stage):
 # ---- money --------------------------------------------------------------------------------------------------------------
 
 
-def effects(stage, *words):
-    url = stage.topology.postgres.url_for_app(stage.topology.postgres.primary.port)
-    done = subprocess.run([stage.replica.command[0], "effects", *words, "--database", url], capture_output=True, text=True,
-                          env={"ASAN_OPTIONS": "detect_leaks=0"}, timeout=30)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def order_with_a_dead_charge(stage):
     order = stage.place({"lines": [{"itemId": "sku_button", "quantity": 1}]})
-    assert wait_for(lambda: order in effects(stage, "list", "--dead"), SETTLED_S)
+    assert wait_for(lambda: stage.effect_of(order)[1] == "dead", SETTLED_S)
     return order
+
+
+def give_up(stage, order):
+    done = stage.effects("drop", stage.effect_of(order)[0])
+    assert done.returncode == 0, done.stderr
 
 
 def pay_by_another_way(stage, order):
@@ -130,16 +97,15 @@ async def tell(stage, event):
 def test_what_was_taken_goes_back_when_an_event_tells_of_it_while_it_is_given_up(stage, first):
     order = order_with_a_dead_charge(stage)
     event = event_of(order, pay_by_another_way(stage, order))
-    effect = effects(stage, "list", "--dead").split()[0]
-    with held(stage, f"SELECT 1 FROM orders WHERE id = '{order}' FOR UPDATE"):
+    with stage.held(f"SELECT 1 FROM orders WHERE id = '{order}' FOR UPDATE") as is_reached:
         if first == "operator":
-            effects(stage, "drop", effect)
-            assert wait_for(lambda: waiting(stage) == 1, 20)
+            give_up(stage, order)
+            assert is_reached()
         told = stage.do(tell(stage, event))
-        assert wait_for(lambda: waiting(stage) == (1 if first == "event" else 2), 20)
+        assert is_reached(1 if first == "event" else 2)
         if first == "event":
-            effects(stage, "drop", effect)
-            assert wait_for(lambda: waiting(stage) == 2, 20)
+            give_up(stage, order)
+            assert is_reached(2)
     assert stage.wait(told) == 204
     assert wait_for(lambda: stage.state_of(order) == "payment_failed", SETTLED_S), stage.state_of(order)
     assert wait_for(lambda: stage.charges_of(order)[0]["amount_refunded"] == 700, SETTLED_S), "the money was kept"

@@ -3,30 +3,22 @@
 The one idea: while nobody is there, what is written in the database is made older; whoever starts finds it as old as that.
 """
 
-import contextlib
-import sqlite3
-
 import pytest
 from limen_chaos.process import wait_for
-from limen_chaos.topology import Shape
-from server import build_dir
-from shop import Shop
-from stage import Stage
+from stage import DATABASES, SETTLED_S, Stage, shape_on
 
-HOUR_S, SETTLED_S = 3600, 60
+HOUR_S = 3600
 
 
-@pytest.fixture
-def stage(tmp_path):
-    it = Stage(tmp_path / "run", Shape(build_dir() / "shop", workers=1, flags=Shop.flags), has_provider=True)
+@pytest.fixture(params=DATABASES)
+def stage(request, tmp_path):
+    it = Stage(tmp_path / "run", shape_on(request.param), has_provider=True)
     yield it
     it.close()
 
 
-def age(stage, statement, key):
-    with contextlib.closing(sqlite3.connect(stage.topology.sqlite_path)) as db:
-        assert db.execute(statement, (key,)).rowcount == 1
-        db.commit()
+def ago(column, hours):
+    return f"{column} = {column} - {hours * HOUR_S * 1000000}"
 
 
 def reply_to(stage, key):
@@ -40,7 +32,7 @@ def order_then_wait(stage, key, hours):
     first = reply_to(stage, key)
     assert wait_for(lambda: stage.shop.unsettled(stage.run) == 0, SETTLED_S)
     stage.kill("all")
-    age(stage, f"UPDATE limen_keys SET created_at = created_at - {hours * HOUR_S * 1000000} WHERE key = ?", key)
+    stage.change(f"UPDATE limen_keys SET {ago('created_at', hours)} WHERE key = '{key}'")
     stage.revive()
     assert wait_for(lambda: stage.has_key(key) == (hours <= 24), SETTLED_S)  # what is older is forgotten soon after the start
     return first, reply_to(stage, key)
@@ -70,9 +62,32 @@ def test_a_charge_is_looked_for_when_the_provider_has_forgotten_its_key(stage):
     assert wait_for(lambda: stage.charges_of(order), SETTLED_S)
     stage.kill("all")
     stage.kill("provider")
-    age(stage, f"UPDATE limen_outbox SET sent_at = sent_at - {24 * HOUR_S * 1000000}, due_at = 0, lease_until = 0 WHERE key = ?", f"charge/{order}")
+    stage.change(f"UPDATE limen_outbox SET {ago('sent_at', 24)}, due_at = 0, lease_until = 0 WHERE key = 'charge/{order}'")
     provider.command += ["--keep-keys", "0"]
     stage.revive()
     assert wait_for(lambda: stage.state_of(order) == "paid", SETTLED_S), stage.state_of(order)
     assert len(stage.charges_of(order)) == 1
     assert stage.run.surprises == [] and stage.shop.check(stage.run) == []
+
+
+def stock_of_bowls(stage):
+    return stage.shop.rows(stage.run)("SELECT stock FROM items WHERE id = 'sku_bowl'")[0][0]
+
+
+def test_a_reservation_does_not_end_while_nobody_knows_whether_it_was_paid(stage):
+    """It was, and the provider says so neither at once nor for an hour. No operator may give the order up by mistake."""
+    provider = stage.topology.provider
+    provider.behave(drop=-1, webhook_times=0)
+    order, reserved = stage.place(), stock_of_bowls(stage)
+    assert wait_for(lambda: stage.charges_of(order), SETTLED_S)
+    effect = stage.effect_of(order)[0]
+    assert stage.effects("drop", effect, "--although-sent").returncode == 1, "given up while it is worked on"
+    stage.kill("all")
+    stage.change(f"UPDATE limen_outbox SET {ago('sent_at', 2)}, attempts = 30, due_at = 0, lease_until = 0 WHERE id = '{effect}'")
+    stage.revive()
+    assert wait_for(lambda: stage.effect_of(order)[1] == "dead", SETTLED_S), stage.effect_of(order)
+    assert stage.effects("drop", effect).returncode == 1, "given up while it may have been paid"
+    assert stage.state_of(order) == "placed" and stock_of_bowls(stage) == reserved
+    provider.behave(webhook_times=0)
+    assert stage.effects("retry", effect).returncode == 0
+    stage.assert_settled(order)

@@ -24,3 +24,9 @@ def app_with(contract, folder):
     changed.write_bytes(binary.replace(original, contract))
     changed.chmod(0o755)
     return changed
+
+
+def next_version(folder):
+    """The shop's binary whose contract has another version, and admits fewer of one item."""
+    contract = replaced(CONTRACT.read_bytes(), b"info:", b"version: 1.0.0", b"version: 2.0.0")
+    return app_with(replaced(contract, b"CheckoutLine:", b"maximum: 99 }", b"maximum: 98 }"), folder)

@@ -7,7 +7,8 @@ from server import ROOT, build_dir
 
 
 def build_app(name, source, folder, build=None, inside=False, more=()):
-    """Generates and compiles the app in `source` (api.yaml, NAME.c, and queries.sql with migrations where there are some) into `folder`; returns the binary.
+    """Generates and compiles the app in `source` (api.yaml; NAME.c, or all that is in src/; queries.sql with migrations, and web/, where there
+    are some) into `folder`; returns the binary.
 
     build     the folder with the library, when not LIMEN_TEST_BUILD's
     inside    the app may look into the library's own headers: what an attacker in the worker can do
@@ -16,8 +17,10 @@ def build_app(name, source, folder, build=None, inside=False, more=()):
     build = build or build_dir()
     has_statements = (source / "queries.sql").exists()
     statements = ["--queries", source / "queries.sql", "--migrations", source / "migrations"] if has_statements else []
-    _run(build / "limen", "gen", "--app", name, "--contract", source / "api.yaml", *statements, "--out", folder)
-    _compile([source / f"{name}.c", *sorted(folder.glob("*.c")), *more], folder / name, build, inside)
+    pages = ["--web", source / "web"] if (source / "web").is_dir() else []
+    _run(build / "limen", "gen", "--app", name, "--contract", source / "api.yaml", *statements, *pages, "--out", folder)
+    handlers = sorted((source / "src").glob("*.c")) or [source / f"{name}.c"]
+    _compile([*handlers, *sorted(folder.glob("*.c")), *more], folder / name, build, inside)
     return folder / name
 
 

@@ -88,9 +88,9 @@ class _Line(asyncio.Protocol):
             self.answer.set_exception(Gone())
 
     async def ask(self, message, seconds):
-        self.answer = asyncio.get_running_loop().create_future()
         if self.is_over:
             raise Gone
+        self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(message)
         timer = asyncio.get_running_loop().call_later(seconds, self._end)
         try:

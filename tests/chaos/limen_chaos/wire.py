@@ -30,6 +30,7 @@ class Wire:
         """To this port on loopback."""
         self.name, self.target, self.state = name, port, State.WHOLE
         self.server, self.port, self.sides = None, None, set()
+        self.answered = 0  # bytes that have gone on, from whom it leads to
 
     async def start(self):
         self.server = await asyncio.get_running_loop().create_server(lambda: _Side(self, ASKED), "127.0.0.1", 0)
@@ -84,7 +85,7 @@ class _Side(asyncio.Protocol):
 
     def data_received(self, data):
         if self.other is not None and not self.held and self.wire.state in self.passing:
-            self.other.transport.write(data)
+            self._pass_on([data])
         else:
             self.held.append(data)
             self._pause(True)
@@ -96,11 +97,16 @@ class _Side(asyncio.Protocol):
         if self.wire.state not in self.passing or self.transport.is_closing():
             return
         if self.held:
-            self.other.transport.writelines(self.held)
+            self._pass_on(self.held)
             self.held.clear()
             self._pause(False)
         if self.has_ended:
             self._end_other()
+
+    def _pass_on(self, pieces):
+        self.other.transport.writelines(pieces)
+        if self.passing is ANSWERED:
+            self.wire.answered += sum(map(len, pieces))
 
     def _dial(self):
         if self.dialing is None and self.wire.state is not State.SILENT:
