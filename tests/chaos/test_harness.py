@@ -1,5 +1,6 @@
 """The harness itself: one seed is one timetable, what it has started it ends, and a broken promise is said and counted."""
 
+import http.client
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from limen_chaos import faults
 from limen_chaos.command import load_workload
 from limen_chaos.plan import plan
 from limen_chaos.process import Process, tree_of, wait_for
+from limen_chaos.replica import Replica
 from limen_chaos.run import one_run
 from limen_chaos.topology import Shape, Topology
 from server import ROOT, build_dir
@@ -64,6 +66,17 @@ def test_a_process_ends_with_its_children_and_with_the_harness(tmp_path):
     assert wait_for(lambda: not any(map(is_there, pids)), 10)
 
 
+def run_in_peace(workload, folder):
+    """What is broken where nothing goes wrong but what the workload does."""
+    folder.chmod(0o755)
+    topology = Topology(Shape(build_dir() / "shop", flags=Shop.flags), folder / "run")
+    workload.clients, workload.accounts = 1, 1
+    workload.rates = {name: 0 for name in faults.KINDS}
+    broken = one_run(workload, topology, 1, 0.1).broken
+    assert not any(replica.is_running for replica in topology.replicas)
+    return broken
+
+
 class Failing(Shop):
     async def customer(self, run, number):
         raise RuntimeError("this client is broken")
@@ -73,15 +86,49 @@ class Failing(Shop):
 
 
 def test_what_is_broken_is_said_and_everything_is_ended(tmp_path):
-    tmp_path.chmod(0o755)
-    topology = Topology(Shape(build_dir() / "shop", flags=Shop.flags), tmp_path / "run")
-    workload = Failing()
-    workload.clients, workload.accounts = 1, 1
-    workload.rates = {name: 0 for name in faults.KINDS}
-    figures = one_run(workload, topology, 1, 0.1)
-    assert "an invariant of this test's own" in figures.broken
-    assert any("this client is broken" in fault for fault in figures.broken)
-    assert not any(replica.is_running for replica in topology.replicas)
+    broken = run_in_peace(Failing(), tmp_path)
+    assert "an invariant of this test's own" in broken
+    assert any("this client is broken" in fault for fault in broken)
+
+
+class Stuck(Shop):
+    recovery_s = 0.5
+
+    def unsettled(self, run):
+        return 2
+
+
+class SignedOut(Shop):
+    def unsettled(self, run):
+        """Before it is asked who is signed in."""
+        client = run.client(0, run.principals[self.customers[0]])
+        connection = http.client.HTTPConnection(client.host, client.port, timeout=20)
+        connection.request("DELETE", "/api/sessions/current", headers=dict(client.fields))
+        assert connection.getresponse().status == 204
+        connection.close()
+        return 0
+
+
+@pytest.mark.parametrize(("workload", "words"), [(Stuck, "2 still under way 0 s after"), (SignedOut, "is no longer signed in")])
+def test_what_the_app_does_wrong_is_said(tmp_path, workload, words):
+    broken = run_in_peace(workload(), tmp_path)
+    assert any(words in fault for fault in broken), broken
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("trap 'exit 3' TERM; while :; do sleep 0.05; done", "replica0 ended with 3 after SIGTERM"),
+        ("echo '==1==ERROR: AddressSanitizer: heap-use-after-free' >&2; sleep 60", "replica0: a sanitizer spoke"),
+    ],
+)
+def test_a_server_that_ends_badly_is_said(tmp_path, script, words):
+    replica = Replica(0, "/bin/sh", tmp_path, [])
+    replica.command = ["sh", "-c", script]
+    replica.launch()
+    assert wait_for(lambda: len(tree_of(replica.pid)) == 2, 10)
+    found = [*replica.stop(), *replica.faults()]
+    assert any(words in fault for fault in found), found
 
 
 def test_everything_is_ended_when_preparing_fails(tmp_path):

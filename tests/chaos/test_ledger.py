@@ -52,6 +52,7 @@ def test_a_sound_database_has_no_fault(sound):
 
 
 FIRST = "(SELECT min(id) FROM orders)"
+KEY_COLUMNS = "fingerprint, status, reply, created_at"
 VIOLATIONS = {
     "a lost order": (
         f"DELETE FROM order_lines WHERE order_id = {FIRST}; DELETE FROM orders WHERE id = {FIRST}",
@@ -68,6 +69,15 @@ VIOLATIONS = {
     "another price": (f"UPDATE order_lines SET unit_price = 1 WHERE order_id = {FIRST}", "has other lines than its answer"),
     "another owner": (f"UPDATE orders SET customer_id = 'acc_admin' WHERE id = {FIRST}", "belongs to acc_admin"),
     "an order without lines": (f"DELETE FROM order_lines WHERE order_id = {FIRST}", "has no lines"),
+    "a reply without its order": (
+        f"DELETE FROM order_lines WHERE order_id = {FIRST}; DELETE FROM orders WHERE id = {FIRST}",
+        "key key-0 has the reply of order",
+    ),
+    "one order under two keys": (
+        f"INSERT INTO limen_keys (principal, key, {KEY_COLUMNS}) SELECT principal, 'key-9', {KEY_COLUMNS} FROM limen_keys WHERE key = 'key-0'",
+        "stands under two keys",
+    ),
+    "lines of nobody's": (f"DELETE FROM orders WHERE id = {FIRST}", "a foreign key leads nowhere"),
     "a forgotten key": ("DELETE FROM limen_keys WHERE key = 'key-0'", "is there without a key"),
     "a stored refusal": ("UPDATE limen_keys SET status = 409 WHERE key = 'key-0'", "has a stored reply 409"),
     "a key of another": ("UPDATE limen_keys SET principal = 'acc_admin' WHERE key = 'key-0'", "key-0 of acc_admin has an order of"),
@@ -91,6 +101,18 @@ def test_each_violation_is_found(sound, tmp_path, name):
     database = damaged(sound, tmp_path, change)
     found = ledger.faults(ledger.books_of_sqlite(database), sound.answers, sound.stock_before)
     assert any(words in fault for fault in found), found
+
+
+def test_another_total_than_was_answered_is_found(sound):
+    body = json.loads(sound.answers[0].body)
+    forged = dataclasses.replace(sound.answers[0], body=json.dumps({**body, "total": body["total"] + 1}).encode())
+    found = ledger.faults(sound.books, [forged, sound.answers[1]], sound.stock_before)
+    assert any("has another total than its answer" in fault for fault in found), found
+
+
+def test_a_damaged_file_is_found(sound, tmp_path):
+    database = damaged(sound, tmp_path, "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'limen_outbox_due'")
+    assert "the database file is damaged" in ledger.faults(ledger.books_of_sqlite(database), sound.answers, sound.stock_before)
 
 
 def test_negative_stock_is_found(sound, tmp_path):
@@ -158,6 +180,10 @@ MONEY_VIOLATIONS = {
     "money without an order": (paid_books(), [charge(), charge(2, "ord_gone")], "ch_2 took 6400 for order ord_gone"),
     "money without a name": (paid_books(), [charge(), charge(2, None)], "ch_2 took 6400 for order None"),
     "refunded on paper": (paid_books("refunded"), [charge(refunded=6000)], "ord_1 is refunded, and 400 was kept"),
+    "a refund of nothing": (
+        paid_books(more_keys=[("acc_admin", "refund-2", 202, json.dumps({"id": "ord_gone"}))]), [charge()],
+        "order ord_gone was to be refunded under key refund-2, and is not there",
+    ),
     "promised and not refunded": (paid_books(more_keys=[REFUND]), [charge()], "was to be refunded under key refund-1, and is paid"),
     "refunded in secret": (paid_books(), [charge(refunded=6400)], "ord_1 is paid, and 6400 was given back"),
     "failed and captured": (paid_books("payment_failed", 64), [charge()], "ord_1 is payment_failed, and 6400 was kept"),
