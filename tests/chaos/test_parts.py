@@ -211,18 +211,13 @@ backend replicas
 """
 
 
-class There:
-    def __init__(self, number):
-        self.name, self.port, self.operator_port = f"replica{number}", 8000 + number, 9000 + number
-
-
 def test_of_a_balancers_configuration_only_the_servers_are_replaced(tmp_path):
     needs("haproxy", "HAProxy")
     original = tmp_path / "original.cfg"
     original.write_text(CONFIGURATION)
     haproxy = Haproxy(original, tmp_path / "run")
     haproxy.folder.mkdir()
-    haproxy.lead_to([There(number) for number in range(5)])
+    haproxy.lead_to([(f"replica{number}", 8000 + number, 9000 + number) for number in range(5)])
     text = haproxy.configuration.read_text()
     assert text.startswith(CONFIGURATION[: CONFIGURATION.index("    server one")]) and text.count("\n    server ") == 5
     assert "    server replica4 127.0.0.1:8004 port 9004\n" in text and "10.0.0." not in text
@@ -237,7 +232,7 @@ def test_a_balancers_configuration_that_cannot_be_used_is_refused(tmp_path):
     original = tmp_path / "original.cfg"
     original.write_text(CONFIGURATION.replace("LIMEN_BIND", "BIND"))
     with pytest.raises(Broken, match="LIMEN_BIND"):
-        Haproxy(original, tmp_path).lead_to([There(1)])
+        Haproxy(original, tmp_path).lead_to([("replica1", 8001, 9001)])
 
 
 # ---- Redis --------------------------------------------------------------------------------------------------------------

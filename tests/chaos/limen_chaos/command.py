@@ -26,6 +26,7 @@ def read_arguments(arguments):
         prog="limen chaos", usage="limen chaos APP --workload FILE [OPTION…]", add_help=False,
         description="Runs copies of an app and what they stand on, lets clients ask, kills, stops and cuts off the parts by a timetable "
         "that the seed decides, and checks that every promise was kept. Exit code: 0 kept, 1 one was broken, 2 wrong usage.",
+        epilog="Faults, and so many seconds between two of one kind: " + ", ".join(f"{name} {kind.every_s:.0f}" for name, kind in faults.KINDS.items()) + ".",
     )  # fmt: skip
     parser.add_argument("app", metavar="APP", type=pathlib.Path, help="the app's binary")
     parser.add_argument("--workload", metavar="FILE", type=pathlib.Path, required=True, help="a Python file with a class of Workload")

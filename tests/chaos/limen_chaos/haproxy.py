@@ -19,9 +19,9 @@ class Haproxy(Process):
         env = {"LIMEN_BIND": f"127.0.0.1:{self.port}"}
         super().__init__("haproxy", [find_program("haproxy"), "-db", "-f", self.configuration], folder, env=env)
 
-    def lead_to(self, replicas):
-        """Before it is started."""
-        lines = "".join(f"    server {it.name} 127.0.0.1:{it.port} port {it.operator_port}\n" for it in replicas)
+    def lead_to(self, servers):
+        """Before it is started. `servers`: (name, port, port of its health)."""
+        lines = "".join(f"    server {name} 127.0.0.1:{port} port {health_port}\n" for name, port, health_port in servers)
         text, count = _SERVERS.subn(lambda _: lines, self.original.read_text())
         if count != 1 or "LIMEN_BIND" not in text:
             raise Broken(f"{self.original} must have its `server` lines in one place, and bind ${{LIMEN_BIND}}")

@@ -1,7 +1,8 @@
 """A private PostgreSQL cluster: a primary and, where asked for, a standby that streams from it and takes over.
 
 The one idea: commits wait for the standby (synchronous replication) whenever there is one, so a failover may lose nothing that was
-acknowledged; while the old primary is made into the new standby there is none, and then there is no failover either.
+acknowledged; while the old primary is made into the new standby there is none, and then there is no failover either. What the
+primary sends to the standby goes through `replication_port`, so that the way between them can be cut.
 """
 
 import os
@@ -25,6 +26,7 @@ SETTINGS = {
     "max_connections": "200",
     "max_wal_senders": "8",
     "hot_standby": "on",
+    "wal_retrieve_retry_interval": "200ms",  # a standby whose way was cut comes again soon
     "wal_keep_size": "256MB",
     "listen_addresses": "127.0.0.1",
     "jit": "off",
@@ -77,10 +79,19 @@ class Server(Process):
     def is_ready(self):
         return self.ask("SELECT 1") == "1"
 
-    def crash(self):
+    def kill(self):
         """No word to anybody, and nothing is written any more. What came of it dies with it: the next start recovers."""
-        self.kill()
+        super().kill()
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def terminate(self, seconds=30.0):
+        """A fast shutdown: SIGTERM would wait until all clients have left."""
+        return super().terminate(seconds, signal.SIGINT)
+
+    def follow(self, port):
+        """From the next start on, as a standby of whoever is there."""
+        with open(self.data / "postgresql.auto.conf", "a", encoding="utf-8") as file:
+            file.write(f"primary_conninfo = 'host=127.0.0.1 port={port} user=postgres'\n")
 
     def url(self, database="postgres", user="postgres", port=None):
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
@@ -134,6 +145,7 @@ class Cluster:
         self.home = pathlib.Path(tempfile.gettempdir()) / f"limen-chaos-postgres-{secrets.token_hex(8)}"
         self.primary = Server("postgres-a", folder, self.home)
         self.standby = Server("postgres-b", folder, self.home) if has_standby else None
+        self.replication_port = None  # the primary's own
         self.password = secrets.token_hex(16)
         self.failovers = 0
 
@@ -161,9 +173,11 @@ class Cluster:
     def make_standby(self):
         """Copies the primary, follows it, and has commits wait for it."""
         it = self.standby
+        it.kill()
         it.make_home()
         it.run(find_program("pg_basebackup", *PLACES), "-D", it.data, "-d", self.primary.url(), "--checkpoint=fast", "--write-recovery-conf",
                "--wal-method=stream", "--no-sync")  # fmt: skip
+        it.follow(self.replication_port or self.primary.port)
         it.configure(is_synchronous=False)
         it.start()
         if not wait_for(lambda: self.primary.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1", 30, 0.1):
@@ -180,7 +194,12 @@ class Cluster:
 
     # ---- what can be done to it ------------------------------------------------------------------------------------
     def crash_restart(self):
-        self.primary.crash()
+        self.primary.kill()
+        self.primary.start()
+
+    def restart(self):
+        """As an operator does."""
+        self.primary.terminate()
         self.primary.start()
 
     def kill_backend(self, number):
@@ -195,9 +214,12 @@ class Cluster:
     def can_fail_over(self):
         return self.has_standby and self.primary.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
 
-    def fail_over(self):
-        """The primary dies and the standby takes its place. The other is made anew by `make_standby`."""
-        self.primary.crash()
+    def fail_over(self, is_asleep=False):
+        """The primary dies, or only sleeps and may be woken, and the standby takes its place. The other is made anew by `make_standby`."""
+        if is_asleep:
+            self.primary.signal_tree(signal.SIGSTOP)
+        else:
+            self.primary.kill()
         self.primary, self.standby = self.standby, self.primary
         if self.primary.ask("SELECT pg_promote(true, 30)") != "t":
             raise Broken(f"the standby was not promoted\n{self.primary.tail()}")

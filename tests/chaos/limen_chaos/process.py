@@ -248,10 +248,10 @@ class Process:
                 self._bury()
         wait_for(lambda: not any(map(is_alive, pids)), 30)  # who starts it again wants its ports
 
-    def terminate(self, seconds=30.0):
+    def terminate(self, seconds=30.0, number=signal.SIGTERM):
         """Asks it to end; its exit status, or None when it had to be killed."""
         if self.is_running:
-            send([self.pid], signal.SIGTERM)
+            send([self.pid], number)
         if wait_for(lambda: not self.is_running, seconds):
             return self.process.returncode if self.process else None
         self.kill()

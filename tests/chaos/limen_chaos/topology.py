@@ -1,7 +1,8 @@
 """What runs: replicas of the app and what they stand on, each piece on loopback and each optional.
 
-The one idea: between each replica and each thing that it stands on there is a wire of the harness's, so that one replica may lose what
-the others still have. Everything is started in an order in which each piece finds what it needs, and `stop_all` ends everything,
+The one idea: between any two that speak with each other there is a wire of the harness's: between each replica and each thing that
+it stands on, so that one replica may lose what the others still have; between the balancer and each replica; between the primary and
+its standby. Everything is started in an order in which each piece finds what it needs, and `stop_all` ends everything,
 whatever state it is in, because the last thing that a run may leave behind is a process.
 """
 
@@ -33,7 +34,7 @@ class Shape:
 class Topology:
     def __init__(self, shape, folder, provider=None):
         self.shape, self.folder, self.provider = shape, pathlib.Path(folder), provider
-        self.replicas, self.locks, self.wires, self.longest_s = [], {}, {}, 0.0
+        self.replicas, self.locks, self.wires, self.replication, self.longest_s = [], {}, {}, None, 0.0
         self.postgres = postgres.Cluster(self.folder, shape.has_standby) if shape.has_postgres else None
         self.redis = Redis(self.folder) if shape.has_redis else None
         self.haproxy = Haproxy(shape.haproxy, self.folder) if shape.haproxy else None
@@ -46,10 +47,13 @@ class Topology:
         for number in range(self.shape.replicas):
             await self._lay_wires(number)
             self.replicas.append(Replica(number, self.shape.binary, self.folder, self.flags_of(number)))
+        if self.shape.has_standby:
+            self.replication = await Wire("the standby's", self.postgres.primary.port).start()
+            self.postgres.replication_port = self.replication.port
         if self.provider:
             self.provider.send_events_to(self.entries()[0][1])
         if self.haproxy:
-            self.haproxy.lead_to(self.replicas)
+            await self._lay_wires_of_balancer()
         # The first replica applies the migrations and says the first account's password; then the others may come together.
         first, *others = self.replicas
         for part in [*self.foundations(), first]:
@@ -77,6 +81,12 @@ class Topology:
         for name, port in self.ports().items():
             self.wires[number, name] = await Wire(f"{name} of replica{number}", port).start()
 
+    async def _lay_wires_of_balancer(self):
+        for it in self.replicas:
+            self.wires[it.number, "clients"] = await Wire(f"clients of {it.name}", it.port).start()
+            self.wires[it.number, "health"] = await Wire(f"health of {it.name}", it.operator_port).start()
+        self.haproxy.lead_to((it.name, self.wire_port(it.number, "clients"), self.wire_port(it.number, "health")) for it in self.replicas)
+
     def wire_port(self, number, name):
         return self.wires[number, name].port
 
@@ -102,14 +112,18 @@ class Topology:
         return self.locks.setdefault(part, asyncio.Lock())
 
     def follow_primary(self):
-        """After a failover: the replicas' wires lead to whoever is primary now."""
+        """After a failover: the replicas' wires lead to whoever is primary now, and so does the new standby's."""
         for (_, name), wire in self.wires.items():
             if name == "database":
                 wire.lead_to(self.postgres.primary.port)
+        self.replication.lead_to(self.postgres.primary.port)
+
+    def all_wires(self):
+        return [*self.wires.values(), *([self.replication] if self.replication else [])]
 
     async def heal(self):
         """Everything is whole and up again, and may be asked."""
-        for wire in self.wires.values():
+        for wire in self.all_wires():
             wire.become(State.WHOLE)
         if self.postgres:
             async with self.lock_of(self.postgres):
@@ -128,5 +142,5 @@ class Topology:
     def stop_all(self):
         for part in [*self.balancers(), *self.replicas, *self.foundations()]:
             part.kill()
-        for wire in self.wires.values():
+        for wire in self.all_wires():
             wire.close()
