@@ -156,8 +156,8 @@ def test_the_command_prints_one_table(tmp_path):
 
 
 def test_the_command_shows_the_timetable_of_a_seed():
-    first, again = (run_command("--seed", 5, "--plan").stdout for _ in range(2))
-    assert first == again and "kill worker" in first and "stop data for" in first
+    first, again = (run_command("--seed", 5, "--plan", "--provider").stdout for _ in range(2))
+    assert first == again and "kill worker" in first and "stop data for" in first and "cut replica for" in first
 
 
 def test_the_workload_of_the_documentation_runs_on_another_app(tmp_path):

@@ -250,6 +250,10 @@ def _has(name):
     return lambda topology: getattr(topology, name) is not None
 
 
+def _has_anybody(topology):
+    return any((topology.postgres, topology.redis, topology.provider, topology.haproxy))
+
+
 def _has_standby(topology):
     return topology.shape.has_standby
 
@@ -264,7 +268,7 @@ KINDS = {
     "restart replica": Kind(restart_replica, 15.0, counts_as="restarts"),
     "reload replica": Kind(reload_replica, 10.0, counts_as="restarts"),
     "stop replica": Kind(stop_replica, 15.0, 0.5, 4.0, counts_as="stops"),
-    "cut replica": Kind(cut(), 20.0, 0.5, 4.0, lambda topology: bool(topology.wires), "cuts"),
+    "cut replica": Kind(cut(), 20.0, 0.5, 4.0, _has_anybody, "cuts"),
     "kill redis": Kind(kill_part("redis"), 10.0, 0.0, 1.0, _has("redis")),
     "stop redis": Kind(stop_part("redis"), 15.0, 0.2, 4.0, _has("redis"), "stops"),
     "restart redis": Kind(restart_part("redis"), 40.0, is_possible=_has("redis"), counts_as="restarts"),

@@ -197,11 +197,6 @@ class Cluster:
         self.primary.kill()
         self.primary.start()
 
-    def restart(self):
-        """As an operator does."""
-        self.primary.terminate()
-        self.primary.start()
-
     def kill_backend(self, number):
         """SIGKILL to a session of the app's: the postmaster ends all others and recovers. The pid, or None where there is none."""
         told = self.primary.ask(f"SELECT pid FROM pg_stat_activity WHERE usename <> 'postgres' AND datname = '{DATABASE}' ORDER BY pid")
