@@ -8,6 +8,7 @@ Sanitizers need what the sandbox forbids, so these tests run the release build, 
 
 import contextlib
 import ctypes
+import errno
 import http.client
 import os
 import pathlib
@@ -264,26 +265,46 @@ def test_a_plain_user_after_root_is_told_the_mend(plain):
 
 
 # ---- a kernel that lacks Landlock ------------------------------------------------------------------------------------
-def without_landlock():
-    """In the child, before the exec: its kernel does not know Landlock's system calls (a filter that answers ENOSYS)."""
+LANDLOCK_CALLS, LANDLOCK_RESTRICT_SELF = range(444, 447), range(446, 447)
+
+
+def kernel_answering(error, calls):
+    """What is done in the child, before the exec: its kernel answers these system calls with this error."""
     libc = ctypes.CDLL(None, use_errno=True)
     load, jump, answer = 0x20, 0x35, 0x06
-    nosys, allow = 0x00050000 | 38, 0x7FFF0000
-    code = [(load, 0, 0, 0), (jump, 0, 2, 444), (jump, 1, 0, 447), (answer, 0, 0, nosys), (answer, 0, 0, allow)]
+    refuse, allow = 0x00050000 | error, 0x7FFF0000
+    code = [(load, 0, 0, 0), (jump, 0, 2, calls[0]), (jump, 1, 0, calls[-1] + 1), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
-    header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(program)))
-    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, ctypes.byref(header), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "no filter")
+
+    def load_it():
+        header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(program)))
+        if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, ctypes.byref(header), 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "no filter")
+
+    return {"preexec_fn": load_it}
+
+
+WITHOUT_LANDLOCK = kernel_answering(errno.ENOSYS, LANDLOCK_CALLS)
+
+
+def test_no_role_goes_on_when_its_landlock_rules_are_not_taken(binary, tmp_path):
+    """Where seccomp refuses all that they would, nothing else shows that they are there. One function closes both, the paths first: whoever
+    has a filter (test_every_role_has_given_up_what_it_does_not_need) has had its rules taken. Here those that start first say so."""
+    process = kernel_answering(errno.EPERM, LANDLOCK_RESTRICT_SELF)
+    server = Server(tmp_path, workers=1, binary=binary, flags=with_provider(tmp_path), process=process).start(wait=False)
+    assert server.wait(30) == 1
+    said = set(re.findall(r'"the sandbox cannot be closed","role":"(\w+)"', server.log))
+    assert "data" in said and '"message":"open"' not in server.log, server.log
 
 
 def test_a_kernel_without_landlock_is_said_loudly(binary, tmp_path):
-    with Server(tmp_path, workers=1, binary=binary, process={"preexec_fn": without_landlock}) as server:
+    with Server(tmp_path, workers=1, binary=binary, process=WITHOUT_LANDLOCK) as server:
         assert server.log.count("THE SANDBOX IS NOT WHOLE: the kernel has no Landlock") == 1
         assert attempt(server, "open_file") == "EPERM", "a worker opens nothing all the same"
 
 
 def test_a_kernel_without_landlock_is_refused_when_the_sandbox_must_be_whole(binary, tmp_path):
-    server = Server(tmp_path, workers=1, binary=binary, flags=["--strict-sandbox"], process={"preexec_fn": without_landlock})
+    server = Server(tmp_path, workers=1, binary=binary, flags=["--strict-sandbox"], process=WITHOUT_LANDLOCK)
     said = refused(server)
     assert "start refused: the kernel has no Landlock" in said
     assert not (tmp_path / "var").exists()
