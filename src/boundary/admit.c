@@ -308,11 +308,23 @@ static bool body_is_valid(struct admission *admission)
         && json_is_valid(admission);
 }
 
-static bool key_is_well_formed(struct admission *admission)
+/* A key says "this may come twice, and is done once": balancers repeat what carries one. Whoever sends it where nothing keeps that promise
+ * is told so, unless the method makes it. */
+static bool key_is_not_in_vain(struct admission *admission)
+{
+    const struct http_request *request = exchange_request(admission->exchange);
+    bool is_repeatable = request->method != METHOD_POST && request->method != METHOD_PATCH;
+    return is_repeatable || request->first[HEADER_IDEMPOTENCY_KEY] == 0
+        || admission_refuse(
+               admission, REFUSAL_KEY,
+               PROBLEM(400, "this operation takes no Idempotency-Key: it would be done each time it comes"));
+}
+
+static bool key_is_acceptable(struct admission *admission)
 {
     const struct http_request *request = exchange_request(admission->exchange);
     if (!admission->operation->needs_key)
-        return true;
+        return key_is_not_in_vain(admission);
     switch (idempotency_key(request, admission->key_memory, &admission->key.key)) {
     case KEY_OK:
         fingerprint_take(request, admission->body, admission->key.fingerprint);
@@ -340,7 +352,7 @@ enum admit_verdict admit(struct admission *admission)
         && memory_is_reserved(admission)                  /* 503 */
         && parameters_are_valid(admission)                /* 422 */
         && body_is_valid(admission)                       /* 400, 413, 415, 422; 401: a signature over it */
-        && key_is_well_formed(admission);                 /* 400 */
+        && key_is_acceptable(admission);                  /* 400 */
     if (is_answered)
         return ADMIT_ANSWERED;
     add_limit_fields(admission);

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from caller import Caller, customer, new_key
+from caller import PASSWORD, Caller, admin, customer, new_email, new_key
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,27 @@ def test_a_key_that_is_none(shop, buyer, key):
 def test_the_key_is_demanded(buyer):
     answer = buyer.post("/api/checkout", {"lines": [{"itemId": "sku_bowl", "quantity": 1}]})
     assert answer.status == 400 and "Idempotency-Key" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("key", ["a-key", '"a-key"', "", "ä"])
+def test_a_key_where_none_is_kept_is_refused(shop, key):
+    """A balancer would repeat what carries one, and it would be done twice."""
+    keeper, fields = admin(shop), {"Idempotency-Key": key.encode("latin-1")}
+    name = keeper.get("/api/items/sku_bowl").json()["name"]
+    for method, path, value in [
+        ("PATCH", "/api/admin/items/sku_bowl", {"name": "A bowl of another name"}),
+        ("POST", "/api/accounts", {"email": new_email(), "password": PASSWORD, "name": "A Customer"}),
+    ]:
+        answer = keeper.call(method, path, value, fields=fields)
+        assert answer.status == 400 and "takes no Idempotency-Key" in answer.json()["detail"], answer
+    assert keeper.get("/api/items/sku_bowl").json()["name"] == name
+
+
+def test_a_key_says_nothing_new_of_what_may_come_twice_anyway(shop):
+    buyer, fields = customer(shop), {"Idempotency-Key": "a-key"}
+    assert buyer.get("/api/items", fields=fields).status == 200
+    assert buyer.call("HEAD", "/api/items", fields=fields).status == 200
+    assert buyer.call("DELETE", "/api/sessions/current", fields=fields).status == 204
 
 
 def test_the_longest_key_is_one(buyer):
