@@ -7,9 +7,9 @@
 #include "data/openssl_memory.h"
 #include "data/role.h"
 #include "server/control.h"
+#include "server/file_watch.h"
 #include "server/jwks_source.h"
 #include "server/redis_source.h"
-#include "server/resolver_watch.h"
 #include "server/secret.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ struct data_process {
     struct fetch_client *fetches;
     struct redis_url redis;
     bool has_redis, seeks_redis; /* by its name */
-    struct resolver_watch watch;
+    struct file_watch watch;
 };
 
 static void on_control(struct role *role, uint32_t type, uint32_t number, int fd)
@@ -67,7 +67,7 @@ static void show_redis(struct data_process *process)
     atomic_store_explicit(&board->redis_failures, status.failures, memory_order_relaxed);
 }
 
-/* A role that has all that it needs looks for nobody's address. */
+/* A role that has all that it needs looks for nobody's address, and opens no file of the URL. */
 static bool may_end(const struct role *role)
 {
     const struct data_process *process = role->context;
@@ -118,11 +118,11 @@ static void print_refusal(const struct diags *errors, bool has_colour, struct ar
 }
 
 /* Before the first byte of a worker, and before the database is read: it may be hostile too. */
-static bool close_sandbox(const struct data_process *process, const struct store_sandbox *store)
+static bool close_sandbox(struct data_process *process, const struct store_sandbox *store)
 {
     const struct syscall_list *const lists[] = { &data_role_syscalls, store->syscalls, &thread_syscalls,
                                                  &redis_syscalls, &lookup_syscalls };
-    struct sandbox_path paths[STORE_SANDBOX_PATHS + LOOKUP_PATHS];
+    struct sandbox_path paths[FILE_WATCH_MOST];
     uint16_t ports[STORE_SANDBOX_PORTS + 2];
     memcpy(paths, store->paths, store->path_count * sizeof(paths[0]));
     memcpy(ports, store->ports, store->port_count * sizeof(ports[0]));
@@ -143,6 +143,7 @@ static bool close_sandbox(const struct data_process *process, const struct store
         memcpy(&paths[kept.path_count], lookup_paths, sizeof(lookup_paths));
         kept.path_count += LOOKUP_PATHS;
     }
+    file_watch_start(&process->watch, process->role, kept.paths, kept.path_count, may_end);
     return role_close_sandbox(process->role, &kept);
 }
 
@@ -205,7 +206,6 @@ int data_main(struct role *role)
     bool has_redis = read_redis(&process, &config, &errors);
     describe_store(role, &queries, &config.store, &errors);
     bool has_colour = isatty(STDERR_FILENO) == 1; /* cannot be asked later */
-    resolver_watch_start(&process.watch, role, may_end);
     struct store_sandbox sandbox;
     bool is_placed = config.store.file != NULL
         && store_describe_sandbox(config.store.url, &sandbox, &role->arena, &errors);
@@ -224,7 +224,7 @@ int data_main(struct role *role)
         loop_turn(role->loop, DATA_WAIT_US);
     role_say(role, CONTROL_READY);
     loop_run(role->loop, DATA_WAIT_US, on_turn, &process);
-    resolver_watch_stop(&process.watch);
+    file_watch_stop(&process.watch);
     data_role_free(process.data);
     fetch_client_free(process.fetches);
     return 0;

@@ -8,7 +8,7 @@
 #include "outbound/outbound.h"
 #include "server/control.h"
 #include "server/effect_target.h"
-#include "server/resolver_watch.h"
+#include "server/file_watch.h"
 #include "server/secret.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 struct outbound_process {
     struct role *role;
     struct outbound *outbound;
-    struct resolver_watch watch;
+    struct file_watch watch;
     struct outbound_config config;
     uint16_t ports[LIMIT_FETCH_TARGETS + 2]; /* of targets, of effects, of the resolver */
     uint32_t port_count;
@@ -180,7 +180,7 @@ int outbound_main(struct role *role)
     role->context = &process;
     role->on_control = on_control;
     role->on_drain = on_drain;
-    resolver_watch_start(&process.watch, role, may_end);
+    file_watch_start(&process.watch, role, lookup_paths, LOOKUP_PATHS, may_end);
     if (read_authorities(&process) && read_targets(&process) && read_effects(&process))
         process.outbound = outbound_new(role->loop, &process.config, &role->arena);
     if (process.outbound == NULL) {
@@ -192,7 +192,7 @@ int outbound_main(struct role *role)
         return 1;
     role_say(role, CONTROL_READY);
     loop_run(role->loop, OUTBOUND_WAIT_US, NULL, NULL);
-    resolver_watch_stop(&process.watch);
+    file_watch_stop(&process.watch);
     outbound_free(process.outbound);
     return 0;
 }
