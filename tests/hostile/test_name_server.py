@@ -4,6 +4,7 @@ Each scenario runs in namespaces of its own, where every name leads to what the 
 (`test_name_server.py SCENARIO RESOLV_CONF FOLDER [URL SOCKET]`). PostgreSQL stays outside; a relay leads to its socket.
 """
 
+import atexit
 import pathlib
 import socket
 import subprocess
@@ -92,7 +93,9 @@ def assert_is_served(server, seconds):
 
 def shop(folder, **options):
     flags = ["--uid-base", "off", "--limit-scale", "100000", *options.pop("flags", [])]
-    return Server(folder, flags=flags, workers=1, **options).start()
+    server = Server(folder, flags=flags, workers=1, **options)
+    atexit.register(lambda: server.is_running and server.kill())
+    return server.start()
 
 
 def postgres_silent(names, folder, url, path):
@@ -150,6 +153,7 @@ def says(server, text):
 
 def redis_moves(names, folder):
     redis, port = Redis(folder / "redis"), free_port()
+    atexit.register(redis.kill)
     names.addresses = ["127.0.0.2"]
     relay = Relay("127.0.0.2", port, ("127.0.0.1", redis.port))
     server = shop(folder / "shop", flags=["--redis", f"redis://cache.example:{port}"])
@@ -162,7 +166,6 @@ def redis_moves(names, folder):
     names.addresses, names.is_silent = ["127.0.0.3"], False
     assert wait_for(lambda: says(server, "redis: up"), seconds=60), server.log
     assert server.stop() == 0
-    redis.kill()
 
 
 SCENARIOS = {each.__name__: each for each in (postgres_silent, postgres_moves, postgres_resolver_is_another, redis_moves)}
