@@ -104,12 +104,14 @@
 #define LIMIT_LEASE_US 50000                /* that an interactive transaction may hold SQLite's writer; past it: 504 */
 #define LIMIT_PG_CONNECTIONS 64U            /* what --database-connections may ask for; more are refused at start */
 #define LIMIT_PG_CONNECTIONS_LEAST \
-    3U                            /* two, of which an interactive transaction may hold one, and one for what is slow */
-#define LIMIT_PG_CREDIT 8U        /* works in flight on one connection; others wait in front of the pool */
-#define LIMIT_PG_QUEUE 8192U      /* works waiting in front of the pool; past it: 503 */
-#define LIMIT_PG_LEASE_US 1000000 /* that an interactive transaction may hold a connection; past it: 504 */
-#define LIMIT_PG_HOSTS 16U        /* that the URL names; more are refused at start */
-#define LIMIT_PG_DIAL_US 2000000  /* for one address to accept; then it is tried anew, beginning with the next one */
+    3U                             /* two, of which an interactive transaction may hold one, and one for what is slow */
+#define LIMIT_PG_CREDIT 8U         /* works in flight on one connection; others wait in front of the pool */
+#define LIMIT_PG_QUEUE 8192U       /* works waiting in front of the pool; past it: 503 */
+#define LIMIT_PG_LEASE_US 1000000  /* that an interactive transaction may hold a connection; past it: 504 */
+#define LIMIT_PG_LOOKUP_US 1000000 /* that what is found by a key may take; past it: 503 */
+#define LIMIT_PG_CHORE_US 5000000  /* that a statement of nobody's call may take; it is tried again later */
+#define LIMIT_PG_HOSTS 16U         /* that the URL names; more are refused at start */
+#define LIMIT_PG_DIAL_US 2000000   /* for one address to accept; then it is tried anew, beginning with the next one */
 #define LIMIT_PG_CONNECT_US 10000000     /* to connect and prepare; then the same */
 #define LIMIT_PG_RETRY_LEAST_US 50000LL  /* before a lost connection is tried again, doubled each time */
 #define LIMIT_PG_RETRY_MOST_US 5000000LL /* ... up to this */
@@ -117,6 +119,7 @@
 #define LIMIT_PG_GRACE_US 2000000 /* past a deadline, for the server to say so; then nobody waits for the connection */
 #define LIMIT_PG_OWED_US 300000000LL        /* that a connection nobody waits for is kept; then it is closed */
 #define LIMIT_READ_QUEUE 8192U              /* reads waiting for a reader; past it: 503 */
+#define LIMIT_SLOW_QUEUE 1024U              /* of either queue, slow statements; past it: 503 for them alone */
 #define LIMIT_WRITE_QUEUE 8192U             /* batches waiting for the writer; past it: 503 */
 #define LIMIT_HASHES_AT_ONCE 2U             /* argon2 threads */
 #define LIMIT_HASH_QUEUE 64U                /* sign-ins waiting; past it: 503 */

@@ -248,6 +248,13 @@ static enum store_outcome refuse_own(struct pg_work *work, enum pg_own own, cons
     return STORE_ERROR;
 }
 
+/* A look-up has no more than the session's time; a cancel that came earlier was meant for another. */
+static bool has_had_its_time(const struct pg_work *work)
+{
+    return pg_work_is_lookup(work) && is_state(work, "57014")
+        && clock_mono_us() - work->sent_at_us + NEARLY_US >= LIMIT_PG_LOOKUP_US;
+}
+
 /* Errors that are nobody's answer: of the server's state, or of what else is under way. False when it is another. */
 static bool take_passing_error(struct pg_work *work)
 {
@@ -261,7 +268,7 @@ static bool take_passing_error(struct pg_work *work)
         return false;
     work->outcome = is_state(work, "57014") && is_late_soon(work->task) ? STORE_TIMEOUT : STORE_BUSY;
     bool is_full = is_state(work, "53") || is_state(work, "55P03");
-    work->runs_again = work->outcome == STORE_BUSY && !is_full && may_run_again(work);
+    work->runs_again = work->outcome == STORE_BUSY && !is_full && !has_had_its_time(work) && may_run_again(work);
     return true;
 }
 

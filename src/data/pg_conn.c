@@ -138,6 +138,14 @@ static bool begin_session(struct pg_conn *conn)
         && watch(conn, EPOLLIN);
 }
 
+/* From here on a statement for which nothing else is said is a look-up. What is prepared before shares one time, the session's first. */
+static bool limit_lookups(struct pg_conn *conn)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof sql, "SET statement_timeout = %d", LIMIT_PG_LOOKUP_US / 1000);
+    return PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, /* resultFormat= */ 0) == 1;
+}
+
 /* One trip for all of them. */
 static bool begin_preparing(struct pg_conn *conn)
 {
@@ -151,7 +159,7 @@ static bool begin_preparing(struct pg_conn *conn)
         const struct pg_sql *sql = &pool->schema.statements[i];
         good = prepare(conn, 's', i, sql->text, (int)sql->slot_count, sql->types);
     }
-    return good && PQpipelineSync(conn->pg) == 1;
+    return good && limit_lookups(conn) && PQpipelineSync(conn->pg) == 1;
 }
 
 /* An address of which the host is gone may swallow everything: while libpq waits there it comes to no other. A server that has accepted may

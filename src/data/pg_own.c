@@ -13,6 +13,7 @@
 
 const struct pg_own_sql PG_OWN_SQL[PG_OWN_COUNT] = {
     [PG_OWN_ENTER] = { PG_ENTER_SQL, 3, { PG_TEXT, PG_TEXT, PG_TEXT } },
+    [PG_OWN_WITHIN] = { "SELECT set_config('statement_timeout', $1, true)", 1, { PG_TEXT } },
     [PG_OWN_BEGIN] = { "BEGIN", 0, { 0 } },
     [PG_OWN_COMMIT] = { "COMMIT", 0, { 0 } },
     [PG_OWN_ROLLBACK] = { "ROLLBACK", 0, { 0 } },

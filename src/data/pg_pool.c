@@ -89,7 +89,7 @@ static struct pg_work_list *list_of(struct pg_pool *pool, const struct pg_work *
         return &pool->waiting;
     if (task->kind == STORE_STEP)
         return &pool->steps;
-    return pg_work_is_slow(work) ? &pool->slow : &pool->waiting;
+    return pg_task_is_slow(task) ? &pool->slow : &pool->waiting;
 }
 
 void pg_pool_again(struct pg_pool *pool, struct pg_work *work)
@@ -261,10 +261,17 @@ void pg_pool_abandon(struct pg_pool *pool, uint64_t transaction)
     pg_pool_wake(pool);
 }
 
+/* An interactive transaction does not wait among the slow ones, whatever it does. */
+static bool is_full(const struct pg_pool *pool, const struct store_task *task)
+{
+    uint32_t waiting = pool->waiting.count + pool->slow.count + pool->steps.count + pool->later.count;
+    bool is_slow = task->transaction == 0 && pg_task_is_slow(task);
+    return waiting >= LIMIT_PG_QUEUE || (is_slow && pool->slow.count >= LIMIT_SLOW_QUEUE);
+}
+
 void pg_pool_submit(struct pg_pool *pool, struct store_task *task)
 {
-    bool is_full = pool->waiting.count + pool->slow.count + pool->steps.count + pool->later.count >= LIMIT_PG_QUEUE;
-    struct pg_work *work = is_full || pool->is_closing ? NULL : pg_work_new(task);
+    struct pg_work *work = pool->is_closing || is_full(pool, task) ? NULL : pg_work_new(task);
     task->next = NULL;
     if (work == NULL) {
         if (task->continues)

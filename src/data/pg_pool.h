@@ -51,6 +51,7 @@ limen_str pg_get_text(const PGresult *result, int row, int column);
 
 enum pg_own {
     PG_OWN_ENTER,
+    PG_OWN_WITHIN,
     PG_OWN_BEGIN,
     PG_OWN_COMMIT,
     PG_OWN_ROLLBACK,
@@ -127,6 +128,7 @@ struct pg_work {
     int64_t again_after_us;
     bool is_cancel_asked; /* of the attempt under way */
     /* ---- the attempt under way ---- */
+    int64_t sent_at_us;
     struct pg_step *steps;
     uint32_t step_count, step_room, at;
     bool has_failed;
@@ -138,7 +140,9 @@ struct pg_work {
 
 /* Makes the work of a task in the task's arena; NULL when memory is out. */
 struct pg_work *pg_work_new(struct store_task *task) LIMEN_MUST_CHECK;
-bool pg_work_is_slow(const struct pg_work *work);
+bool pg_task_is_slow(const struct store_task *task);
+/* It finds something by a key: the only works whose time is the session's, LIMIT_PG_LOOKUP_US. */
+bool pg_work_is_lookup(const struct pg_work *work);
 /* Lists its steps and sends them to the connection, which is ready. The task's outcome is set where it cannot be sent at all. */
 enum pg_sent {
     PG_SENT,

@@ -28,9 +28,8 @@ static bool is_slow(const struct statement *statement)
     return statement != NULL && statement->is_slow;
 }
 
-bool pg_work_is_slow(const struct pg_work *work)
+bool pg_task_is_slow(const struct store_task *task)
 {
-    const struct store_task *task = work->task;
     if (is_slow(task->statement))
         return true;
     for (uint32_t i = 0; i < task->item_count; i++) {
@@ -38,6 +37,21 @@ bool pg_work_is_slow(const struct pg_work *work)
             return true;
     }
     return false;
+}
+
+bool pg_work_is_lookup(const struct pg_work *work)
+{
+    if (work->task == NULL)
+        return false;
+    switch (work->task->kind) {
+    case STORE_KEY_FIND:
+    case STORE_SESSION_FIND:
+    case STORE_API_KEY_FIND:
+    case STORE_CREDENTIAL_FIND:
+        return true;
+    default:
+        return work->resolves;
+    }
 }
 
 /* ---- which steps ------------------------------------------------------------------------------------------------------------ */
@@ -57,6 +71,13 @@ static bool is_unscoped(const struct statement *statement)
 static void add_enter(struct pg_work *work)
 {
     add_step(work, PG_STEP_OWN, PG_OWN_ENTER);
+}
+
+/* What is neither the app's nor a look-up says how long it may take. */
+static void add_within(struct pg_work *work, enum pg_own own)
+{
+    add_step(work, PG_STEP_OWN, PG_OWN_WITHIN);
+    add_step(work, PG_STEP_OWN, own);
 }
 
 /* The queue of a BATCH or a STEP; `statement` reads at its end, or is NULL. The scope is said again where it changes. */
@@ -138,10 +159,10 @@ static void list_task_steps(struct pg_work *work)
         add_step(work, PG_STEP_OWN, PG_OWN_SESSION_FIND);
         return;
     case STORE_SESSION_START:
-        add_step(work, PG_STEP_OWN, PG_OWN_SESSION_INSERT);
+        add_within(work, PG_OWN_SESSION_INSERT);
         return;
     case STORE_SESSION_END:
-        add_step(work, PG_STEP_OWN, PG_OWN_SESSION_DELETE);
+        add_within(work, PG_OWN_SESSION_DELETE);
         return;
     case STORE_API_KEY_FIND:
         add_step(work, PG_STEP_OWN, PG_OWN_API_KEY_FIND);
@@ -150,19 +171,19 @@ static void list_task_steps(struct pg_work *work)
         add_step(work, PG_STEP_OWN, PG_OWN_CREDENTIAL_FIND);
         return;
     case STORE_CREDENTIAL_REHASH:
-        add_step(work, PG_STEP_OWN, PG_OWN_CREDENTIAL_REHASH);
+        add_within(work, PG_OWN_CREDENTIAL_REHASH);
         return;
     case STORE_EFFECT_LEASE:
-        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_LEASE);
+        add_within(work, PG_OWN_EFFECT_LEASE);
         return;
     case STORE_EFFECT_SETTLE:
-        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_SETTLE);
+        add_within(work, PG_OWN_EFFECT_SETTLE);
         return;
     case STORE_EFFECT_ASK:
-        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_ASK);
+        add_within(work, PG_OWN_EFFECT_ASK);
         return;
     case STORE_EFFECT_COUNT:
-        add_step(work, PG_STEP_OWN, PG_OWN_EFFECT_COUNT);
+        add_within(work, PG_OWN_EFFECT_COUNT);
         return;
     }
 }
@@ -179,10 +200,10 @@ static void list_steps(struct pg_work *work)
         add_step(work, PG_STEP_OWN, PG_OWN_CANCEL);
         break;
     case PG_CHORE_TOUCH:
-        add_step(work, PG_STEP_OWN, PG_OWN_SESSION_TOUCH);
+        add_within(work, PG_OWN_SESSION_TOUCH);
         break;
     case PG_CHORE_PURGE:
-        add_step(work, PG_STEP_OWN, PG_OWN_PURGE_KEYS);
+        add_within(work, PG_OWN_PURGE_KEYS);
         add_step(work, PG_STEP_OWN, PG_OWN_PURGE_SESSIONS);
         add_step(work, PG_STEP_OWN, PG_OWN_PURGE_EFFECTS);
         break;
@@ -203,6 +224,18 @@ static limen_str caller_of(const struct store_task *task)
     return task->principal.id_len == 0 ? (limen_str){ 0 } : principal_id(&task->principal);
 }
 
+/* The milliseconds that are left for it. */
+static bool put_time(struct pg_values *values, const struct store_task *task, struct arena *arena)
+{
+    int64_t left_us = task == NULL ? LIMIT_PG_CHORE_US
+        : task->deadline_us == 0   ? LIMIT_DATA_TIMEOUT_US
+                                   : task->deadline_us - clock_mono_us();
+    int64_t left_ms = left_us < 1000 ? 1 : left_us / 1000; /* 0 would be for ever */
+    limen_str text = arena_printf(arena, "%lld", (long long)left_ms);
+    pg_put_text(values, text);
+    return text.ptr != NULL;
+}
+
 /* The scope is that of the step behind it. */
 static bool put_enter(struct pg_values *values, const struct pg_work *work, uint32_t at, struct arena *arena)
 {
@@ -211,15 +244,9 @@ static bool put_enter(struct pg_values *values, const struct pg_work *work, uint
     const struct statement *statement = next->kind == PG_STEP_ITEM ? task->items[next->number].statement
         : next->kind == PG_STEP_READ                               ? task->statement
                                                                    : NULL;
-    int64_t left_us = task->deadline_us == 0 ? LIMIT_DATA_TIMEOUT_US : task->deadline_us - clock_mono_us();
-    int64_t left_ms = left_us < 1000 ? 1 : left_us / 1000; /* 0 would be for ever */
-    limen_str timeout = arena_printf(arena, "%lld", (long long)left_ms);
-    if (timeout.ptr == NULL)
-        return false;
     pg_put_text(values, caller_of(task));
     pg_put_text(values, statement != NULL && is_unscoped(statement) ? LIMEN_STR("all") : LIMEN_STR(""));
-    pg_put_text(values, timeout);
-    return true;
+    return put_time(values, task, arena);
 }
 
 static void put_key_insert(struct pg_values *values, const struct store_task *task)
@@ -272,6 +299,8 @@ static bool put_own(struct pg_values *values, const struct pg_work *work, uint32
     switch ((enum pg_own)work->steps[at].number) {
     case PG_OWN_ENTER:
         return put_enter(values, work, at, &pool->scratch);
+    case PG_OWN_WITHIN:
+        return put_time(values, task, &pool->scratch);
     case PG_OWN_KEY_INSERT:
         put_key_insert(values, task);
         return true;
@@ -414,6 +443,7 @@ static void begin_attempt(struct pg_work *work)
 {
     struct store_task *task = work->task;
     work->at = 0;
+    work->sent_at_us = clock_mono_us();
     work->has_failed = work->is_fatal = work->is_cancel_asked = work->runs_again = work->must_renew = false;
     work->is_here_only = false;
     work->outcome = STORE_OK;

@@ -92,9 +92,11 @@ bool readers_submit(struct sqlite_store *store, struct store_task *task)
 {
     struct read_queue *queue = &store->reads;
     pthread_mutex_lock(&queue->lock);
-    bool is_taken = !queue->is_closing && queue->tasks.count + queue->slow.count < LIMIT_READ_QUEUE;
+    bool is_slow = task->statement != NULL && task->statement->is_slow;
+    bool is_taken = !queue->is_closing && queue->tasks.count + queue->slow.count < LIMIT_READ_QUEUE
+        && (!is_slow || queue->slow.count < LIMIT_SLOW_QUEUE);
     if (is_taken)
-        task_list_push(task->statement != NULL && task->statement->is_slow ? &queue->slow : &queue->tasks, task);
+        task_list_push(is_slow ? &queue->slow : &queue->tasks, task);
     bool must_wake = is_taken && queue->idle > 0;
     pthread_mutex_unlock(&queue->lock);
     if (must_wake)

@@ -216,6 +216,62 @@ static void test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idl
         job_free(jobs[i]);
 }
 
+/* ---- Limen's own tables are locked ------------------------------------------------------------------------------------------------------ */
+
+static void test_a_look_up_has_a_second_whatever_its_call_has(void **state)
+{
+    struct fixture *fixture = *state;
+    enum store_task_kind kinds[] = { STORE_SESSION_FIND, STORE_KEY_FIND, STORE_API_KEY_FIND, STORE_CREDENTIAL_FIND };
+    PGconn *pg = outsider(fixture,
+                          "LOCK TABLE limen.limen_sessions, limen.limen_keys, limen.limen_api_keys,"
+                          " limen.limen_credentials IN ACCESS EXCLUSIVE MODE");
+    ALL_IN(kinds)
+    {
+        struct job *job = job_new(fixture, kinds[i], "acc_a");
+        job->task.key = job->task.key_id = job->task.email = LIMEN_STR("it");
+        assert_int_equal(job_run(job), STORE_BUSY);
+        assert_true(clock_mono_us() < job->task.deadline_us);
+        job_free(job);
+    }
+    assert_int_equal(count_of(fixture, WAITS_FOR_A_LOCK), 0); /* the server has given them up as well */
+    commit(pg);
+}
+
+static void test_what_else_is_our_own_has_what_is_left_of_its_call(void **state)
+{
+    struct fixture *fixture = *state;
+    enum store_task_kind kinds[] = { STORE_SESSION_START, STORE_SESSION_END, STORE_EFFECT_LEASE, STORE_EFFECT_ASK,
+                                     STORE_EFFECT_COUNT };
+    PGconn *pg = outsider(fixture, "LOCK TABLE limen.limen_sessions, limen.limen_outbox IN ACCESS EXCLUSIVE MODE");
+    ALL_IN(kinds)
+    {
+        struct job *job = job_new(fixture, kinds[i], "acc_a");
+        job->task.deadline_us = clock_mono_us() + 200000;
+        job->task.news_of = LIMEN_STR("it");
+        job->task.lease_most = 1;
+        assert_int_equal(job_run(job), STORE_TIMEOUT);
+        job_free(job);
+    }
+    wait_until(fixture, WAITS_FOR_A_LOCK, 0);
+    commit(pg);
+}
+
+static void test_a_statement_of_the_apps_has_more_than_a_look_up(void **state)
+{
+    struct fixture *fixture = *state;
+    PGconn *pg = outsider(fixture, "UPDATE items SET price = 1 WHERE id = 'tea'");
+    struct job *job = batch_new(fixture, "tea", NULL);
+    job_submit(job);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 1);
+    for (int64_t until = clock_mono_us() + LIMIT_PG_LOOKUP_US * 3 / 2; clock_mono_us() < until;)
+        loop_turn(fixture->loop, 10000);
+    assert_int_equal(count_of(fixture, WAITS_FOR_A_LOCK), 1);
+    commit(pg);
+    fixture_wait(fixture);
+    assert_int_equal(job->task.outcome, STORE_OK);
+    job_free(job);
+}
+
 /* ---- lost on the way --------------------------------------------------------------------------------------------------------------- */
 
 /* All of this process to the server but one. A session of the server's that waits for a lock does not notice. */
@@ -380,6 +436,9 @@ int main(void)
         TEST(test_slow_statements_hold_up_slow_ones_only),
         TEST(test_a_connection_that_is_held_up_holds_up_no_more_than_its_credit),
         TEST(test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idle),
+        TEST(test_a_look_up_has_a_second_whatever_its_call_has),
+        TEST(test_what_else_is_our_own_has_what_is_left_of_its_call),
+        TEST(test_a_statement_of_the_apps_has_more_than_a_look_up),
         TEST(test_a_server_that_does_not_write_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_an_error_before_the_key_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_time_that_ends_before_the_key_tells_nothing_of_a_batch_that_was_lost),

@@ -468,6 +468,46 @@ static void test_queue_that_is_full_says_busy(void **state)
     job_free(job);
 }
 
+static void test_slow_reads_that_wait_leave_room_for_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job *blockers[LIMIT_DATA_READERS], *slow = job_new(fixture, STORE_READ, NULL);
+    struct job *plain = job_new(fixture, STORE_READ, NULL);
+    struct store_task *tasks = calloc(LIMIT_READ_QUEUE, sizeof *tasks);
+    uint32_t refused = 0;
+    ALL_IN(blockers)
+    {
+        blockers[i] = job_new(fixture, STORE_READ, NULL);
+        job_add(blockers[i], "slow_for_ever", "");
+        job_submit(blockers[i]);
+    }
+    usleep(100000); /* what runs slow statements has one now */
+    job_add(slow, "slow_for_ever", "");
+    for (size_t i = 0; i < LIMIT_READ_QUEUE; i++) {
+        tasks[i] = slow->task;
+        tasks[i].is_cancelled = true;
+        fixture->waiting++;
+        store_submit(fixture->store, &tasks[i]);
+    }
+    job_add(plain, "get_count", "");
+    job_submit(plain);
+    while (!plain->is_done)
+        loop_turn(fixture->loop, 100000);
+    assert_int_equal(plain->task.outcome, STORE_OK);
+    ALL_IN(blockers)
+    __atomic_store_n(&blockers[i]->task.is_cancelled, true, __ATOMIC_RELAXED);
+    fixture_wait(fixture);
+    for (size_t i = 0; i < LIMIT_READ_QUEUE; i++)
+        refused += tasks[i].outcome == STORE_BUSY;
+    assert_in_range(refused, LIMIT_READ_QUEUE - LIMIT_SLOW_QUEUE,
+                    LIMIT_READ_QUEUE - LIMIT_SLOW_QUEUE + LIMIT_DATA_READERS);
+    ALL_IN(blockers)
+    job_free(blockers[i]);
+    free(tasks);
+    job_free(plain);
+    job_free(slow);
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------------------------------- */
 
 static void test_close_finishes_what_is_queued(void **state)
@@ -501,7 +541,8 @@ static void test_close_finishes_what_is_queued(void **state)
         TEST(test_session_expires_and_ends), TEST(test_first_account_is_made_once),                                  \
         TEST(test_lists_are_bound_as_values), TEST(test_values_that_do_not_fit_are_refused),                         \
         TEST(test_one_is_at_most_one), TEST(test_reads_have_a_deadline_and_can_be_cancelled),                        \
-        TEST(test_queue_that_is_full_says_busy), TEST(test_close_finishes_what_is_queued)
+        TEST(test_queue_that_is_full_says_busy), TEST(test_slow_reads_that_wait_leave_room_for_others),              \
+        TEST(test_close_finishes_what_is_queued)
 
 int main(void)
 {
