@@ -138,12 +138,24 @@ static bool begin_session(struct pg_conn *conn)
         && watch(conn, EPOLLIN);
 }
 
+static bool set(struct pg_conn *conn, const char *sql)
+{
+    return PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, /* resultFormat= */ 0) == 1;
+}
+
 /* From here on a statement for which nothing else is said is a look-up. What is prepared before shares one time, the session's first. */
 static bool limit_lookups(struct pg_conn *conn)
 {
     char sql[64];
     (void)snprintf(sql, sizeof sql, "SET statement_timeout = %d", LIMIT_PG_LOOKUP_US / 1000);
-    return PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, /* resultFormat= */ 0) == 1;
+    return set(conn, sql);
+}
+
+/* One plan for each statement. Otherwise, when the server has counted its rows anew, it may find that planning each time is worth it, which
+ * doubled what an order costs. What is slow may gain more by a plan for its values. */
+static bool plan_once(struct pg_conn *conn)
+{
+    return conn->is_slow || set(conn, "SET plan_cache_mode = force_generic_plan");
 }
 
 /* One trip for all of them. */
@@ -159,7 +171,7 @@ static bool begin_preparing(struct pg_conn *conn)
         const struct pg_sql *sql = &pool->schema.statements[i];
         good = prepare(conn, 's', i, sql->text, (int)sql->slot_count, sql->types);
     }
-    return good && limit_lookups(conn) && PQpipelineSync(conn->pg) == 1;
+    return good && plan_once(conn) && limit_lookups(conn) && PQpipelineSync(conn->pg) == 1;
 }
 
 /* An address of which the host is gone may swallow everything: while libpq waits there it comes to no other. A server that has accepted may

@@ -88,6 +88,7 @@ static const char FIXTURE_QUERIES[] =
     "-- name: get_stock(item_id text) :one\nSELECT stock FROM items WHERE id = :item_id;\n"
     "-- name: find_items(item_ids text[]) :many\nSELECT id, price FROM items WHERE id IN (:item_ids) ORDER BY id;\n"
     "-- name: count_up() :exec\nUPDATE counters SET n = n + 1;\n"
+    "-- name: slow_count_up() :exec\n-- slow\nUPDATE counters SET n = n + 1;\n"
     "-- name: get_count() :one\nSELECT n FROM counters;\n"
     "-- name: insert_child(id text, parent text) :must else 409 \"no parent\"\nINSERT INTO children (id, parent_id) "
     "VALUES (:id, :parent);\n"

@@ -93,6 +93,23 @@ static void test_a_batch_that_dies_of_a_deadlock_is_run_again(void **state)
     assert_reads(fixture, NULL, "mug,701,tea,700", "all_prices", "");
 }
 
+/* A trigger of the test's own tells how the session that writes plans. */
+static void test_statements_are_planned_once_unless_they_are_slow(void **state)
+{
+    struct fixture *fixture = *state;
+    char modes[64];
+    postgres_run(fixture->url,
+                 "CREATE TABLE public.modes (mode text); CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql"
+                 " SECURITY DEFINER AS 'BEGIN INSERT INTO public.modes VALUES (current_setting(''plan_cache_mode''));"
+                 " RETURN NULL; END'; CREATE TRIGGER note AFTER UPDATE ON public.counters EXECUTE FUNCTION"
+                 " public.note()",
+                 NULL, 0);
+    assert_int_equal(WRITE(fixture, NULL, "count_up", ""), STORE_OK);
+    assert_int_equal(WRITE(fixture, NULL, "slow_count_up", ""), STORE_OK);
+    postgres_run(fixture->url, "SELECT string_agg(mode, ',') FROM public.modes", modes, sizeof modes);
+    assert_string_equal(modes, "force_generic_plan,auto");
+}
+
 static void test_a_batch_that_cannot_be_serialized_is_run_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -431,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+        TEST(test_statements_are_planned_once_unless_they_are_slow),
         TEST(test_a_batch_that_dies_of_a_deadlock_is_run_again),
         TEST(test_a_batch_that_cannot_be_serialized_is_run_again),
         TEST(test_slow_statements_hold_up_slow_ones_only),
