@@ -133,16 +133,10 @@ void lookup_free(struct lookup *lookup)
 
 /* ---- the sandbox ------------------------------------------------------------------------------------------------------ */
 
-#ifdef SYS_poll
-#define MAYBE_POLL SYS_poll
-#else
-#define MAYBE_POLL (-1) /* arm64 */
-#endif
-
 /* Found by tracing. Addresses are sorted by connecting to them without sending. */
 static const int numbers[] = {
-    SYS_connect, SYS_getsockname, SYS_setsockopt, SYS_recvfrom, SYS_ppoll,
-    MAYBE_POLL,  SYS_newfstatat,  SYS_lseek,      SYS_uname,
+    SYS_connect,  SYS_getsockname, SYS_setsockopt, SYS_recvfrom, SYS_ppoll,
+    SYSCALL_POLL, SYS_newfstatat,  SYS_lseek,      SYS_uname,
 };
 static const struct syscall_rule rules[] = {
     SYSCALL_WHEN(SYS_socket, /* domain */ 0, AF_INET),

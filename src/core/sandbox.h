@@ -8,6 +8,8 @@
 
 #include "limen/base.h"
 
+#include <sys/syscall.h>
+
 /* A call that is allowed for some values of one argument: those of which the bits in `mask` equal `value`. Several rules for one call
  * are alternatives. The kernel takes the low 32 bits of every argument that is judged here. */
 struct syscall_rule {
@@ -23,6 +25,13 @@ struct syscall_rule {
     {                                                                            \
         .number = (call), .argument = (at), .mask = (uint32_t)(bits), .value = 0 \
     }
+
+/* Not everywhere a call of its own. */
+#ifdef SYS_poll
+#define SYSCALL_POLL SYS_poll
+#else
+#define SYSCALL_POLL (-1) /* arm64 */
+#endif
 
 /* System calls that one part of a process needs; each part declares its own beside its code. Numbers below 0 do not exist on this
  * machine. A call that has rules is in no list of numbers. */

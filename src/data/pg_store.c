@@ -119,16 +119,10 @@ static bool first_account(struct store *base, limen_str id, limen_str email, lim
 
 /* ---- the sandbox ------------------------------------------------------------------------------------------------------------ */
 
-#ifdef SYS_poll
-#define MAYBE_POLL SYS_poll
-#else
-#define MAYBE_POLL (-1) /* arm64 */
-#endif
-
 /* Found by tracing: of libpq, of OpenSSL under it, and of the C library's resolver. Nothing here listens, and no program is started. */
 static const int numbers[] = {
     SYS_connect, SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt,
-    SYS_ppoll,   MAYBE_POLL,      SYS_fstat,       SYS_newfstatat, SYS_lseek,
+    SYS_ppoll,   SYSCALL_POLL,    SYS_fstat,       SYS_newfstatat, SYS_lseek,
     SYS_uname,   SYS_geteuid,     SYS_getuid,      SYS_faccessat2, SYS_recvmsg,
 };
 static const struct syscall_rule rules[] = {

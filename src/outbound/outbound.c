@@ -295,16 +295,10 @@ void outbound_free(struct outbound *outbound)
 
 /* ---- the sandbox -------------------------------------------------------------------------------------------------------- */
 
-#ifdef SYS_poll
-#define MAYBE_POLL SYS_poll
-#else
-#define MAYBE_POLL (-1) /* arm64 */
-#endif
-
 /* Found by tracing fetches: of libcurl, and of the C library's resolver, which sorts addresses by connecting to them without sending. */
 static const int numbers[] = {
     SYS_connect, SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt, SYS_recvfrom,
-    SYS_ppoll,   MAYBE_POLL,      SYS_newfstatat,  SYS_lseek,      SYS_uname,
+    SYS_ppoll,   SYSCALL_POLL,    SYS_newfstatat,  SYS_lseek,      SYS_uname,
 };
 static const struct syscall_rule rules[] = {
     SYSCALL_WHEN(SYS_socket, /* domain */ 0, AF_INET),
