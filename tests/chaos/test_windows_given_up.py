@@ -42,7 +42,7 @@ def test_stock_goes_back_in_the_order_in_which_it_is_taken(stage):
         others = "SELECT stock FROM items WHERE id = 'sku_candles' FOR UPDATE NOWAIT"
         assert stage.topology.postgres.primary.ask(others, "app") is not None
     assert wait_for(lambda: stage.state_of(order) == "payment_failed", SETTLED_S)
-    assert stage.run.surprises == [] and stage.shop.check(stage.run) == []
+    stage.assert_sound()
     stage.topology.provider.behave()
 
 

@@ -41,7 +41,7 @@ def order_then_wait(stage, key, hours):
 def test_a_key_is_known_for_a_day(stage):
     first, again = order_then_wait(stage, "a-day", 24)
     assert (again.status, again.body) == (first.status, first.body) and stage.orders() == 1
-    assert stage.shop.check(stage.run) == []
+    stage.assert_sound()
 
 
 def test_a_retry_after_the_key_has_been_forgotten_is_an_order_of_its_own(stage):
@@ -67,7 +67,7 @@ def test_a_charge_is_looked_for_when_the_provider_has_forgotten_its_key(stage):
     stage.revive()
     assert wait_for(lambda: stage.state_of(order) == "paid", SETTLED_S), stage.state_of(order)
     assert len(stage.charges_of(order)) == 1
-    assert stage.run.surprises == [] and stage.shop.check(stage.run) == []
+    stage.assert_sound()
 
 
 def stock_of_bowls(stage):
