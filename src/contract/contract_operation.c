@@ -8,6 +8,16 @@ static const struct doc_node *get(const struct doc_node *node, const char *name)
     return doc_get(node, str_of(name));
 }
 
+/* `required`, which is false when it is not there. YAML's `yes` is a text: to read it as false would let through what must be there. */
+static bool read_required(struct loader *loader, const struct doc_node *node, bool *ret_is_required)
+{
+    const struct doc_node *required = get(node, "required");
+    if (required != NULL && required->kind != DOC_BOOL)
+        return refuse(loader, required, "write `true` or `false`", "`required` is neither true nor false");
+    *ret_is_required = required != NULL && required->boolean;
+    return true;
+}
+
 /* ---- parameters ------------------------------------------------------------------------------------------------------- */
 
 static bool read_in(struct loader *loader, const struct doc_node *node, enum parameter_in *ret_in)
@@ -59,16 +69,16 @@ static bool read_parameter(struct loader *loader, const struct doc_node *written
     static const char *const known[] = { "name",    "in",       "description", "required", "deprecated", "schema",
                                          "example", "examples", "style",       "explode",  NULL };
     const struct doc_node *node = follow(loader, written);
-    if (node == NULL || !check_members(loader, node, known, "a parameter") || !read_in(loader, node, &parameter->in))
+    if (node == NULL || !check_members(loader, node, known, "a parameter") || !read_in(loader, node, &parameter->in)
+        || !read_required(loader, node, &parameter->is_required))
         return false;
-    const struct doc_node *name = get(node, "name"), *required = get(node, "required"), *schema = get(node, "schema");
+    const struct doc_node *name = get(node, "name"), *schema = get(node, "schema");
     if (name == NULL || name->kind != DOC_STRING || name->text.len == 0)
         return refuse(loader, node, "add `name`", "a parameter has no name");
     if (schema == NULL)
         return refuse(loader, node, "add `schema`", "the parameter '%.*s' has no schema", LIMEN_STR_ARG(name->text));
     parameter->name = name->text;
     parameter->node = node;
-    parameter->is_required = required != NULL && required->boolean;
     parameter->schema_node = follow(loader, schema);
     if (parameter->in == PARAMETER_PATH && !parameter->is_required)
         return refuse(loader, node, "add `required: true`", "the path parameter '%.*s' is not required",
@@ -79,7 +89,8 @@ static bool read_parameter(struct loader *loader, const struct doc_node *written
                       "the header '%.*s' is no parameter", LIMEN_STR_ARG(name->text));
     bool ok = parameter->schema_node != NULL && is_scalar(loader, parameter->schema_node, schema)
         && has_default_style(loader, node, parameter->in) && check_bounds(loader, parameter->schema_node);
-    parameter->schema = ok ? schema_compile(loader->contract->schemas, parameter->schema_node, loader->errors) : NULL;
+    /* As written: what stands beside a $ref must hold too. */
+    parameter->schema = ok ? schema_compile(loader->contract->schemas, schema, loader->errors) : NULL;
     return parameter->schema != NULL;
 }
 
@@ -119,6 +130,15 @@ static bool add_parameters(struct loader *loader, const struct doc_node *list, s
 
 /* ---- the path --------------------------------------------------------------------------------------------------------- */
 
+static bool is_in_path(const struct operation *operation, uint32_t parameter)
+{
+    for (uint32_t i = 0; i < operation->segment_count; i++) {
+        if (operation->segments[i].is_parameter && operation->segments[i].parameter == parameter)
+            return true;
+    }
+    return false;
+}
+
 static bool read_segment(struct loader *loader, limen_str text, struct operation *operation)
 {
     struct path_segment *segment = &operation->segments[operation->segment_count];
@@ -140,18 +160,12 @@ static bool read_segment(struct loader *loader, limen_str text, struct operation
     if (parameter == NULL)
         return refuse(loader, operation->node, "declare it under `parameters` with `in: path`",
                       "the path parameter '%.*s' is not declared", LIMEN_STR_ARG(name));
+    if (is_in_path(operation, (uint32_t)(parameter - operation->parameters)))
+        return refuse(loader, operation->node->parent, "give each its own name", "the path has '{%.*s}' twice",
+                      LIMEN_STR_ARG(name));
     segment->is_parameter = true;
     segment->parameter = (uint32_t)(parameter - operation->parameters);
     return true;
-}
-
-static bool is_in_path(const struct operation *operation, uint32_t parameter)
-{
-    for (uint32_t i = 0; i < operation->segment_count; i++) {
-        if (operation->segments[i].is_parameter && operation->segments[i].parameter == parameter)
-            return true;
-    }
-    return false;
 }
 
 static bool read_path(struct loader *loader, struct operation *operation)
@@ -217,7 +231,9 @@ static bool read_body(struct loader *loader, struct operation *operation)
     const struct doc_node *node = follow(loader, written);
     if (node == NULL || !check_members(loader, node, known, "a request body"))
         return false;
-    const struct doc_node *content = get(node, "content"), *required = get(node, "required");
+    const struct doc_node *content = get(node, "content");
+    if (!read_required(loader, node, &operation->body_required))
+        return false;
     if (content == NULL)
         return refuse(loader, node, "add `content`", "the request body of '%.*s' has no content",
                       LIMEN_STR_ARG(operation->id));
@@ -228,7 +244,6 @@ static bool read_body(struct loader *loader, struct operation *operation)
         return refuse(loader, media, "use application/json", "the media type '%.*s' is not supported yet",
                       LIMEN_STR_ARG(media->key));
     operation->has_body = true;
-    operation->body_required = required != NULL && required->boolean;
     operation->body_media_type = media->key;
     operation->body_node = get(media, "schema");
     operation->body = compile(loader, operation->body_node, operation->is_signed);

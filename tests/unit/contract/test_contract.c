@@ -202,6 +202,9 @@ static const struct {
     { "name: id, in: path", "name: ident, in: path", "the path parameter 'id' is not declared", "in: path" },
     { "in: path, required: true", "in: path, required: false", "'id' is not required", "required: true" },
     { "in: query,", "in: path, required: true,", "the path has no '{q}'", "{name}" },
+    { "  /things/{id}:", "  /things/{id}/of/{id}:", "the path has '{id}' twice", "its own name" },
+    { "in: query,", "in: query, required: yes,", "`required` is neither true nor false", "`true`" },
+    { "        required: true\n", "        required: 'true'\n", "`required` is neither true nor false", "`true`" },
     { "in: query,", "in: body,", "does not say where it stands", "query" },
     { "name: q, in: query", "name: Cookie, in: header", "'Cookie' is no parameter", "remove" },
     { "name: q, in: query, schema: { type: integer, minimum: 0, maximum: 9 }", "name: q, in: query",
@@ -318,6 +321,29 @@ static void test_sign_ins_are_limited_whatever_the_contract_says(void **state)
         for (uint32_t j = 0; j < i; j++)
             assert_int_not_equal(limit->policy, f.contract.sign_in_limits[j].policy);
     }
+    unload(&f);
+}
+
+/* A $ref in a schema may have neighbours, and they must hold as well. */
+static void test_what_stands_beside_the_reference_of_a_parameter_holds(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[8192];
+    load(&f,
+         changed(text, sizeof(text), "{ type: integer, minimum: 0, maximum: 9 }",
+                 "{ $ref: '#/components/schemas/Thing/properties/count', maximum: 3 }"));
+    assert_true(f.is_loaded);
+    const struct parameter *q = &f.contract.operations[0].parameters[1];
+    const limen_str at = LIMEN_STR("/query/q");
+    struct json_value value;
+    struct faults faults;
+    faults_init(&faults, &f.arena);
+    assert_true(schema_validate_param(q->schema, LIMEN_STR("3"), at, &f.arena, &value, &faults));
+    assert_false(schema_validate_param(q->schema, LIMEN_STR("4"), at, &f.arena, &value, &faults));
+    assert_false(schema_validate_param(q->schema, LIMEN_STR("0"), at, &f.arena, &value, &faults));
+    assert_text(faults.items[0].rule, "maximum");
+    assert_text(faults.items[1].rule, "minimum");
     unload(&f);
 }
 
@@ -465,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_a_whole_contract_is_read),
         cmocka_unit_test(test_each_hole_is_refused_with_its_place_and_the_mend),
         cmocka_unit_test(test_sign_ins_are_limited_whatever_the_contract_says),
+        cmocka_unit_test(test_what_stands_beside_the_reference_of_a_parameter_holds),
         cmocka_unit_test(test_the_place_is_the_line_of_the_fault),
         cmocka_unit_test(test_a_reference_that_leads_nowhere_is_told_once),
         cmocka_unit_test(test_dynamic_references_must_be_bounded_in_each_scope),
