@@ -263,7 +263,8 @@ static void add_members_in_place(struct measure *measure, const struct schema *s
     }
     if (logic == NULL)
         return;
-    const struct schema *const parts[] = { logic->ref, logic->condition, logic->consequence, logic->alternative };
+    const struct schema *const parts[] = { logic->ref, logic->dynamic_ref, logic->condition, logic->consequence,
+                                           logic->alternative };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i] != NULL)
             add_members_in_place(measure, parts[i], cost);

@@ -139,6 +139,15 @@ static bool check_one(struct loader *loader, const struct doc_node *schema, bool
     return schema == NULL || check_schema(loader, schema, is_part);
 }
 
+/* The members that a condition speaks of count as evaluated where it holds, so `unevaluatedProperties: false` lets them in. */
+static bool check_condition(struct loader *loader, const struct doc_node *schema)
+{
+    const struct doc_node *condition = get(schema, "if");
+    bool speaks_of_members = get(condition, "type") == NULL || has_type(condition, "object");
+    return !speaks_of_members || is_false(get(schema, "additionalProperties"))
+        || check_one(loader, condition, /* is_part= */ true);
+}
+
 /* What describes a value inside the value or adds to its description, with or without a `type` beside it: a branch of allOf needs none,
  * and what it declares is admitted all the same. */
 static bool check_inside(struct loader *loader, const struct doc_node *schema)
@@ -149,6 +158,7 @@ static bool check_inside(struct loader *loader, const struct doc_node *schema)
     ok = check_each(loader, get(schema, "prefixItems"), /* is_part= */ false) && ok;
     ok = check_one(loader, get(schema, "items"), /* is_part= */ false) && ok;
     ok = check_one(loader, get(schema, "unevaluatedItems"), /* is_part= */ false) && ok;
+    ok = check_condition(loader, schema) && ok;
     ok = check_one(loader, get(schema, "then"), /* is_part= */ true) && ok;
     ok = check_one(loader, get(schema, "else"), /* is_part= */ true) && ok;
     ok = check_each(loader, get(schema, "dependentSchemas"), /* is_part= */ true) && ok;

@@ -89,6 +89,9 @@ static void test_the_largest_value_of_a_schema(void **state)
           "properties: { "
           "b: { type: 'null' } } }] }",
           42, 30, 5, 0 },
+        { "{ type: object, unevaluatedProperties: false, allOf: [{ $dynamicRef: '#/schema/$defs/a' }], $defs: { a: { "
+          "properties: { a: { type: 'null' } } } } }",
+          22, 16, 3, 0 },
         /* inside itself: the bytes of the body are the only bound */
         { "{ type: array, maxItems: 2, items: { $ref: '#/schema' } }", NONE, NONE, NONE, NONE },
         { "{ type: object, additionalProperties: false, properties: { up: { $ref: '#/schema' }, n: { type: 'null' } } "

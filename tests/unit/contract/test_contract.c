@@ -157,6 +157,13 @@ static const struct {
       "{ type: object, unevaluatedProperties: false, if: { required: [a] }, then: { properties: { x: { type: string } "
       "} } }",
       "the string 'x' has no bound", "maxLength" },
+    { NAME, "{ type: object, unevaluatedProperties: false, if: { additionalProperties: true } }",
+      "members that it does not declare", "additionalProperties: false" },
+    { NAME, "{ type: object, unevaluatedProperties: false, if: { properties: { x: { type: string } } } }",
+      "the string 'x' has no bound", "maxLength" },
+    { NAME, "{ type: object, unevaluatedProperties: false, if: { required: [a] } }", NULL, NULL },
+    { NAME, "{ type: object, additionalProperties: false, if: { properties: { x: { minLength: 1 } } } }", NULL, NULL },
+    { NAME, "{ type: string, maxLength: 9, if: { type: string }, then: { minLength: 2 } }", NULL, NULL },
     { NAME, "{ type: object, unevaluatedProperties: false, else: { properties: { x: { type: string } } }, if: false }",
       "the string 'x' has no bound", "maxLength" },
     { NAME,
