@@ -119,15 +119,18 @@ struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *are
     return pattern;
 }
 
-enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text)
+enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text, size_t *work_left)
 {
     if (pattern->plain != NULL)
         return plain_matches(pattern->plain, text.ptr, text.len) ? PATTERN_MATCHES : PATTERN_DIFFERS;
     struct pattern_engine *engine = pattern->engine;
-    engine->work = (struct work){ .start = SIZE_MAX, .charge = pattern->charge, .left = LIMIT_PATTERN_WORK };
+    const size_t most = work_left != NULL && *work_left < LIMIT_PATTERN_WORK ? *work_left : LIMIT_PATTERN_WORK;
+    engine->work = (struct work){ .start = SIZE_MAX, .charge = pattern->charge, .left = most };
     PCRE2_SPTR subject = (PCRE2_SPTR)(text.len > 0 ? text.ptr : "");
     const int found = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, engine->match,
                                   engine->context);
+    if (work_left != NULL)
+        *work_left -= most - engine->work.left;
     if (found >= 0)
         return PATTERN_MATCHES;
     return found == PCRE2_ERROR_NOMATCH ? PATTERN_DIFFERS : PATTERN_GAVE_UP;

@@ -22,10 +22,11 @@ struct pattern *pattern_compile(struct pattern_engine *engine, struct arena *are
 enum pattern_outcome {
     PATTERN_MATCHES,
     PATTERN_DIFFERS,
-    PATTERN_GAVE_UP /* past LIMIT_PATTERN_WORK or one of PCRE2's */
+    PATTERN_GAVE_UP /* past LIMIT_PATTERN_WORK, what is left of the work, or one of PCRE2's limits */
 };
-/* `text` must be UTF-8. No text makes it take long: the work of all starts and all ways together is counted. */
-enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text) LIMEN_MUST_CHECK;
+/* `text` must be UTF-8. No text makes it take long: the work of all starts and all ways together is counted. It is taken from `*work_left`,
+ * which many matches may share; NULL: this one is alone. */
+enum pattern_outcome pattern_match(const struct pattern *pattern, limen_str text, size_t *work_left) LIMEN_MUST_CHECK;
 /* The same as a plain one (pattern_plain.h), or NULL when it is none. */
 struct plain_pattern;
 const struct plain_pattern *pattern_plain(const struct pattern *pattern);

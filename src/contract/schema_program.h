@@ -182,6 +182,7 @@ struct walk {
     limen_str base; /* of all pointers */
     enum schema_use use;
     uint32_t depth, steps;
+    size_t pattern_work; /* that is left for all matches */
     const char *gave_up; /* not NULL: a ceiling was met, and the value is refused whatever else */
 };
 

@@ -32,7 +32,7 @@ uint64_t *scratch_take(struct walk *walk, size_t words)
 
 enum pattern_outcome walk_pattern(struct walk *walk, const struct pattern *pattern, const struct json_value *string)
 {
-    const enum pattern_outcome outcome = pattern_match(pattern, json_text(string));
+    const enum pattern_outcome outcome = pattern_match(pattern, json_text(string), &walk->pattern_work);
     if (outcome == PATTERN_GAVE_UP)
         (void)walk_give_up(walk, "takes too much work to be matched with its pattern");
     return outcome;
@@ -195,6 +195,7 @@ static bool validate(struct walk *walk, const struct schema *schema, uint32_t at
     walk->tape = walk->doc->tape;
     walk->set = schema->set;
     walk->steps = LIMIT_SCHEMA_STEPS;
+    walk->pattern_work = LIMIT_PATTERN_WORK_ALL; /* of both walks */
     walk->set->scratch.used = 0;
     walk->faults = NULL;
     bool ok = walk_quickly(walk, schema, at);

@@ -97,7 +97,8 @@ static bool check_many_unique(struct walk *walk, uint32_t at)
 
 static bool check_unique(struct walk *walk, uint32_t at)
 {
-    return walk->tape[at].length <= FEW_ITEMS ? check_few_unique(walk, at) : check_many_unique(walk, at);
+    const bool are_few = walk->tape[at].length <= FEW_ITEMS && !has_large_object(walk->tape, at);
+    return are_few ? check_few_unique(walk, at) : check_many_unique(walk, at);
 }
 
 /* ---- contains -------------------------------------------------------------------------------------------------- */

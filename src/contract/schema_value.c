@@ -8,9 +8,6 @@
 
 #include <math.h>
 
-#define MEMBERS_COMPARED \
-    64U /* larger objects with equal keyed hashes are taken as equal: comparing costs their square */
-
 /* ---- numbers --------------------------------------------------------------------------------------------------- */
 static int sign_of(double a, double b)
 {

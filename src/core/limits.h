@@ -65,6 +65,7 @@
 #define LIMIT_SCHEMA_FAULTS 32U                 /* faults that one reply lists */
 #define LIMIT_PATTERN_STEPS 100000U             /* PCRE2 match limit, from one start: fails closed */
 #define LIMIT_PATTERN_WORK (8U * 1024 * 1024)   /* characters read in one match, and 16 for each choice: fails closed */
+#define LIMIT_PATTERN_WORK_ALL (256U << 20)     /* the same of all matches of one validation: a fault */
 #define LIMIT_PATTERN_BYTES 4096U               /* of a pattern's source: refused */
 #define LIMIT_PATTERN_GROUPS 128U               /* in a pattern, and nested: refused */
 #define LIMIT_PATTERN_NAME_BYTES 32U            /* of a group's name: refused */

@@ -21,14 +21,14 @@ static void check_pattern(struct pattern_engine *engine, struct arena *arena, li
     must(pattern != NULL || why.len > 0);
     if (pattern == NULL || !str_is_utf8(text))
         return;
-    const enum pattern_outcome outcome = pattern_match(pattern, text);
+    const enum pattern_outcome outcome = pattern_match(pattern, text, NULL);
     if (pattern_plain(pattern) == NULL)
         return;
     /* In a group it is not plain any more. */
     const limen_str grouped = arena_printf(arena, "(?:%.*s)", LIMEN_STR_ARG(source));
     const struct pattern *same = pattern_compile(engine, arena, grouped, &why);
     must(same != NULL && pattern_plain(same) == NULL);
-    const enum pattern_outcome wanted = pattern_match(same, text);
+    const enum pattern_outcome wanted = pattern_match(same, text, NULL);
     must(outcome == wanted || wanted == PATTERN_GAVE_UP);
 }
 

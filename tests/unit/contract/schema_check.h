@@ -46,9 +46,13 @@ static inline bool validate_for_faults(const struct schema *schema, const struct
 {
     struct faults faults;
     faults_init(&faults, arena);
-    struct walk walk = {
-        .doc = doc, .tape = doc->tape, .set = schema->set, .faults = &faults, .use = use, .steps = LIMIT_SCHEMA_STEPS
-    };
+    struct walk walk = { .doc = doc,
+                         .tape = doc->tape,
+                         .set = schema->set,
+                         .faults = &faults,
+                         .use = use,
+                         .steps = LIMIT_SCHEMA_STEPS,
+                         .pattern_work = LIMIT_PATTERN_WORK_ALL };
     return walk_check(&walk, schema, 0, NULL);
 }
 

@@ -36,7 +36,7 @@ static enum pattern_outcome match(struct fixture *f, const char *source, limen_s
     if (pattern == NULL)
         fail_msg("%s is refused: %.*s", source, LIMEN_STR_ARG(why));
     const limen_str tight = tight_copy(text);
-    const enum pattern_outcome outcome = pattern_match(pattern, tight);
+    const enum pattern_outcome outcome = pattern_match(pattern, tight, NULL);
     free((char *)tight.ptr);
     return outcome;
 }
@@ -298,7 +298,7 @@ static void test_plain_patterns_match_what_pcre2_matches(void **state)
             const size_t len = next_random(&seed) % sizeof text;
             for (size_t j = 0; j < len; j++)
                 text[j] = "abc1.-_\n"[next_random(&seed) % 8];
-            const bool want = pattern_match(grouped, str_make(text, len)) == PATTERN_MATCHES;
+            const bool want = pattern_match(grouped, str_make(text, len), NULL) == PATTERN_MATCHES;
             if (plain_matches(plain, text, len) != want)
                 fail_msg("%.*s and \"%.*s\": should be %d", LIMEN_STR_ARG(buf_str(&source)), (int)len, text, want);
         }

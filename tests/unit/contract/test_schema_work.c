@@ -1,6 +1,8 @@
 /* Tests of contract/schema.h: recursion, and the ceilings of depth and work. */
 #include "schema_check.h"
 
+#include <time.h>
+
 static void test_a_long_enumeration_is_not_told_in_full(void **state)
 {
     (void)state;
@@ -82,6 +84,52 @@ static void test_a_pattern_past_its_limit_refuses_even_below_not(void **state)
     close_schema(&f);
 }
 
+/* Each text takes less work than one match may, and there are many of them. */
+static void test_the_patterns_of_one_value_share_a_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_schema(&f, "items: { pattern: '^((a+)+|a+!)$' }");
+    struct buf text;
+    buf_init(&text, &f.arena, 4096);
+    BUF_ADD(&text, "[\"aaaaaaaaaaaa!\"");
+    assert_true(validate(&f, "[\"aaaaaaaaaaaa!\"]"));
+    for (int i = 0; i < 20000; i++)
+        BUF_ADD(&text, ",\"aaaaaaaaaaaa!\"");
+    BUF_ADD(&text, "]");
+    assert_false(validate_text(&f, buf_str(&text), SCHEMA_ANY));
+    check_fault(&f, 0, "", "limit", "takes too much work to be matched with its pattern");
+    close_schema(&f);
+}
+
+static void add_large_object(struct buf *out, int members, bool is_backwards)
+{
+    buf_add_char(out, '{');
+    for (int i = 0; i < members; i++)
+        buf_printf(out, "%s\"%d\":1", i > 0 ? "," : "", is_backwards ? members - 1 - i : i);
+    buf_add_char(out, '}');
+}
+
+/* Members have no order: compared pair by pair, these two would take the square of their number. */
+static void test_two_large_objects_are_compared_without_their_square(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_schema(&f, "uniqueItems: true");
+    struct buf text;
+    buf_init(&text, &f.arena, 4096);
+    buf_add_char(&text, '[');
+    add_large_object(&text, 60000, /* is_backwards= */ false);
+    buf_add_char(&text, ',');
+    add_large_object(&text, 60000, /* is_backwards= */ true);
+    buf_add_char(&text, ']');
+    const clock_t before = clock();
+    assert_false(validate_text(&f, buf_str(&text), SCHEMA_ANY));
+    assert_true(clock() - before < 20 * CLOCKS_PER_SEC); /* minutes, if it were the square */
+    check_fault(&f, 0, "", "uniqueItems", "must not hold the same item twice (items 0 and 1)");
+    close_schema(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +138,8 @@ int main(void)
         cmocka_unit_test(test_work_has_a_ceiling_even_below_not),
         cmocka_unit_test(test_depth_has_a_ceiling),
         cmocka_unit_test(test_a_pattern_past_its_limit_refuses_even_below_not),
+        cmocka_unit_test(test_the_patterns_of_one_value_share_a_limit),
+        cmocka_unit_test(test_two_large_objects_are_compared_without_their_square),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
