@@ -125,12 +125,14 @@ static bool check_name(struct gen *gen, const struct statement *statement, limen
 /* Statement functions, handlers and those who hear of effects share C's one name space. */
 static bool reserve_statements(struct gen *gen)
 {
-    static const limen_str another = LIMEN_STR_INIT("another statement");
+    static const limen_str another = LIMEN_STR_INIT("another statement"),
+                           library = LIMEN_STR_INIT("a library's function");
     bool ok = true;
     for (uint32_t i = 0; i < gen->queries->count; i++) {
         const struct statement *statement = &gen->queries->statements[i];
         limen_str name = gen_snake(gen->arena, statement->name);
         ok = check_name(gen, statement, name, map_get(&gen->names, name)) && ok;
+        ok = check_name(gen, statement, name, gen_is_in_library(gen, name) ? &library : NULL) && ok;
         if (statement->kind != STATEMENT_EFFECT)
             continue;
         limen_str result = arena_printf(gen->arena, "%.*s_result", LIMEN_STR_ARG(name));

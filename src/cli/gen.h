@@ -53,6 +53,10 @@ struct gen {
 /* camelCase, kebab-case and PascalCase to snake_case; a C keyword gets a '_' at its end. */
 limen_str gen_snake(struct arena *arena, limen_str name);
 limen_str gen_upper(struct arena *arena, limen_str name);
+/* The text as a string literal of C; what is no ASCII stands for itself. */
+void gen_write_literal(struct buf *out, limen_str text);
+/* Does a library that an app is linked with have this function? Who calls it there would get the app's. */
+bool gen_is_in_library(struct gen *gen, limen_str c_name);
 /* Reserves a C name; false after adding to the diags when it is taken. */
 bool gen_reserve(struct gen *gen, limen_str c_name, limen_str what, const struct doc_node *node);
 

@@ -106,10 +106,23 @@ static void write_reply_function(struct gen *gen, const struct operation *operat
     }
 }
 
+/* The path in a comment, which it neither ends nor begins anew. */
+static void write_path(limen_str path, struct buf *out)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        char before = i > 0 ? path.ptr[i - 1] : ' ';
+        if ((before == '*' && path.ptr[i] == '/') || (before == '/' && path.ptr[i] == '*'))
+            buf_add_char(out, ' ');
+        buf_add_char(out, path.ptr[i]);
+    }
+}
+
 static void write_operation(struct gen *gen, const struct operation *operation, struct buf *out)
 {
     limen_str name = gen_snake(gen->arena, operation->id);
-    buf_printf(out, "/* %.*s %.*s */\n", LIMEN_STR_ARG(method_name(operation->method)), LIMEN_STR_ARG(operation->path));
+    buf_printf(out, "/* %.*s ", LIMEN_STR_ARG(method_name(operation->method)));
+    write_path(operation->path, out);
+    BUF_ADD(out, " */\n");
     buf_printf(out, "limen_reply %.*s(limen_call *call, const %.*s_in *in);\n", LIMEN_STR_ARG(name),
                LIMEN_STR_ARG(name));
     for (uint32_t i = 0; i < operation->reply_count; i++)
@@ -135,7 +148,7 @@ static void write_enum_names(const struct gen_type *type, struct buf *out)
     buf_printf(out, "static const limen_str %.*s_names[] = {\n", LIMEN_STR_ARG(type->c_name));
     for (uint32_t i = 0; i < type->count; i++) {
         BUF_ADD(out, "    LIMEN_STR_INIT(");
-        json_write_string(out, type->fields[i].name);
+        gen_write_literal(out, type->fields[i].name);
         BUF_ADD(out, "),\n");
     }
     BUF_ADD(out, "};\n\n");
@@ -170,7 +183,7 @@ static void write_field_entry(const struct gen_type *owner, const struct gen_fie
 {
     limen_str name = owner->c_name, member = field->c_name;
     BUF_ADD(out, "    { .name = LIMEN_STR_INIT(");
-    json_write_string(out, field->name);
+    gen_write_literal(out, field->name);
     buf_printf(out, "), .kind = %s, .offset = offsetof(%.*s, %.*s)", kind_name(field->kind), LIMEN_STR_ARG(name),
                LIMEN_STR_ARG(owner->discriminator.len > 0 ? LIMEN_STR("as") : member));
     if (field->is_optional)
@@ -206,7 +219,7 @@ static void write_shape(const struct gen_type *type, struct buf *out)
         buf_printf(out, ", .count = %u, .fields = %.*s_fields", type->count, LIMEN_STR_ARG(type->c_name));
     if (type->discriminator.len > 0) {
         BUF_ADD(out, ",\n    .discriminator = LIMEN_STR_INIT(");
-        json_write_string(out, type->discriminator);
+        gen_write_literal(out, type->discriminator);
         BUF_ADD(out, ")");
     }
     const struct doc_node *rest = doc_get(type->node, LIMEN_STR("additionalProperties"));

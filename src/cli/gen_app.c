@@ -21,7 +21,7 @@ static void write_bytes(const char *name, size_t index, limen_str bytes, struct 
 static void write_file(const char *name, size_t index, const struct limen_file *file, struct buf *out)
 {
     BUF_ADD(out, "{ LIMEN_STR_INIT(");
-    json_write_string(out, file->path);
+    gen_write_literal(out, file->path);
     buf_printf(out, "), { (const char *)%s_%zu, sizeof(%s_%zu) - 1 } }", name, index, name, index);
 }
 
@@ -47,7 +47,7 @@ static void write_documents(const struct limen_app *app, struct buf *out)
     for (size_t i = 0; i < app->document_count; i++) {
         const struct limen_file file = { app->documents[i].uri, app->documents[i].file.bytes };
         BUF_ADD(out, "    { LIMEN_STR_INIT(");
-        json_write_string(out, file.path);
+        gen_write_literal(out, file.path);
         BUF_ADD(out, "), ");
         write_file("document", i, &file, out);
         BUF_ADD(out, " },\n");
@@ -72,7 +72,7 @@ void gen_write_app_c(struct gen *gen, const struct limen_app *app, struct buf *o
     write_table("migrations", app->migrations, app->migration_count, out);
     write_table("web", app->web, app->web_count, out);
     BUF_ADD(out, "const struct limen_app limen_the_app = {\n    .name = LIMEN_STR_INIT(");
-    json_write_string(out, app->name);
+    gen_write_literal(out, app->name);
     BUF_ADD(out, "),\n    .contract = ");
     write_file("contract", 0, &app->contract, out);
     BUF_ADD(out, ",\n    .queries = ");

@@ -156,9 +156,10 @@ static void write_columns(const struct statement *statement, limen_str name, str
     for (uint32_t i = 0; i < statement->column_count; i++) {
         const struct statement_column *column = &statement->columns[i];
         limen_str member = gen_snake(gen->arena, column->name);
-        buf_printf(out, "    { LIMEN_STR_INIT(\"%.*s\"), %s, %s, offsetof(%.*s_row, %.*s) },\n",
-                   LIMEN_STR_ARG(column->name), type_name(column->type), column->is_nullable ? "true" : "false",
-                   LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
+        BUF_ADD(out, "    { LIMEN_STR_INIT(");
+        gen_write_literal(out, column->name);
+        buf_printf(out, "), %s, %s, offsetof(%.*s_row, %.*s) },\n", type_name(column->type),
+                   column->is_nullable ? "true" : "false", LIMEN_STR_ARG(name), LIMEN_STR_ARG(member));
     }
     buf_printf(out, "};\nstatic const limen_row_shape %.*s_shape = { sizeof(%.*s_row), %u, %.*s_columns };\n",
                LIMEN_STR_ARG(name), LIMEN_STR_ARG(name), statement->column_count, LIMEN_STR_ARG(name));
@@ -172,7 +173,7 @@ static void write_statement(const struct statement *statement, limen_str name, s
         buf_printf(out, ", .row = &%.*s_shape", LIMEN_STR_ARG(name));
     if (statement->else_status != 0) {
         buf_printf(out, ", .else_status = %d, .else_text = ", statement->else_status);
-        json_write_string(out, statement->else_text);
+        gen_write_literal(out, statement->else_text);
     }
     BUF_ADD(out, ",\n};\n\n");
 }

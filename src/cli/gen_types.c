@@ -7,6 +7,7 @@
 #include "core/log.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 
 /* ---- names ------------------------------------------------------------------------------------------------------------ */
 
@@ -53,6 +54,30 @@ limen_str gen_upper(struct arena *arena, limen_str name)
     for (size_t i = 0; i < name.len; i++)
         buf_add_char(&out, isalnum((unsigned char)name.ptr[i]) ? (char)toupper((unsigned char)name.ptr[i]) : '_');
     return buf_str(&out);
+}
+
+/* "??" may begin a trigraph, and a hexadecimal escape would take in the digits behind it. */
+void gen_write_literal(struct buf *out, limen_str text)
+{
+    buf_add_char(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (iscntrl((unsigned char)c) != 0) {
+            buf_printf(out, "\\%03o", (unsigned)(unsigned char)c);
+            continue;
+        }
+        if (c == '"' || c == '\\' || c == '?')
+            buf_add_char(out, '\\');
+        buf_add_char(out, c);
+    }
+    buf_add_char(out, '"');
+}
+
+/* The command is linked with the same libraries as an app. */
+bool gen_is_in_library(struct gen *gen, limen_str c_name)
+{
+    limen_str name = arena_printf(gen->arena, "%.*s", LIMEN_STR_ARG(c_name));
+    return name.ptr != NULL && dlsym(RTLD_DEFAULT, name.ptr) != NULL;
 }
 
 bool gen_reserve(struct gen *gen, limen_str c_name, limen_str what, const struct doc_node *node)
@@ -126,6 +151,21 @@ static bool is_enum_of_strings(const struct doc_node *schema)
     return true;
 }
 
+/* May the object have members beside its `properties`? `additionalProperties` stands for all but those of a pattern. */
+static bool has_other_members(const struct doc_node *schema)
+{
+    static const limen_str keywords[] = { LIMEN_STR_INIT("if"), LIMEN_STR_INIT("then"), LIMEN_STR_INIT("else"),
+                                          LIMEN_STR_INIT("dependentSchemas") };
+    if (doc_get(schema, LIMEN_STR("patternProperties")) != NULL)
+        return true;
+    bool is_settled = doc_get(schema, LIMEN_STR("additionalProperties")) != NULL;
+    for (size_t i = 0; !is_settled && i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+        if (doc_get(schema, keywords[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static enum limen_kind kind_of(const struct doc_node *schema)
 {
     const struct doc_node *format = doc_get(schema, LIMEN_STR("format"));
@@ -143,7 +183,8 @@ static enum limen_kind kind_of(const struct doc_node *schema)
         return LIMEN_BOOL;
     if (names_type(schema, LIMEN_STR("array")))
         return doc_get(schema, LIMEN_STR("items")) != NULL ? LIMEN_ARRAY : LIMEN_JSON;
-    return doc_get(schema, LIMEN_STR("properties")) != NULL ? LIMEN_OBJECT : LIMEN_JSON;
+    bool is_struct = doc_get(schema, LIMEN_STR("properties")) != NULL && !has_other_members(schema);
+    return is_struct ? LIMEN_OBJECT : LIMEN_JSON;
 }
 
 static bool is_required(const struct doc_node *schema, limen_str name);
@@ -294,6 +335,10 @@ static bool field_takes(const struct gen_field *field, limen_str c_name)
 static bool last_member_is_free(struct gen *gen, const struct gen_type *type, const struct doc_node *node)
 {
     const struct gen_field *field = &type->fields[type->count - 1];
+    if (field->c_name.len == 0) {
+        diags_add(gen->diags, node, LIMEN_STR("give it a name"), "a member with an empty name has none in C");
+        return false;
+    }
     limen_str names[] = { field->c_name, arena_printf(gen->arena, "has_%.*s", LIMEN_STR_ARG(field->c_name)),
                           arena_printf(gen->arena, "%.*s_is_null", LIMEN_STR_ARG(field->c_name)) };
     bool is_used[] = { true, field->is_optional, field->is_nullable };
@@ -455,6 +500,12 @@ static bool add_body(struct gen *gen, struct gen_type *input, const struct opera
 static struct gen_type *build_input(struct gen *gen, const struct operation *operation)
 {
     limen_str name = gen_snake(gen->arena, operation->id);
+    if (gen_is_in_library(gen, name)) {
+        diags_add(gen->diags, operation->node, LIMEN_STR("rename the operation"),
+                  "the operation '%.*s' would have the C name '%.*s' of a library's function",
+                  LIMEN_STR_ARG(operation->id), LIMEN_STR_ARG(name));
+        return NULL;
+    }
     if (!gen_reserve(gen, name, arena_printf(gen->arena, "the operation '%.*s'", LIMEN_STR_ARG(operation->id)),
                      operation->node))
         return NULL;

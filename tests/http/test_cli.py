@@ -97,6 +97,53 @@ def test_keywords_of_c_are_names_all_the_same(tmp_path):
     compile_tree(tmp_path, "return in->body.default_ ? plant_204(call) : plant_204(call);")
 
 
+def test_no_name_of_a_contract_is_code(tmp_path):
+    run = gen(tmp_path, r"""'a"b\c??/': { type: boolean }""", r"""state: { type: string, enum: ['??=', "x\ny\u00011"] }""")
+    assert run.returncode == 0, run.stderr
+    compile_tree(tmp_path, "return in->body.a_b_c___ ? plant_204(call) : plant_204(call);")
+    contract = CONTRACT.replace("MEMBERS", "        a: { type: boolean }\n").replace("/tree:", "'/a*/ evil /*/tree':")
+    (tmp_path / "api.yaml").write_text(contract)
+    assert limen(tmp_path, "gen", "--app", "tree").returncode == 0
+    compile_tree(tmp_path, "(void)in; return plant_204(call);")
+
+
+@pytest.mark.parametrize("name", ["close", "accept", "getaddrinfo", "SSL_free"])
+def test_an_operation_with_the_name_of_a_librarys_function_is_refused(tmp_path, name):
+    """The linker would give the app's function to whoever calls the library's."""
+    contract = CONTRACT.replace("MEMBERS", "        a: { type: boolean }\n").replace("operationId: plant", f"operationId: {name}")
+    (tmp_path / "api.yaml").write_text(contract)
+    run = limen(tmp_path, "gen", "--app", "tree")
+    is_function = name.islower()  # names of handlers are
+    assert run.returncode == int(is_function), run.stderr
+    assert not is_function or f"would have the C name '{name}' of a library's function" in run.stderr
+
+
+def test_a_member_with_an_empty_name_is_refused(tmp_path):
+    run = gen(tmp_path, "'': { type: boolean }")
+    assert run.returncode == 1 and "a member with an empty name has none in C" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "additionalProperties: false, maxProperties: 9, patternProperties: { '^x': { type: boolean } }",
+        "unevaluatedProperties: false, if: { required: [a] }, then: { properties: { b: { type: boolean } } }",
+        "unevaluatedProperties: false, dependentSchemas: { a: { properties: { b: { type: boolean } } } }",
+    ],
+)
+def test_an_object_with_members_beside_its_properties_is_a_slice_of_json(tmp_path, rest):
+    """A struct has no place for them: a valid body would have been answered with 500."""
+    run = gen(tmp_path, f"leaf: {{ type: object, properties: {{ a: {{ type: boolean }} }}, {rest} }}")
+    assert run.returncode == 0, run.stderr
+    assert "    limen_str leaf;\n" in (tmp_path / "api.h").read_text()
+
+
+def test_a_closed_object_with_a_condition_is_a_struct(tmp_path):
+    run = gen(tmp_path, "leaf: { type: object, properties: { a: { type: boolean } }, additionalProperties: false, if: { required: [a] } }")
+    assert run.returncode == 0, run.stderr
+    assert "    tree_leaf leaf;\n" in (tmp_path / "api.h").read_text()
+
+
 def test_an_array_of_objects_without_a_name_of_their_own(tmp_path):
     leaf = "{ type: object, additionalProperties: false, properties: { green: { type: boolean } } }"
     run = gen(tmp_path, f"leaves: {{ type: array, maxItems: 3, items: {leaf} }}")
