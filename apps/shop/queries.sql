@@ -37,13 +37,15 @@ SELECT :order_id, id, name, price, :quantity FROM items WHERE id = :item_id AND 
 -- name: insert_payment(order_id text, method text?) :exec
 INSERT INTO payments (order_id, method) VALUES (:order_id, :method);
 
--- Sent after the order is committed. The amount is what the lines add up to, whatever anybody says.
--- effect: charge(order_id text) to payments  key :order_id
+-- Sent after the order is committed. The amount is what the lines add up to, whatever anybody says. One that the provider never takes is
+-- no order: it would hold its stock until an operator gives it up.
+-- effect: charge(order_id text) to payments  key :order_id  else 409 "an order comes to 0.50 at least, and to 999999.99 at most"
 -- returns: amount int, currency text, payment_method text?, order_id text
-SELECT (SELECT sum(unit_price * quantity) FROM order_lines WHERE order_id = orders.id) AS amount, currency,
-       method AS payment_method, orders.id AS order_id
-FROM orders JOIN payments ON payments.order_id = orders.id
-WHERE orders.id = :order_id;
+SELECT sum(unit_price * quantity) AS amount, currency, method AS payment_method, orders.id AS order_id
+FROM orders JOIN payments ON payments.order_id = orders.id JOIN order_lines ON order_lines.order_id = orders.id
+WHERE orders.id = :order_id
+GROUP BY orders.id, currency, method
+HAVING sum(unit_price * quantity) BETWEEN 50 AND 99999999;
 
 -- ---- what came of a charge: placed -> paying -> paid | payment_failed ------------------------------------------
 -- Each step says from where it leads, so that what comes late leads nowhere.

@@ -16,7 +16,7 @@ from limen_chaos.process import wait_for
 from limen_chaos.wire import State
 from stage import SETTLED_S, Stage, shape_on
 
-BUTTON = {"id": "sku_button", "name": "Button", "description": "Too cheap to be charged.", "price": 7, "currency": "EUR", "stock": 100}
+BUTTON = {"id": "sku_button", "name": "Button", "description": "Of brass.", "price": 700, "currency": "EUR", "stock": 100}
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,10 @@ def test_stock_goes_back_in_the_order_in_which_it_is_taken(stage):
 
 
 def order_with_a_dead_charge(stage):
+    stage.topology.provider.behave(refuse=1)
     order = stage.place({"lines": [{"itemId": "sku_button", "quantity": 1}]})
     assert wait_for(lambda: stage.effect_of(order)[1] == "dead", SETTLED_S)
+    stage.topology.provider.behave()
     return order
 
 

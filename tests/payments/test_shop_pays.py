@@ -104,6 +104,21 @@ def test_a_bank_that_takes_its_time_is_waited_for(shop):
     becomes(buyer, order, "paid")
 
 
+def test_what_nobody_can_be_charged_for_is_no_order(shop):
+    """It would hold its stock until an operator has looked at its charge."""
+    buyer, keeper = customer(shop), admin(shop)
+    items = {"sku_pin": (7, 1000), "sku_yacht": (33_333_333, 10), "sku_island": (100_000_000, 1)}
+    for item, (price, stock) in items.items():
+        new = {"id": item, "name": item, "description": "At its price.", "price": price, "currency": "EUR", "stock": stock}
+        assert keeper.post("/api/admin/items", new).status == 201
+    for item, quantity in [("sku_pin", 7), ("sku_yacht", 4), ("sku_island", 1)]:
+        answer = buyer.post("/api/checkout", {"lines": [{"itemId": item, "quantity": quantity}]}, key=new_key())
+        assert (answer.status, "999999.99" in answer.json().get("detail", "")) == (409, True), answer
+        assert stock_of(buyer, item) == items[item][1]
+    for item, quantity in [("sku_pin", 8), ("sku_yacht", 3)]:
+        becomes(buyer, order_with(buyer, None, item, quantity), "paid")
+
+
 # ---- declined ------------------------------------------------------------------------------------------------------------
 
 
@@ -290,8 +305,9 @@ def effects(server, *words):
 
 
 def order_that_cannot_be_charged(shop, buyer):
-    cheap = {"id": "sku_button", "name": "Button", "description": "Too cheap to be charged.", "price": 7, "currency": "EUR", "stock": 5}
-    assert admin(shop).post("/api/admin/items", cheap).status in (201, 409)  # there is one already
+    button = {"id": "sku_button", "name": "Button", "description": "Of brass.", "price": 700, "currency": "EUR", "stock": 5}
+    assert admin(shop).post("/api/admin/items", button).status in (201, 409)  # there is one already
+    shop.provider.behave(refuse=1)
     order = order_with(buyer, item="sku_button")
     assert wait_for(lambda: order["id"] in effects(shop, "list", "--dead"))
     assert state_of(buyer, order) == "placed" and stock_of(buyer, "sku_button") == 4

@@ -8,6 +8,7 @@ from sandbox import wire
 FAULTS = {
     "decline": "a charge is declined (402)",
     "processing": "a charge answers `processing`, and ends later",
+    "refuse": "400, and nothing was done: what is asked for will never be taken",
     "fail": "500, and nothing was done",
     "fail_late": "it is done, and the answer is 500 all the same; the saved reply tells the truth",
     "fail_kept": "it is done, and 500 is what is kept with the key: the same key hears it ever after, as Stripe has it",

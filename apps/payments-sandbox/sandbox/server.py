@@ -196,6 +196,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Dropped
         if ledger.strikes(fail):
             raise failure()
+        if when == "before" and ledger.strikes("refuse"):
+            raise wire.invalid("This is not taken.")
 
     # ---- what tests ask and tell -----------------------------------------------------------------------------------
     def control(self, method, path, body):
