@@ -298,10 +298,12 @@ static void note_fault(const struct json_doc *doc, uint32_t fault, uint32_t stat
     effect_answer_note(answer, buf_str(&text));
 }
 
-/* Any other status below 500 is somebody's on the way, or wants to be asked again. */
-static bool is_final(uint32_t status)
+/* Any other status below 500 is somebody's on the way, or wants to be asked again. A key that was used with other words (the method that pays
+ * when none is named is a setting, and may have been changed) tells that something was done: it is looked for. */
+static bool is_final(const struct json_doc *doc, uint32_t fault, uint32_t status)
 {
-    return status == 400 || status == 404;
+    bool is_known_key = fault != 0 && str_equal(TEXT(doc, fault, "type"), LIMEN_STR("idempotency_error"));
+    return (status == 400 || status == 404) && !is_known_key;
 }
 
 /* What to pay with is the customer's to name. One that the provider does not have is no card, and nothing that an operator could mend. */
@@ -330,7 +332,7 @@ static void read_fault(const struct effect_request *request, const struct json_d
         answer->outcome = EFFECT_DECLINED;
     } else if (status == 404 && request->question == EFFECT_LOOK_UP) {
         answer->outcome = EFFECT_NOT_FOUND;
-    } else if (is_final(status)) {
+    } else if (is_final(doc, fault, status)) {
         answer->outcome = EFFECT_REFUSED;
     }
 }

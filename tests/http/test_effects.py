@@ -241,6 +241,20 @@ def test_a_failure_that_the_provider_has_kept_with_the_key_hides_nothing(binary,
         assert_once(server, sandbox, "ord_1")
 
 
+def test_a_payment_is_found_when_what_pays_was_changed_meanwhile(binary, tmp_path, sandbox):
+    """The key is known to the provider, with the method that paid at first: it takes it with no other, and has the money."""
+    sandbox.behave(fail_late=-1)
+    with start(binary, tmp_path, sandbox) as server:
+        place(server, "ord_1", method="")
+        assert wait_for(lambda: len(sandbox.charges("ord_1")) == 1)
+        server.kill()
+    sandbox.behave()
+    with start(binary, tmp_path, sandbox, [*flags_for(sandbox), "--payment-method", "pm_card_mastercard"]) as server:
+        assert wait_for(lambda: "idempotency_error" in effects(server, "list").stdout, LEASE_SECONDS)
+        assert settled(server, "ord_1", 60)["state"] == "paid"
+        assert_once(server, sandbox, "ord_1")
+
+
 def test_a_provider_that_is_away_is_waited_for(binary, tmp_path, sandbox):
     sandbox.kill()
     with start(binary, tmp_path, sandbox) as server:

@@ -158,6 +158,7 @@ static const struct meaning meanings[] = {
     { EFFECT_CHARGE, EFFECT_DO, 302, "{}", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 409, ERROR_OF("idempotency_error", ",\"code\":\"idempotency_key_in_use\""),
       EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 400, ERROR_OF("idempotency_error", ""), EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 429, ERROR_OF("invalid_request_error", ",\"code\":\"lock_timeout\""), EFFECT_UNKNOWN,
       "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 429, ERROR_OF("invalid_request_error", ",\"code\":\"rate_limit\""), EFFECT_UNKNOWN, "",
@@ -185,7 +186,6 @@ static const struct meaning meanings[] = {
                "\"payment_intent\":{\"id\":\"pi_3\",\"status\":\"requires_payment_method\","
                "\"last_payment_error\":{\"code\":\"authentication_required\"}}"),
       EFFECT_DECLINED, "pi_3", "authentication_required" },
-    { EFFECT_CHARGE, EFFECT_DO, 400, ERROR_OF("idempotency_error", ""), EFFECT_REFUSED, "", "" },
     { EFFECT_REFUND, EFFECT_DO, 400, ERROR_OF("invalid_request_error", ",\"code\":\"charge_already_refunded\""),
       EFFECT_REFUSED, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 400, ERROR_OF("invalid_request_error", ""), EFFECT_REFUSED, "", "" },
