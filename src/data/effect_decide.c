@@ -44,15 +44,22 @@ int64_t effect_pause_us(const struct store_effect *effect, uint32_t attempts, li
     return pause_us - pause_us * (int64_t)(chance % 256) / 1024; /* up to a quarter less */
 }
 
-static struct store_settlement of(const struct store_effect *effect, enum store_effect_state state, limen_time due_at)
+/* It was sent before now. A clock that was ahead then and has been set right would make its key fresh long after the provider has forgotten it,
+ * and what was done would be done again. */
+static limen_time sent_before(const struct store_effect *effect, limen_time now)
+{
+    return effect->sent_at < now ? effect->sent_at : now;
+}
+
+static struct store_settlement of(const struct store_effect *effect, enum store_effect_state state, limen_time now)
 {
     return (struct store_settlement){
         .id = effect->id,
         .fence = effect->fence,
         .state = state,
-        .due_at = due_at,
+        .due_at = now,
         .attempts = effect->attempts,
-        .sent_at = effect->sent_at,
+        .sent_at = sent_before(effect, now),
         .result = effect->result,
     };
 }

@@ -48,6 +48,19 @@ static void test_question_depends_on_what_is_known_and_how_long_ago_it_was_sent(
     assert_int_equal(effect_next_question(&effect, NOW), EFFECT_LOOK_UP);
 }
 
+/* By its time it would still be fresh when the provider has long forgotten it. */
+static void test_a_key_that_was_sent_in_the_future_is_as_old_as_its_next_attempt(void **state)
+{
+    (void)state;
+    struct store_effect effect = effect_with("", NOW + 86400 * SECOND, 3);
+    struct effect_answer answer = answer_of(EFFECT_UNKNOWN, "");
+    assert_int_equal(decide(&effect, EFFECT_DO, NULL).sent_at, NOW);
+    struct store_settlement it = decide(&effect, EFFECT_DO, &answer);
+    assert_int_equal(it.sent_at, NOW);
+    effect.sent_at = it.sent_at;
+    assert_int_equal(effect_next_question(&effect, NOW + 23 * 3600 * SECOND), EFFECT_FIND);
+}
+
 /* Else a 500 that the provider has kept with the key would be told until the key is forgotten. */
 static void test_after_some_failures_the_object_is_looked_for_every_other_time(void **state)
 {
@@ -226,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_question_depends_on_what_is_known_and_how_long_ago_it_was_sent),
+        cmocka_unit_test(test_a_key_that_was_sent_in_the_future_is_as_old_as_its_next_attempt),
         cmocka_unit_test(test_after_some_failures_the_object_is_looked_for_every_other_time),
         cmocka_unit_test(test_a_search_beside_a_known_key_tells_only_what_was_done),
         cmocka_unit_test(test_final_answers_are_for_the_app),
