@@ -125,6 +125,8 @@
 #define LIMIT_HASHES_AT_ONCE 2U             /* argon2 threads */
 #define LIMIT_HASH_QUEUE 64U                /* sign-ins waiting; past it: 503 */
 #define LIMIT_PIPE_BYTES (8U * 1024 * 1024) /* unsent between worker and data; past it: 503, or nothing more is read */
+#define LIMIT_WORKER_ASKED_BYTES \
+    (32U * 1024 * 1024) /* what one worker asks at once, as the data role keeps it; past it nothing more is read */
 #define LIMIT_WORKER_RESULTS_BYTES (64U * 1024 * 1024) /* results that wait for one worker to read them; past it: 503 */
 #define LIMIT_TASK_ARENA_BYTES (24U * 1024 * 1024)     /* one request in the data role, with its rows; past it: 500 */
 #define LIMIT_TASKS_KEPT 256U                          /* requests of the data role kept for reuse, with their memory */

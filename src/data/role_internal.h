@@ -19,13 +19,16 @@
 
 struct role_worker;
 
-/* Made by SIGN_UP; goes into the slot's next batch. Invariant: the slot's principal is the account to be made. */
+/* Made by SIGN_UP; goes into the slot's next batch. Invariant: the slot's principal is the account to be made, with the roles that the
+ * contract gives to new ones and no others. */
 struct role_sign_up {
     char email[PRINCIPAL_EMAIL_BYTES];
     uint8_t email_len;
     char hash[HASH_TEXT_BYTES];
     uint8_t token_hash[TOKEN_HASH_BYTES];
 };
+
+#define BREACH_BESIDE_SIGN_UP "a credential beside an account that is not made yet"
 
 /* One call of a worker, as far as the data role knows it. */
 struct role_slot {
@@ -63,6 +66,7 @@ struct role_request {
     uint32_t slot, sequence;
     char *payload; /* the frame's, copied; slices of the task point into it */
     size_t payload_bytes;
+    size_t asked_bytes;             /* counted in worker->asked_bytes */
     limen_str password;             /* SIGN_IN, SIGN_UP */
     uint32_t scheme;                /* SHOW, SIGN_UP */
     bool is_more;                   /* SHOW: beside what the slot has shown already */
@@ -97,6 +101,7 @@ struct role_worker {
     bool is_paused;            /* nothing is read: the worker does not take what it has asked for */
     const char *breach;        /* not NULL: the connection is cut off at the end of the turn, for this reason */
     uint32_t request_count;    /* that are not given back yet */
+    size_t asked_bytes;        /* of the payloads of those */
     size_t held_bytes;         /* of answers in the ring */
     struct role_request *ring; /* the next to write a chunk of */
     uint32_t *shown; /* by place in the cache of tokens: the tenant that this worker has shown; NULL: none yet */
@@ -187,6 +192,8 @@ void role_request_free(struct role_request *request);
 void role_request_start(struct role_request *request);
 /* The worker is answered with `outcome` and what the request has gathered. */
 void role_request_answer(struct role_request *request, enum data_outcome outcome);
+/* Whom it was with has done with it. False: nobody waits for it any more, and it was given back. */
+bool role_request_comes_back(struct role_request *request) LIMEN_MUST_CHECK;
 /* Nobody waits for the request any more. It may be gone when this returns. */
 void role_request_drop(struct role_request *request);
 

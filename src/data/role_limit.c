@@ -101,10 +101,7 @@ static void on_counted(struct redis_call *call, const struct redisReply *reply)
 {
     struct role_request *request = (struct role_request *)((char *)call - offsetof(struct role_request, redis));
     bool is_good = reply != NULL && read_answer(reply, &request->counted);
-    request->place = ROLE_PLACE_NONE;
-    if (request->is_dropped)
-        role_request_free(request);
-    else
+    if (role_request_comes_back(request))
         role_request_answer(request, is_good ? DATA_OK : DATA_BUSY);
 }
 

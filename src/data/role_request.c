@@ -64,7 +64,8 @@ struct role_request *role_request_new(struct role_worker *worker, const struct w
         role_request_free(request);
         return NULL;
     }
-    request->payload_bytes = frame->payload.len;
+    request->payload_bytes = request->asked_bytes = frame->payload.len;
+    worker->asked_bytes += request->asked_bytes;
     memcpy(request->payload, frame->payload.ptr, frame->payload.len);
     return request;
 }
@@ -72,8 +73,10 @@ struct role_request *role_request_new(struct role_worker *worker, const struct w
 void role_request_free(struct role_request *request)
 {
     struct data_role *role = request->role;
-    if (request->worker != NULL)
+    if (request->worker != NULL) {
         request->worker->request_count--;
+        request->worker->asked_bytes -= request->asked_bytes;
+    }
     if (request->prev_live != NULL)
         request->prev_live->next_live = request->next_live;
     else
@@ -114,6 +117,18 @@ void role_request_drop(struct role_request *request)
         role_request_free(request);
         break;
     }
+}
+
+bool role_request_comes_back(struct role_request *request)
+{
+    struct role_worker *worker = request->worker;
+    request->place = ROLE_PLACE_NONE;
+    if (!request->is_dropped)
+        return true;
+    role_request_free(request);
+    if (worker != NULL && worker->is_paused)
+        loop_at_end(worker->role->loop, &worker->at_end);
+    return false;
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
@@ -158,19 +173,32 @@ void role_request_start(struct role_request *request)
         submit(request, task->kind);
 }
 
+/* The worker does not read what it has asked for: this result is not kept for it. What was committed stays so. */
+static void give_up_result(struct role_request *request)
+{
+    bool is_committed = request->type == WIRE_BATCH && request->outcome == DATA_OK;
+    request->outcome = is_committed ? DATA_UNKNOWN : DATA_BUSY;
+    request->task.rows = request->task.returned = (struct buf){ 0 };
+    request->task.reply = (limen_str){ 0 };
+    request->rows_at = request->payload_bytes = 0;
+    request->payload = NULL;
+    arena_release(&request->arena);
+}
+
+static size_t result_bytes(const struct role_request *request)
+{
+    return request->task.rows.len + request->task.returned.len + request->task.reply.len;
+}
+
 void role_request_answer(struct role_request *request, enum data_outcome outcome)
 {
     struct role_worker *worker = request->worker;
-    size_t bytes = request->task.rows.len + request->task.returned.len + request->task.reply.len;
+    size_t bytes = result_bytes(request);
     request->outcome = outcome;
     request->rows_at = outcome == DATA_OK ? 0 : request->task.rows.len;
-    if (worker->held_bytes + bytes > LIMIT_WORKER_RESULTS_BYTES && request->type == WIRE_CALL) {
-        request->outcome = DATA_BUSY;
-        request->rows_at = request->task.rows.len = 0;
-        request->task.rows.ptr = NULL;
+    if (bytes > 0 && worker->held_bytes + bytes > LIMIT_WORKER_RESULTS_BYTES) {
+        give_up_result(request);
         bytes = 0;
-        arena_release(&request->arena);
-        request->payload_bytes = 0;
     }
     request->held_bytes = bytes;
     worker->held_bytes += bytes;
@@ -380,14 +408,8 @@ static void session_opened(struct role_request *request)
 void role_task_done(struct store_task *task)
 {
     struct role_request *request = task->context;
-    request->place = ROLE_PLACE_NONE;
-    if (request->is_dropped) {
-        struct role_worker *worker = request->worker;
-        role_request_free(request);
-        if (worker != NULL && worker->is_paused)
-            loop_at_end(worker->role->loop, &worker->at_end);
+    if (!role_request_comes_back(request))
         return;
-    }
     if (request->opens_session) {
         session_opened(request);
         return;
@@ -431,10 +453,9 @@ void role_task_done(struct store_task *task)
 static void on_hash_done(struct hash_job *job)
 {
     struct role_request *request = (struct role_request *)((char *)job - offsetof(struct role_request, hash));
-    request->place = ROLE_PLACE_NONE;
-    if (request->is_dropped)
-        role_request_free(request);
-    else if (request->type == WIRE_SIGN_UP)
+    if (!role_request_comes_back(request))
+        return;
+    if (request->type == WIRE_SIGN_UP)
         sign_up_hashed(request);
     else
         sign_in_hashed(request);

@@ -143,10 +143,7 @@ static void give_handle(struct role_request *request, const struct token_entry *
 static void on_keys(struct jwks_waiter *waiter)
 {
     struct role_request *request = (struct role_request *)((char *)waiter - offsetof(struct role_request, keys_waiter));
-    request->place = ROLE_PLACE_NONE;
-    if (request->is_dropped)
-        role_request_free(request);
-    else
+    if (role_request_comes_back(request))
         role_token_show(request);
 }
 
@@ -239,6 +236,8 @@ const char *role_token_assume(struct role_worker *worker, struct role_slot *slot
     if (worker->shown == NULL || handle.place >= LIMIT_TOKENS || handle.tenant == 0
         || worker->shown[handle.place] != handle.tenant)
         return "a token's handle that this worker was not given";
+    if (is_more == 1 && slot->has_sign_up)
+        return BREACH_BESIDE_SIGN_UP;
     if (is_more == 0)
         role_slot_forget(worker->role, slot);
     const struct token_entry *entry = token_cache_at(worker->role->tokens, handle,

@@ -98,6 +98,8 @@ static const char *take_request(struct role_worker *worker, const struct wire_fr
     request->job = slot->job;
     enum data_outcome outcome;
     const char *breach = role_parse(request, slot, &outcome);
+    if (breach == NULL && request->is_more && slot->has_sign_up)
+        breach = BREACH_BESIDE_SIGN_UP;
     if (breach != NULL) {
         role_request_free(request);
         return breach;
@@ -162,10 +164,12 @@ static const char *take_frame(struct role_worker *worker, const struct wire_fram
     }
 }
 
-/* A worker that does not read what it asked for, or asks faster than the store can drop, is not listened to. */
+/* A worker that does not read what it asked for, asks for more than is kept for one worker, or asks faster than the store can drop, is not
+ * listened to. */
 static bool should_pause(const struct role_worker *worker)
 {
-    return worker->held_bytes > LIMIT_PIPE_BYTES || worker->request_count >= REQUESTS_CEILING;
+    return worker->held_bytes > LIMIT_PIPE_BYTES || worker->asked_bytes > LIMIT_WORKER_ASKED_BYTES
+        || worker->request_count >= REQUESTS_CEILING;
 }
 
 static void take_frames(struct role_worker *worker)

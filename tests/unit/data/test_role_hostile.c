@@ -254,6 +254,128 @@ static void test_worker_that_does_not_read_is_paused(void **state)
     assert_true(data_role_is_idle(role));
 }
 
+/* Sends all of the bytes, as fast as the data role takes them; false: it has stopped taking them. */
+static bool send_all(int fd, limen_str bytes)
+{
+    size_t sent = 0;
+    for (int idle = 0; sent < bytes.len && idle < 50; idle++) {
+        ssize_t count = send(fd, bytes.ptr + sent, bytes.len - sent, MSG_NOSIGNAL);
+        if (count > 0) {
+            sent += (size_t)count;
+            idle = 0;
+        }
+        turn(1);
+    }
+    return sent == bytes.len;
+}
+
+/* The same frame for another slot. */
+static limen_str on_slot(limen_str frame, uint32_t slot)
+{
+    memcpy((char *)(uintptr_t)frame.ptr + 8, &slot, sizeof(slot));
+    return frame;
+}
+
+static limen_str large_batch(size_t text_bytes)
+{
+    char *text = arena_alloc(&call, text_bytes);
+    memset(text, 'a', text_bytes);
+    const limen_value value = { .type = LIMEN_TYPE_TEXT, .as.text = str_make(text, text_bytes) };
+    struct buf payload, out;
+    buf_init(&payload, &call, 0);
+    wire_put_u32(&payload, 1000000);
+    wire_put_u8(&payload, 0);
+    wire_put_u32(&payload, 1);
+    wire_put_u16(&payload, INSERT);
+    wire_put_values(&payload, &value, 1);
+    buf_init(&out, &call, 0);
+    put_frame(&out, WIRE_BATCH, OP_PUBLIC, 0, 1, buf_str(&payload));
+    return buf_str(&out);
+}
+
+static int hostile_worker(void)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_true(data_role_add_worker(role, 9, pair[0]));
+    return pair[1];
+}
+
+/* What a worker asks at once has a ceiling, too: else one that was taken over fills the memory with what it asks. */
+static void test_worker_that_asks_for_much_at_once_is_paused(void **state)
+{
+    (void)state;
+    enum { ASKED = 64, BYTES = 1 << 20 };
+    int fd = hostile_worker();
+    limen_str frame = large_batch(BYTES);
+    size_t before = fake.submitted;
+    bool is_taken = true;
+    for (uint32_t slot = 0; slot < ASKED && is_taken; slot++)
+        is_taken = send_all(fd, on_slot(frame, slot));
+    size_t kept = fake.submitted - before;
+    assert_false(is_taken);
+    assert_true(kept >= LIMIT_WORKER_ASKED_BYTES / BYTES && kept < 40);
+    assert_int_equal(answer_to(read_statement(take_slot(), OP_PUBLIC, READ_ITEMS)), DATA_OK); /* others go on */
+    close(fd);
+    turn(2);
+    fake_finish_all(false);
+    assert_true(data_role_is_idle(role));
+}
+
+/* One that was paused for what it asks is read again when that has been done, also where nobody waits for it any more. */
+static void test_worker_that_was_paused_is_heard_again(void **state)
+{
+    (void)state;
+    int fd = hostile_worker();
+    limen_str frame = large_batch(1 << 20);
+    for (uint32_t i = 0; i < 20; i++) {
+        struct buf cancel;
+        assert_true(send_all(fd, on_slot(frame, i)));
+        buf_init(&cancel, &call, 0);
+        put_frame(&cancel, WIRE_CANCEL, OP_PUBLIC, i, 1, LIMEN_STR(""));
+        assert_true(send_all(fd, buf_str(&cancel)));
+    }
+    bool is_taken = true;
+    for (uint32_t i = 20; i < 40 && is_taken; i++)
+        is_taken = send_all(fd, on_slot(frame, i));
+    assert_false(is_taken);
+    assert_true(role->workers[9]->is_paused);
+    for (int i = 0; i < 4; i++) {
+        fake_finish_all(false);
+        turn(2);
+    }
+    assert_int_equal(role->workers[9]->asked_bytes, 0);
+    assert_false(role->workers[9]->is_paused);
+    close(fd);
+    turn(2);
+    assert_true(data_role_is_idle(role));
+}
+
+/* Answers of every kind count: what was committed and cannot be kept for a worker that does not read is told as not known. */
+static void test_results_of_writes_have_a_ceiling(void **state)
+{
+    (void)state;
+    enum { ASKED = 80 };
+    int fd = hostile_worker();
+    for (uint32_t i = 0; i < ASKED; i++) {
+        struct buf out;
+        buf_init(&out, &call, 0);
+        put_frame(&out, WIRE_BATCH, OP_PUBLIC, i, 1, batch_payload(1, RETURNING, false, 0));
+        assert_true(send_all(fd, buf_str(&out)));
+    }
+    fake.returned_bytes = 1 << 20;
+    fake_finish_all(false);
+    assert_true(role->workers[9]->held_bytes <= LIMIT_WORKER_RESULTS_BYTES);
+    assert_true(role->workers[9]->held_bytes > LIMIT_WORKER_RESULTS_BYTES - (2 << 20));
+    uint32_t unknown = 0;
+    for (const struct role_request *request = role->live; request != NULL; request = request->next_live)
+        unknown += request->outcome == DATA_UNKNOWN;
+    assert_true(unknown >= ASKED - (LIMIT_WORKER_RESULTS_BYTES >> 20));
+    close(fd);
+    turn(2);
+    assert_true(data_role_is_idle(role));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +384,9 @@ int main(void)
         ROLE_TEST(test_a_slot_that_is_left_abandons_its_transaction),
         ROLE_TEST(test_malformed_header_is_a_breach),
         ROLE_TEST(test_worker_that_does_not_read_is_paused),
+        ROLE_TEST(test_worker_that_asks_for_much_at_once_is_paused),
+        ROLE_TEST(test_worker_that_was_paused_is_heard_again),
+        ROLE_TEST(test_results_of_writes_have_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -336,6 +336,31 @@ static void test_role_does_not_open_without_keys(void **state)
     }
 }
 
+/* A worker that was taken over sees an administrator's key pass: the account that it makes meanwhile does not get those roles for ever. */
+static void test_a_new_account_takes_no_roles_from_another_credential(void **state)
+{
+    (void)state;
+    struct principal principal;
+    struct data_handle handle;
+    limen_str token = token_of("u9", "customer");
+    schemes[BY_SESSION].sign_up_roles = 0; /* so that the token's are more, too */
+    for (int way = 0; way < 2; way++) {
+        limen_str email = arena_printf(&call, "mallory%d@evil.example", way);
+        assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, token, false)), DATA_OK);
+        assert_int_equal(data_token_find(client, BY_TOKEN, token, &principal, &handle), TOKEN_GOOD);
+        uint32_t slot = take_slot();
+        assert_int_equal(answer_to(sign_up(slot, email)), DATA_OK);
+        if (way == 0)
+            assert_int_equal(answer_to(show(slot, BY_KEY, LIMEN_STR(API_KEY), /* is_more= */ true)), DATA_GONE);
+        else
+            data_assume(client, slot, handle, /* is_more= */ true);
+        assert_int_equal(answer_to(commit_one(slot, OP_PUBLIC, INSERT, NULL)), DATA_GONE);
+        assert_null(fake_find(email));
+        connect_both();
+    }
+    schemes[BY_SESSION].sign_up_roles = BIT_CUSTOMER;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +376,7 @@ int main(void)
         ROLE_TEST(test_who_has_signed_the_body_is_the_provider),
         ROLE_TEST(test_two_credentials_stand_beside_each_other),
         ROLE_TEST(test_handle_of_another_worker_cuts_the_thief_off),
+        ROLE_TEST(test_a_new_account_takes_no_roles_from_another_credential),
         ROLE_TEST(test_role_does_not_open_without_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
