@@ -1,7 +1,8 @@
 /* board.h - what workers tell the others: a heartbeat, the operation under way, counters.
  *
  * Lies in memory that the roles share. Each worker writes its own row only, so plain relaxed stores do; the operator adds the
- * rows up, and the supervisor watches the heartbeats. */
+ * rows up, and the supervisor watches the heartbeats. A worker that was taken over can write all of it: so nothing here says how much of
+ * it there is, and who reads it believes no number further than to show it. */
 #ifndef BOUNDARY_BOARD_H
 #define BOUNDARY_BOARD_H
 
@@ -58,7 +59,6 @@ struct board_row {
 };
 
 struct board {
-    uint32_t worker_count, operation_count;
     _Atomic uint32_t data_ready;    /* the data role has opened its store */
     _Atomic uint32_t is_leaving;    /* the server was told to end: it may still serve, but is not ready */
     _Atomic uint32_t database_away; /* as the data role sees it: what needs the database is refused at once */

@@ -37,14 +37,19 @@ int control_receive(int socket, struct control_message *ret_message, int *ret_fd
 {
     union fd_room room = { { 0 } };
     struct iovec part = { ret_message, sizeof(*ret_message) };
-    struct msghdr header = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = sizeof(room.bytes)
-    };
+    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (ret_fd
+        != NULL) { /* the kernel closes what there is no room for; CMSG_SPACE is padded, and would take a second one */
+        header.msg_control = room.bytes;
+        header.msg_controllen = CMSG_LEN(sizeof(int));
+    }
     ssize_t got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (got != (ssize_t)sizeof(*ret_message))
         return -1;
+    if (ret_fd == NULL)
+        return 1;
     *ret_fd = -1;
     struct cmsghdr *control = CMSG_FIRSTHDR(&header);
     if (control != NULL && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS)

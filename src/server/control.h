@@ -23,7 +23,8 @@ struct control_message {
 bool control_pair(int ret_fds[2]) LIMEN_MUST_CHECK;
 /* `fd` may be -1: none. */
 bool control_send(int socket, struct control_message message, int fd);
-/* 1: a message (`*ret_fd` is -1 when it had no descriptor), 0: nothing there, -1: the peer has gone. */
+/* 1: a message (`*ret_fd` is -1 when it had no descriptor), 0: nothing there, -1: the peer has gone, or said no message. With `ret_fd` NULL
+ * no descriptor is taken: the peer may have been taken over. */
 int control_receive(int socket, struct control_message *ret_message, int *ret_fd);
 
 #endif

@@ -34,10 +34,8 @@ static bool reap(struct keeper *keeper)
 static void hear_of_successors(struct keeper *keeper, struct pollfd *socket)
 {
     struct control_message message;
-    int fd, got = 0;
-    while (socket->fd >= 0 && (got = control_receive(socket->fd, &message, &fd)) > 0) {
-        if (fd >= 0)
-            close(fd);
+    int got = 0;
+    while (socket->fd >= 0 && (got = control_receive(socket->fd, &message, /* ret_fd= */ NULL)) > 0) {
         if (message.type == CONTROL_READY)
             *keeper = (struct keeper){ .server = (pid_t)message.number, .exit_code = 1 };
     }

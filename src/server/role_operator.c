@@ -18,10 +18,10 @@ struct operator
     struct arena_pool *arenas;
 };
 
-static bool has_worker(const struct board *board)
+static bool has_worker(const struct role *role)
 {
-    for (uint32_t i = 0; i < board->worker_count; i++) {
-        if (atomic_load_explicit(&board->rows[i].is_ready, memory_order_relaxed) != 0)
+    for (uint32_t i = 0; i < role->worker_count; i++) {
+        if (atomic_load_explicit(&role->board->rows[i].is_ready, memory_order_relaxed) != 0)
             return true;
     }
     return false;
@@ -34,11 +34,12 @@ static bool has_database(const struct board *board)
 }
 
 /* Why no balancer should send anything here; empty: nothing speaks against it. */
-static limen_str unreadiness(const struct board *board)
+static limen_str unreadiness(const struct role *role)
 {
+    const struct board *board = role->board;
     if (atomic_load_explicit(&board->is_leaving, memory_order_relaxed) != 0)
         return LIMEN_STR("not ready\nit is leaving\n");
-    if (!has_worker(board))
+    if (!has_worker(role))
         return LIMEN_STR("not ready\nno worker\n");
     return has_database(board) ? LIMEN_STR("") : LIMEN_STR("not ready\ndatabase: away\n");
 }
@@ -50,21 +51,21 @@ static void write_head(struct buf *out, const char *name, const char *type, cons
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static uint64_t sum(const struct board *board, size_t offset)
+static uint64_t sum(const struct role *role, size_t offset)
 {
     uint64_t total = 0;
-    for (uint32_t i = 0; i < board->worker_count; i++) {
-        const char *row = (const char *)&board->rows[i];
+    for (uint32_t i = 0; i < role->worker_count; i++) {
+        const char *row = (const char *)&role->board->rows[i];
         total += atomic_load_explicit((const _Atomic uint64_t *)(const void *)(row + offset), memory_order_relaxed);
     }
     return total;
 }
 
-static void write_refusals(const struct board *board, struct buf *out)
+static void write_refusals(const struct role *role, struct buf *out)
 {
     write_head(out, "limen_refusals_total", "counter", "Requests that the boundary refused, by reason.");
     for (uint32_t i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
-        uint64_t total = sum(board, offsetof(struct board_row, refusals) + i * sizeof(uint64_t));
+        uint64_t total = sum(role, offsetof(struct board_row, refusals) + i * sizeof(uint64_t));
         buf_printf(out, "limen_refusals_total{reason=\"%s\"} %llu\n", refusal_name((enum refusal)i),
                    (unsigned long long)total);
     }
@@ -85,7 +86,7 @@ static void write_replies(const struct role *role, struct buf *out)
             size_t offset = offsetof(struct board_row, replies) + (row * BOARD_CLASSES + at) * sizeof(uint64_t);
             buf_printf(out, "limen_replies_total{operation=\"%.*s\",status=\"%s\"} %llu\n",
                        LIMEN_STR_ARG(operation_label(&role->contract, row)), classes[at],
-                       (unsigned long long)sum(role->board, offset));
+                       (unsigned long long)sum(role, offset));
         }
     }
 }
@@ -94,27 +95,27 @@ static void write_busy(const struct role *role, struct buf *out)
 {
     write_head(out, "limen_operation_seconds_total", "counter", "Time from head to reply, summed, by operation.");
     for (uint32_t row = 0; row <= role->contract.operation_count; row++) {
-        uint64_t us = sum(role->board, offsetof(struct board_row, busy_us) + row * sizeof(uint64_t));
+        uint64_t us = sum(role, offsetof(struct board_row, busy_us) + row * sizeof(uint64_t));
         buf_printf(out, "limen_operation_seconds_total{operation=\"%.*s\"} %.6f\n",
                    LIMEN_STR_ARG(operation_label(&role->contract, row)), (double)us / 1e6);
     }
 }
 
-static void write_processes(const struct board *board, struct buf *out)
+static void write_processes(const struct role *role, struct buf *out)
 {
+    const struct board *board = role->board;
     write_head(out, "limen_connections", "gauge", "Open client connections.");
-    buf_printf(out, "limen_connections %llu\n",
-               (unsigned long long)sum(board, offsetof(struct board_row, connections)));
+    buf_printf(out, "limen_connections %llu\n", (unsigned long long)sum(role, offsetof(struct board_row, connections)));
     write_head(out, "limen_memory_bytes", "gauge", "Memory of all workers that calls have reserved.");
     buf_printf(out, "limen_memory_bytes %llu\n",
-               (unsigned long long)sum(board, offsetof(struct board_row, memory_used)));
+               (unsigned long long)sum(role, offsetof(struct board_row, memory_used)));
     write_head(out, "limen_memory_ceiling_bytes", "gauge", "How much they may reserve; past it new calls get 503.");
     buf_printf(out, "limen_memory_ceiling_bytes %llu\n",
-               (unsigned long long)sum(board, offsetof(struct board_row, memory_ceiling)));
+               (unsigned long long)sum(role, offsetof(struct board_row, memory_ceiling)));
     write_head(out, "limen_buffer_bytes", "gauge", "What connections hold of requests and replies on their way.");
-    buf_printf(out, "limen_buffer_bytes %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, buffers)));
+    buf_printf(out, "limen_buffer_bytes %llu\n", (unsigned long long)sum(role, offsetof(struct board_row, buffers)));
     write_head(out, "limen_workers", "gauge", "Worker processes that answer.");
-    buf_printf(out, "limen_workers %llu\n", (unsigned long long)sum(board, offsetof(struct board_row, is_ready)));
+    buf_printf(out, "limen_workers %llu\n", (unsigned long long)sum(role, offsetof(struct board_row, is_ready)));
     write_head(out, "limen_restarts_total", "counter", "Roles that died and were started again.");
     buf_printf(out,
                "limen_restarts_total{role=\"worker\"} %u\nlimen_restarts_total{role=\"data\"} %u\n"
@@ -146,11 +147,13 @@ static void write_database(const struct board *board, struct buf *out)
 
 static uint32_t redis_state(const struct board *board)
 {
-    return atomic_load_explicit(&board->redis_state, memory_order_relaxed);
+    uint32_t state = atomic_load_explicit(&board->redis_state, memory_order_relaxed);
+    return state > BOARD_REDIS_UP ? BOARD_REDIS_NONE : state;
 }
 
-static void write_redis(const struct board *board, struct buf *out)
+static void write_redis(const struct role *role, struct buf *out)
 {
+    const struct board *board = role->board;
     if (redis_state(board) == BOARD_REDIS_NONE)
         return;
     write_head(out, "limen_redis_up", "gauge", "Whether Redis answers.");
@@ -168,9 +171,9 @@ static void write_redis(const struct board *board, struct buf *out)
         "limen_limit_fallbacks_total{behaviour=\"local\"} %llu\n"
         "limen_limit_fallbacks_total{behaviour=\"allow\"} %llu\n"
         "limen_limit_fallbacks_total{behaviour=\"deny\"} %llu\n",
-        (unsigned long long)sum(board, offsetof(struct board_row, limits_alone)),
-        (unsigned long long)sum(board, offsetof(struct board_row, limits_open)),
-        (unsigned long long)sum(board, offsetof(struct board_row, refusals) + REFUSAL_LIMIT_AWAY * sizeof(uint64_t)));
+        (unsigned long long)sum(role, offsetof(struct board_row, limits_alone)),
+        (unsigned long long)sum(role, offsetof(struct board_row, limits_open)),
+        (unsigned long long)sum(role, offsetof(struct board_row, refusals) + REFUSAL_LIMIT_AWAY * sizeof(uint64_t)));
 }
 
 static void reply_metrics(struct operator* operator, struct exchange * exchange)
@@ -179,10 +182,10 @@ static void reply_metrics(struct operator* operator, struct exchange * exchange)
     struct buf text;
     arena_init(&arena, operator->arenas, LIMIT_CALL_ARENA_BYTES);
     buf_init(&text, &arena, METRICS_BYTES);
-    write_processes(operator->role->board, &text);
+    write_processes(operator->role, &text);
     write_database(operator->role->board, &text);
-    write_redis(operator->role->board, &text);
-    write_refusals(operator->role->board, &text);
+    write_redis(operator->role, &text);
+    write_refusals(operator->role, &text);
     write_effects(operator->role->board, &text);
     write_replies(operator->role, &text);
     write_busy(operator->role, &text);
@@ -207,16 +210,16 @@ static void reply_text(struct exchange *exchange, int status, limen_str text)
 
 /* Without its database a replica refuses at once, and a balancer that counts connections would send it everything. A Redis that is away
  * makes no replica unready: what needs no session is still answered. */
-static void reply_ready(const struct board *board, struct exchange *exchange)
+static void reply_ready(const struct role *role, struct exchange *exchange)
 {
     static const limen_str ready[] = {
         [BOARD_REDIS_NONE] = LIMEN_STR_INIT("ready\n"),
         [BOARD_REDIS_AWAY] = LIMEN_STR_INIT("ready\nredis: away; what needs a session is answered 503\n"),
         [BOARD_REDIS_UP] = LIMEN_STR_INIT("ready\nredis: up\n"),
     };
-    limen_str refusal = unreadiness(board);
+    limen_str refusal = unreadiness(role);
     bool is_ready = refusal.len == 0;
-    reply_text(exchange, is_ready ? 200 : 503, is_ready ? ready[redis_state(board)] : refusal);
+    reply_text(exchange, is_ready ? 200 : 503, is_ready ? ready[redis_state(role->board)] : refusal);
 }
 
 static void on_request(void *context, struct exchange *exchange)
@@ -229,7 +232,7 @@ static void on_request(void *context, struct exchange *exchange)
     else if (str_equal(request->path, LIMEN_STR("/healthz")))
         reply_text(exchange, 200, LIMEN_STR("ok\n"));
     else if (str_equal(request->path, LIMEN_STR("/readyz")))
-        reply_ready(operator->role->board, exchange);
+        reply_ready(operator->role, exchange);
     else if (str_equal(request->path, LIMEN_STR("/metrics")))
         reply_metrics(operator, exchange);
     else

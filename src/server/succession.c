@@ -106,11 +106,9 @@ static void on_control(struct loop_source *source, uint32_t events)
 {
     struct succession *succession = (struct succession *)((char *)source - offsetof(struct succession, control));
     struct control_message message;
-    int fd, got;
+    int got;
     (void)events;
-    while ((got = control_receive(source->fd, &message, &fd)) > 0) {
-        if (fd >= 0)
-            close(fd);
+    while ((got = control_receive(source->fd, &message, /* ret_fd= */ NULL)) > 0) {
         if (message.type != CONTROL_READY || succession->is_told_to_end)
             continue;
         succession->pid = (pid_t)message.number; /* or the successor's successor: this process is the keeper */

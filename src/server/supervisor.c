@@ -467,8 +467,6 @@ static bool make_board(struct supervisor *supervisor)
     if (!shm_create(&supervisor->board_zone, "limen-board", board_bytes(supervisor->worker_count)))
         return false;
     supervisor->board = supervisor->board_zone.base;
-    supervisor->board->worker_count = supervisor->worker_count;
-    supervisor->board->operation_count = supervisor->contract->operation_count;
     return true;
 }
 

@@ -60,16 +60,13 @@ static void on_control(struct loop_source *source, uint32_t events)
 {
     struct process *process = (struct process *)((char *)source - offsetof(struct process, control));
     struct control_message message;
-    int fd;
     (void)events;
     for (;;) {
-        int got = control_receive(source->fd, &message, &fd);
+        int got = control_receive(source->fd, &message, /* ret_fd= */ NULL);
         if (got < 0)
             loop_want(process->owner->loop, source, 0); /* it is about to die: SIGCHLD tells the rest */
         if (got <= 0)
             return;
-        if (fd >= 0)
-            close(fd);
         supervisor_hear(process, &message);
     }
 }

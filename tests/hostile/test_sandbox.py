@@ -20,6 +20,7 @@ import struct
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 import pytest
 from apps import build_app, build_program
@@ -538,6 +539,26 @@ def test_a_worker_that_was_cut_off_makes_place_for_a_new_one(own):
         time.sleep(0.02)
     own.wait_ready()
     assert account(own, "after@example.com", "note").status == 201
+
+
+@LOOKS_INSIDE
+def test_the_supervisor_takes_no_descriptors_from_a_captured_worker(own):
+    folder = f"/proc/{own.pid}/fd"
+    before = len(os.listdir(folder))
+    assert frames(own, "descriptors to the supervisor") == "sent, 0 rows"
+    time.sleep(0.2)
+    assert len(os.listdir(folder)) == before
+    assert Caller(own).get("/all").status == 401, "it goes on"
+
+
+def test_the_operator_believes_no_count_that_a_worker_could_have_written(own):
+    """In memory that they share anything may stand: figures may be wrong then, and nothing beyond its own is read for them."""
+    before = own.roles("operator")
+    assert frames(own, "overwrite the board") == "written, 0 rows"
+    assert "limen_workers 1\n" in own.metrics()
+    with urllib.request.urlopen(f"{own.operator_url}/readyz", timeout=5) as reply:
+        assert reply.read() == b"ready\n"
+    assert own.roles("operator") == before
 
 
 def test_a_captured_worker_that_holds_a_result_does_with_it_what_the_app_does_and_no_more(binary, tmp_path):

@@ -8,6 +8,7 @@
 #include "app/call.h"
 #include "core/loop.h"
 #include "data/wire.h"
+#include "server/control.h"
 
 #include "attempts.h"
 
@@ -160,6 +161,45 @@ static uint16_t operation_of(limen_call *call, const char *id)
     return 0;
 }
 
+/* ---- messages to the supervisor ------------------------------------------------------------------------------------------ */
+
+/* Descriptors that it has not asked for: two behind each message, and some of no message at all. */
+static const char *send_descriptors(void)
+{
+    union {
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } room = { { 0 } };
+    const int both[] = { CONTROL, LISTENER };
+    struct control_message message = { .type = 99 };
+    struct iovec part = { &message, sizeof(message) };
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = sizeof(room.bytes)
+    };
+    struct cmsghdr *control = CMSG_FIRSTHDR(&header);
+    *control = (struct cmsghdr){ CMSG_LEN(sizeof(both)), SOL_SOCKET, SCM_RIGHTS };
+    memcpy(CMSG_DATA(control), both, sizeof(both));
+    for (int i = 0; i < 100; i++) {
+        if (sendmsg(CONTROL, &header, MSG_NOSIGNAL) < 0)
+            return "refused";
+        usleep(1000);
+    }
+    part.iov_len = 1;
+    return sendmsg(CONTROL, &header, MSG_NOSIGNAL) < 0 ? "refused" : "sent";
+}
+
+/* ---- memory that the roles share ------------------------------------------------------------------------------------------ */
+
+/* All of it can be written, also what stands in front of the rows. */
+static const char *overwrite_board(limen_call *call)
+{
+    char *rows = (char *)call->app->boundary->board; /* of the first worker */
+    struct board *board = (struct board *)(void *)(rows - offsetof(struct board, rows));
+    memset(board, 0xff, offsetof(struct board, rows));
+    board->is_leaving = board->database_away = 0;
+    return "written";
+}
+
 static const char *exchange_frames(limen_call *call, struct line *line, limen_str name, limen_str token)
 {
     const limen_value owner = { .type = LIMEN_TYPE_TEXT, .as.text = LIMEN_STR("acc_admin") };
@@ -167,6 +207,10 @@ static const char *exchange_frames(limen_call *call, struct line *line, limen_st
 #define IS(text) limen_str_equal(name, LIMEN_STR(text))
     if (token.len > 0 && strcmp(show(line, token), "ok") != 0 && !IS("forged token"))
         return "the session was not known";
+    if (IS("descriptors to the supervisor"))
+        return send_descriptors();
+    if (IS("overwrite the board"))
+        return overwrite_board(call);
     if (IS("rows of nobody"))
         line->slot = SLOT_OF_NOBODY;
     if (IS("rows of whose credential was shown") || IS("rows of nobody"))
