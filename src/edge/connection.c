@@ -396,6 +396,9 @@ static void on_due(struct loop_timer *timer)
 {
     struct connection *connection = connection_of(timer);
     struct edge *edge = connection->edge;
+    /* Whoever had the exchange has ended it in this very turn: the connection goes on when the turn ends. */
+    if (connection->state == CONNECTION_BODY && connection->exchange == NULL)
+        return;
     if (may_go_on(connection)) {
         connection->moved = 0;
         loop_timer_start(connection->state == CONNECTION_WRITING ? edge->write_timers : edge->body_timers, timer,

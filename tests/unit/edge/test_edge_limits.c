@@ -161,6 +161,57 @@ static void test_slow_body_is_refused(void **state)
                   "408 Request Timeout", 1);
 }
 
+/* The layers above have deadlines of their own: one that ends while the body is waited for, and just when the wait is over. */
+struct deadline {
+    struct harness h;
+    struct loop_timer timer;
+    struct exchange *exchange;
+};
+
+static void on_deadline(struct loop_timer *timer)
+{
+    struct deadline *d = (struct deadline *)((char *)timer - offsetof(struct deadline, timer));
+    reply_plain(d->exchange, 504, LIMEN_STR("late"));
+}
+
+static void on_body_in_time(void *context, struct exchange *exchange, enum body_outcome outcome, limen_str body)
+{
+    (void)context, (void)exchange, (void)outcome, (void)body;
+    fail_msg("the exchange had ended");
+}
+
+static void on_request_with_deadline(void *context, struct exchange *exchange)
+{
+    struct deadline *d = context;
+    d->exchange = exchange;
+    exchange_read_body(exchange, 1000, &d->h.arena, on_body_in_time, d);
+    loop_timer_start(loop_timers(d->h.loop, impatient().body_us / LIMIT_PACE_CHECKS), &d->timer, on_deadline);
+}
+
+static void test_an_exchange_may_end_when_the_time_of_its_body_does(void **state)
+{
+    static const char *const requests[] = {
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhel",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\nhel",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct deadline d = { .exchange = NULL };
+        struct answer answer = { 0 };
+        struct edge_options options = impatient();
+        harness_open_with(&d.h, &(struct edge_hooks){ on_request_with_deadline, harness_on_gone, NULL, &d }, &options);
+        int fd = client_open(&d.h);
+        tell(fd, requests[i]);
+        read_to_end(&d.h, fd, &answer);
+        assert_has(&answer, "HTTP/1.1 504 Gateway Timeout\r\n");
+        assert_int_equal(answers_in(&answer), 1);
+        TURN_UNTIL(&d.h, edge_connection_count(d.h.edge) == 0);
+        answer_release(&answer);
+        close(fd);
+        harness_close(&d.h);
+    }
+}
+
 static void test_idle_connection_is_closed(void **state)
 {
     (void)state;
@@ -524,6 +575,7 @@ int main(void)
         cmocka_unit_test(test_warm_requests_allocate_nothing),
         cmocka_unit_test(test_slow_head_is_refused),
         cmocka_unit_test(test_slow_body_is_refused),
+        cmocka_unit_test(test_an_exchange_may_end_when_the_time_of_its_body_does),
         cmocka_unit_test(test_idle_connection_is_closed),
         cmocka_unit_test(test_unread_body_that_does_not_come_closes),
         cmocka_unit_test(test_client_that_never_reads_is_given_up),
