@@ -59,8 +59,8 @@ void exchange_reply(struct exchange *exchange, const struct http_reply *reply)
                                  .says_keep_alive = request->minor_version == 0 };
     reply_write(connection, reply, frame);
     connection->is_last = frame.close;
-    connection->lingers =
-        !serves_on; /* a client that asked for the close sends nothing that could reset the connection */
+    /* A client that asked for the close sends nothing that could reset the connection, but for a body on its way. */
+    connection->lingers = !serves_on || connection->discard_left > 0;
     connection->exchange = NULL;
     block_put(connection->edge, exchange->held);
     exchange_put(connection->edge, exchange);

@@ -225,6 +225,19 @@ static void test_unread_large_body_closes_without_a_reset(void **state)
     CLOSE(h, fd);
 }
 
+/* A close with bytes unread is a reset, which can take the reply along. */
+static void test_unread_body_does_not_turn_a_wanted_close_into_a_reset(void **state)
+{
+    OPEN(h, fd);
+    SEND(fd, "POST /unread HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 50000\r\n\r\n");
+    client_send(fd, h.big, 50000); /* all of it is there, and more than a block takes */
+    read_to_end(&h, fd, &answer);
+    assert_has(&answer, "401 Unauthorized");
+    assert_has(&answer, "Connection: close");
+    assert_true(answer.closed && !answer.reset);
+    CLOSE(h, fd);
+}
+
 static void test_continue_is_sent_when_the_body_is_wanted(void **state)
 {
     OPEN(h, fd);
@@ -376,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_malformed_chunks_close_the_connection),
         cmocka_unit_test(test_unread_body_is_read_over),
         cmocka_unit_test(test_unread_large_body_closes_without_a_reset),
+        cmocka_unit_test(test_unread_body_does_not_turn_a_wanted_close_into_a_reset),
         cmocka_unit_test(test_continue_is_sent_when_the_body_is_wanted),
         cmocka_unit_test(test_refusal_is_a_problem_and_the_last_word),
         cmocka_unit_test(test_connection_close_is_honoured),
