@@ -223,7 +223,7 @@ static void bind_query_pair(struct admission *admission, const struct bound_oper
     const struct bound_parameter *target = find_query(admission->operation, bound, name, &index);
     if (target == NULL) {
         limen_str detail = arena_printf(admission->arena, "there is no query parameter '%.*s'",
-                                        LIMEN_STR_ARG(str_slice(name, 0, NAME_SHOWN)));
+                                        LIMEN_STR_ARG(str_shorten(name, NAME_SHOWN)));
         faults_add(&admission->faults, LIMEN_STR("/query"), LIMEN_STR("unknown"), detail);
         return;
     }

@@ -39,12 +39,7 @@ void faults_add(struct faults *faults, limen_str pointer, limen_str rule, limen_
 /* A name as a reference token (RFC 6901 section 3), cut at a code point. */
 static void add_name(struct buf *out, limen_str name)
 {
-    size_t len = name.len;
-    if (len > NAME_CUT) {
-        len = NAME_CUT;
-        while (len > 0 && ((uint8_t)name.ptr[len] & 0xC0) == 0x80)
-            len--;
-    }
+    const size_t len = str_shorten(name, NAME_CUT).len;
     for (size_t from = 0, at = 0; from < len; from = ++at) {
         while (at < len && name.ptr[at] != '~' && name.ptr[at] != '/')
             at++;

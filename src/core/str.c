@@ -226,6 +226,15 @@ size_t str_code_points(limen_str s)
     return count;
 }
 
+limen_str str_shorten(limen_str s, size_t bytes)
+{
+    if (s.len <= bytes)
+        return s;
+    while (bytes > 0 && is_tail(s.ptr[bytes]))
+        bytes--;
+    return str_make(s.ptr, bytes);
+}
+
 bool str_equal_secret(limen_str a, limen_str b)
 {
     if (a.len != b.len)

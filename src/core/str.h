@@ -54,6 +54,8 @@ static inline uint32_t str_code_point(limen_str s)
 }
 /* Number of code points of well-formed UTF-8. */
 size_t str_code_points(limen_str s);
+/* The first `bytes` of well-formed UTF-8, or as many less as keep its last character whole. */
+limen_str str_shorten(limen_str s, size_t bytes);
 /* Equal in time that depends on the lengths only: for tokens and hashes. */
 bool str_equal_secret(limen_str a, limen_str b);
 

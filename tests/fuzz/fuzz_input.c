@@ -156,6 +156,7 @@ static enum bound bind_request(limen_str head, struct arena *arena, struct in *r
     for (size_t i = 0; i < admission.faults.count; i++) {
         const struct fault *fault = &admission.faults.items[i];
         must(str_starts(fault->pointer, LIMEN_STR("/")) && fault->rule.len > 0 && fault->detail.len > 0);
+        must(str_is_utf8(fault->pointer) && str_is_utf8(fault->detail));
     }
     return ok ? BOUND_OK : BOUND_REFUSED;
 }

@@ -75,6 +75,22 @@ static void test_a_long_unknown_name_is_not_repeated_to_its_sender_in_full(void 
     answer_release(&answer);
 }
 
+/* Else the refusal is no JSON: its text must be UTF-8. */
+static void test_an_unknown_name_is_cut_between_characters(void **state)
+{
+    struct gate *gate = *state;
+    char request[512];
+    limen_str euros = LIMEN_STR("%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC");
+    for (int before = 0; before < 3; before++) { /* one of them ends where the name is cut */
+        snprintf(request, sizeof request, "GET /things?%.*s%.*s%.*s%.*s=1 HTTP/1.1\r\n" HOST "\r\n", before, "nn",
+                 LIMEN_STR_ARG(euros), LIMEN_STR_ARG(euros), LIMEN_STR_ARG(euros));
+        struct answer answer = gate_ask(gate, request);
+        assert_has(&answer, "no query parameter");
+        assert_true(str_is_utf8(str_make(answer.text, answer.len)));
+        answer_release(&answer);
+    }
+}
+
 static void test_what_is_no_operation_is_refused_or_answered_from_tables(void **state)
 {
     struct gate *gate = *state;
@@ -283,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_parameters_reach_the_handler_decoded_and_from_their_own_place),
         cmocka_unit_test(test_a_fault_of_a_parameter_names_its_place_and_its_rule),
         cmocka_unit_test(test_a_long_unknown_name_is_not_repeated_to_its_sender_in_full),
+        cmocka_unit_test(test_an_unknown_name_is_cut_between_characters),
         cmocka_unit_test(test_what_is_no_operation_is_refused_or_answered_from_tables),
         cmocka_unit_test(test_bodies_are_refused_for_what_is_wrong_with_them),
         cmocka_unit_test(test_a_body_that_does_not_come_is_a_408),

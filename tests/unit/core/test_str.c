@@ -244,6 +244,16 @@ static void test_code_points_are_counted_once(void **state)
     }
 }
 
+static void test_text_is_shortened_between_characters(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11 }; /* by the bytes asked for */
+    limen_str text = LIMEN_STR("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
+    for (size_t bytes = 0; bytes < sizeof lengths / sizeof lengths[0]; bytes++)
+        assert_int_equal(str_shorten(text, bytes).len, lengths[bytes]);
+    assert_int_equal(str_shorten((limen_str){ 0 }, 3).len, 0);
+}
+
 static void test_secret_comparison_is_right(void **state)
 {
     (void)state;
@@ -377,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_utf8_as_rfc_3629_has_it),
         cmocka_unit_test(test_utf8_of_all_three_byte_strings),
         cmocka_unit_test(test_code_points_are_counted_once),
+        cmocka_unit_test(test_text_is_shortened_between_characters),
         cmocka_unit_test(test_secret_comparison_is_right),
         cmocka_unit_test(test_buf_grows_and_keeps_its_text),
         cmocka_unit_test(test_buf_fails_once_and_stays_failed),
