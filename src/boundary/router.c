@@ -127,14 +127,20 @@ struct walk {
     uint32_t value_count;
 };
 
-/* False: an empty segment, or too many. */
+/* Also when it is written with escapes: a URL's parser takes "%2e" for the dot that it is. */
+static bool is_dot_segment(limen_str raw)
+{
+    return segment_is(raw, LIMEN_STR(".")) || segment_is(raw, LIMEN_STR(".."));
+}
+
+/* False: an empty or a dot segment, or too many. */
 static bool cut_path(limen_str path, struct walk *walk)
 {
     limen_str rest = str_slice(path, 1, path.len);
     for (bool is_last = false; !is_last;) {
         is_last = memchr(rest.ptr, '/', rest.len) == NULL;
         limen_str segment = str_cut(&rest, '/');
-        if (segment.len == 0 || walk->segment_count == LIMIT_PATH_SEGMENTS)
+        if (segment.len == 0 || is_dot_segment(segment) || walk->segment_count == LIMIT_PATH_SEGMENTS)
             return false;
         walk->segments[walk->segment_count++] = segment;
     }

@@ -102,6 +102,14 @@ static void test_paths_lead_to_operations(void **state)
         { "/admin%00", NULL },
         { "/admin/../items", NULL },
         { "/./items", NULL },
+        { "/items/..", NULL }, /* whoever stands in front of us may resolve it, or not */
+        { "/items/.", NULL },
+        { "/items/%2e%2E", NULL },
+        { "/items/.%2e", NULL },
+        { "/items/%2E", NULL },
+        { "/items/...", "item" },
+        { "/items/.x", "item" },
+        { "/items/..%2F", "item" }, /* one value, whatever is in it */
         { "/a/b", NULL },
         { "/a", NULL },
         { "/%61dmi", NULL },
