@@ -36,14 +36,36 @@ int json_compare_numbers(const struct json_value *a, const struct json_value *b)
 
 /* A decimal number as digits times a power of ten, without trailing zeros. */
 struct decimal {
-    uint64_t digits;
+    uint64_t digits; /* or their remainder */
     int64_t exponent;
+    bool is_zero;
 };
 
-/* False when it has more significant digits than fit. The text is a number by RFC 8259. */
-static bool read_decimal(limen_str text, struct decimal *ret_decimal)
+/* Appends a digit. With a modulus the remainder alone is kept, and any number of digits fits. */
+static bool add_digit(struct decimal *decimal, uint64_t modulus, unsigned digit)
 {
-    struct decimal decimal = { 0, 0 };
+    if (modulus == 0)
+        return !__builtin_mul_overflow(decimal->digits, 10, &decimal->digits)
+            && !__builtin_add_overflow(decimal->digits, digit, &decimal->digits);
+    decimal->digits = (uint64_t)(((unsigned __int128)decimal->digits * 10 + digit) % modulus);
+    return true;
+}
+
+static int64_t read_exponent(limen_str text)
+{
+    const bool is_negative = text.len > 0 && text.ptr[0] == '-';
+    int64_t exponent = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] >= '0' && text.ptr[i] <= '9' && exponent < 1000000)
+            exponent = exponent * 10 + (text.ptr[i] - '0');
+    }
+    return is_negative ? -exponent : exponent;
+}
+
+/* The digits modulo `modulus`, or all of them where that is 0: false when they do not fit. The text is a number by RFC 8259. */
+static bool read_decimal(limen_str text, uint64_t modulus, struct decimal *ret_decimal)
+{
+    struct decimal decimal = { .is_zero = true };
     bool in_fraction = false;
     size_t zeros = 0; /* seen, not yet counted in: they matter only if another digit follows */
     size_t i = text.len > 0 && text.ptr[0] == '-' ? 1 : 0;
@@ -55,27 +77,20 @@ static bool read_decimal(limen_str text, struct decimal *ret_decimal)
         }
         decimal.exponent -= in_fraction;
         if (c == '0') {
-            zeros += decimal.digits != 0;
+            zeros += !decimal.is_zero;
             continue;
         }
         for (; zeros > 0; zeros--) {
-            if (__builtin_mul_overflow(decimal.digits, 10, &decimal.digits))
+            if (!add_digit(&decimal, modulus, 0))
                 return false;
         }
-        if (__builtin_mul_overflow(decimal.digits, 10, &decimal.digits)
-            || __builtin_add_overflow(decimal.digits, (uint64_t)(c - '0'), &decimal.digits))
+        decimal.is_zero = false;
+        if (!add_digit(&decimal, modulus, (unsigned)(c - '0')))
             return false;
     }
     decimal.exponent += (int64_t)zeros;
-    if (i < text.len) {
-        const bool is_negative = i + 1 < text.len && text.ptr[i + 1] == '-';
-        int64_t exponent = 0;
-        for (i++; i < text.len; i++) {
-            if (text.ptr[i] >= '0' && text.ptr[i] <= '9' && exponent < 1000000)
-                exponent = exponent * 10 + (text.ptr[i] - '0');
-        }
-        decimal.exponent += is_negative ? -exponent : exponent;
-    }
+    if (i < text.len)
+        decimal.exponent += read_exponent(str_slice(text, i + 1, text.len));
     *ret_decimal = decimal;
     return true;
 }
@@ -104,22 +119,14 @@ static bool is_multiple_of_double(limen_str value, limen_str divisor)
 bool json_is_multiple(limen_str value, limen_str divisor)
 {
     struct decimal a, b;
-    if (!read_decimal(divisor, &b) || b.digits == 0 || !read_decimal(value, &a))
+    if (!read_decimal(divisor, 0, &b) || b.digits == 0 || !read_decimal(value, b.digits, &a))
         return is_multiple_of_double(value, divisor);
-    if (a.digits == 0)
+    if (a.is_zero)
         return true;
-    if (a.exponent >= b.exponent) {
-        const uint64_t power = power_of_ten_modulo((uint64_t)(a.exponent - b.exponent), b.digits);
-        return (unsigned __int128)(a.digits % b.digits) * power % b.digits == 0;
-    }
-    /* `a` has no trailing zeros, so it is a multiple of b * 10^n only if n is 0: not here, unless b brings factors of its own. */
-    const int64_t shift = b.exponent - a.exponent;
-    unsigned __int128 scaled = b.digits;
-    if (shift > 19)
-        return false; /* a is below 10^20 */
-    for (int64_t i = 0; i < shift; i++)
-        scaled *= 10; /* below 2^64 * 10^19 */
-    return a.digits % scaled == 0;
+    if (a.exponent < b.exponent)
+        return false; /* its last digit would have to be a zero */
+    const uint64_t power = power_of_ten_modulo((uint64_t)(a.exponent - b.exponent), b.digits);
+    return (unsigned __int128)a.digits * power % b.digits == 0;
 }
 
 /* ---- equality -------------------------------------------------------------------------------------------------- */
