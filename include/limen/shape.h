@@ -27,6 +27,7 @@ struct limen_field {
     uint8_t kind;                  /* enum limen_kind */
     bool is_optional;              /* `presence_at` holds a bool: the member is there */
     bool is_nullable;              /* `null_at` holds a bool: it is null */
+    bool is_write_only;            /* it never leaves, whatever the struct holds */
     uint32_t offset;               /* of the value in its struct */
     uint32_t presence_at, null_at; /* offsets of bools in the same struct */
     const struct limen_shape
@@ -42,6 +43,7 @@ struct limen_shape {
     const struct limen_field *fields; /* in the order of the schema */
     limen_str discriminator;          /* UNION: the member that tells which alternative */
     bool is_open;                     /* members that are no fields are passed over */
+    bool holds_json; /* a JSON field, here or inside: a reply of this shape is held against its schema */
 };
 
 #endif

@@ -10,12 +10,41 @@
 
 /* ---- made by handlers ------------------------------------------------------------------------------------------------- */
 
+/* Holds a reply against its own schema. What is built from the schema's shape needs it only where configured. */
+static bool satisfies_schema(struct limen_call *call, const struct reply_spec *spec, limen_str body)
+{
+    struct json_doc doc;
+    struct json_error error;
+    struct faults faults;
+    faults_init(&faults, &call->arena);
+    if (json_parse(body, &call->arena, &doc, &error) != JSON_OK) {
+        LOG_ERROR("a reply is no JSON", log_str("operation", call->admission.operation->id),
+                  log_text("why", error.what));
+        return false;
+    }
+    if (schema_validate(spec->schema, &doc, 0, SCHEMA_REPLY, &faults))
+        return true;
+    for (size_t i = 0; i < faults.count; i++)
+        LOG_ERROR("a reply breaks its schema", log_str("operation", call->admission.operation->id),
+                  log_str("pointer", faults.items[i].pointer), log_str("rule", faults.items[i].rule));
+    return false;
+}
+
+/* A slice of JSON says what its writer said: it may leave when the schema has all of it. Asked before anything is committed. */
+static bool slices_are_declared(struct limen_call *call, int status, limen_str body)
+{
+    const struct operation *operation = call->admission.operation;
+    const struct reply_spec *spec = operation != NULL ? operation_reply(operation, status) : NULL;
+    return spec == NULL || !spec->has_body || satisfies_schema(call, spec, body);
+}
+
 limen_reply limen_reply_object(limen_call *call, int status, const struct limen_shape *shape, const void *value)
 {
     struct buf text;
     const char *why = NULL;
     buf_init(&text, &call->arena, REPLY_FIRST_BYTES);
-    if (encode_object(shape, value, &text, &why) && !text.failed)
+    bool is_made = encode_object(shape, value, &text, &why) && !text.failed;
+    if (is_made && (!shape->holds_json || slices_are_declared(call, status, buf_str(&text))))
         return (limen_reply){ .status = status, .body = buf_str(&text) };
     LOG_ERROR("a reply cannot be encoded", log_str("operation", call->admission.operation->id), log_text("member", why),
               log_int("status", status));
@@ -34,23 +63,6 @@ limen_reply limen_reply_problem(limen_call *call, int status, const char *detail
 }
 
 /* ---- sent ------------------------------------------------------------------------------------------------------------- */
-
-/* Holds a reply against its own schema; only where configured, because what leaves is already built from the schema's shape. */
-static bool satisfies_schema(struct limen_call *call, const struct reply_spec *spec, limen_str body)
-{
-    struct json_doc doc;
-    struct json_error error;
-    struct faults faults;
-    faults_init(&faults, &call->arena);
-    if (json_parse(body, &call->arena, &doc, &error) != JSON_OK)
-        return false;
-    if (schema_validate(spec->schema, &doc, 0, SCHEMA_REPLY, &faults))
-        return true;
-    for (size_t i = 0; i < faults.count; i++)
-        LOG_ERROR("a reply breaks its schema", log_str("operation", call->admission.operation->id),
-                  log_str("pointer", faults.items[i].pointer), log_str("rule", faults.items[i].rule));
-    return false;
-}
 
 /* A reply that the library made itself (503, 500, a stored one) is not the handler's to declare. */
 static bool is_declared(struct limen_call *call, limen_reply reply)

@@ -17,7 +17,7 @@ struct gen_field {
     limen_str name; /* in the contract */
     limen_str c_name;
     enum limen_kind kind;
-    bool is_optional, is_nullable;
+    bool is_optional, is_nullable, is_write_only;
     const struct gen_type *type; /* OBJECT, ENUM; of the items of an ARRAY */
     enum limen_kind item_kind;   /* ARRAY */
 };
@@ -27,6 +27,7 @@ struct gen_type {
     limen_str c_name;
     const struct doc_node *node; /* the schema it mirrors; NULL for input structs */
     bool is_enum;
+    bool holds_json;          /* a slice, in it or inside */
     limen_str discriminator;  /* of a union, else empty */
     struct gen_field *fields; /* of a struct; an enum's are its values, a union's its alternatives */
     uint32_t count;

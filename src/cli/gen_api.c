@@ -192,6 +192,8 @@ static void write_field_entry(const struct gen_type *owner, const struct gen_fie
     if (field->is_nullable)
         buf_printf(out, ",\n      .is_nullable = true, .null_at = offsetof(%.*s, %.*s_is_null)", LIMEN_STR_ARG(name),
                    LIMEN_STR_ARG(member));
+    if (field->is_write_only)
+        BUF_ADD(out, ",\n      .is_write_only = true");
     if (field->kind == LIMEN_OBJECT || field->kind == LIMEN_UNION)
         buf_printf(out, ", .shape = &%.*s_shape", LIMEN_STR_ARG(field->type->c_name));
     if (field->kind == LIMEN_ARRAY)
@@ -225,6 +227,8 @@ static void write_shape(const struct gen_type *type, struct buf *out)
     const struct doc_node *rest = doc_get(type->node, LIMEN_STR("additionalProperties"));
     if (rest != NULL && rest->kind == DOC_BOOL && rest->boolean)
         BUF_ADD(out, ",\n    .is_open = true");
+    if (type->holds_json)
+        BUF_ADD(out, ",\n    .holds_json = true");
     BUF_ADD(out, ",\n};\n\n");
 }
 

@@ -355,6 +355,13 @@ static bool last_member_is_free(struct gen *gen, const struct gen_type *type, co
     return true;
 }
 
+/* It may say so itself, or what it refers to. */
+static bool is_write_only(struct gen *gen, const struct doc_node *member)
+{
+    const struct schema *schema = schema_compile(gen->contract->schemas, member, gen->diags);
+    return schema != NULL && schema_is_refused(schema, SCHEMA_REPLY);
+}
+
 static bool fill_struct(struct gen *gen, struct gen_type *type, const struct doc_node *schema)
 {
     const struct doc_node *properties = doc_get(schema, LIMEN_STR("properties"));
@@ -367,6 +374,7 @@ static bool fill_struct(struct gen *gen, struct gen_type *type, const struct doc
         field->name = member->key;
         field->c_name = gen_snake(gen->arena, member->key);
         field->is_optional = !is_required(schema, member->key);
+        field->is_write_only = is_write_only(gen, member);
         limen_str inline_name = arena_printf(gen->arena, "%.*s_%.*s", LIMEN_STR_ARG(type->c_name),
                                              LIMEN_STR_ARG(field->c_name));
         if (!describe_field(gen, member, inline_name, field) || !last_member_is_free(gen, type, member))
@@ -412,6 +420,16 @@ static bool fill_union(struct gen *gen, struct gen_type *type, const struct doc_
     return type->fields != NULL;
 }
 
+static void note_slices(struct gen_type *type)
+{
+    for (uint32_t i = 0; i < type->count && !type->is_enum; i++) {
+        const struct gen_field *field = &type->fields[i];
+        type->holds_json = type->holds_json || field->kind == LIMEN_JSON
+            || (field->kind == LIMEN_ARRAY && field->item_kind == LIMEN_JSON)
+            || (field->type != NULL && field->type->holds_json);
+    }
+}
+
 static const struct gen_type *type_for(struct gen *gen, const struct doc_node *schema, limen_str inline_name)
 {
     struct gen_type *type = find_type(gen, schema);
@@ -435,6 +453,7 @@ static const struct gen_type *type_for(struct gen *gen, const struct doc_node *s
     gen->open = open.outer;
     if (!ok)
         return NULL;
+    note_slices(type);
     append_type(gen, type);
     return type;
 }

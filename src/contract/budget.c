@@ -213,11 +213,6 @@ static void add_member(struct schema_cost *cost, size_t count, size_t name_bytes
     cost->item_bytes = most(cost->item_bytes, value.item_bytes);
 }
 
-static bool is_refused(const struct measure *measure, const struct schema *schema)
-{
-    return ((schema->refused_in | schema->refused_through) >> measure->use & 1U) != 0;
-}
-
 /* Members whose names a pattern decides: as many as the object may have, with names as long as propertyNames allows. */
 static void add_patterns(struct measure *measure, const struct object_rules *rules, struct schema_cost *cost)
 {
@@ -235,7 +230,7 @@ static void add_members(struct measure *measure, const struct object_rules *rule
     for (uint32_t place = 0; place < rules->names.count; place++) {
         const struct schema *property = rules->properties[place];
         size_t name_bytes = string_bytes(measure, str_code_points(rules->names.entries[place].name));
-        if (property != NULL && !property->is_never && !is_refused(measure, property))
+        if (property != NULL && !property->is_never && !schema_is_refused(property, measure->use))
             add_member(cost, 1, name_bytes, cost_of(measure, property));
     }
     add_patterns(measure, rules, cost);

@@ -19,7 +19,7 @@ static bool encode_members(const struct limen_shape *shape, const char *base, st
     buf_add_char(out, '{');
     for (uint32_t i = 0; i < shape->count; i++) {
         const struct limen_field *field = &shape->fields[i];
-        if (field->is_optional && !base[field->presence_at])
+        if (field->is_write_only || (field->is_optional && !base[field->presence_at]))
             continue;
         if (!is_first)
             buf_add_char(out, ',');

@@ -39,6 +39,9 @@ void faults_add(struct faults *faults, limen_str pointer, limen_str rule, limen_
 /* What the value is for: `readOnly` members are refused in a request, `writeOnly` ones in a reply. */
 enum schema_use { SCHEMA_ANY, SCHEMA_REQUEST, SCHEMA_REPLY };
 
+/* Must no value of this schema be there in this use? */
+bool schema_is_refused(const struct schema *schema, enum schema_use use);
+
 /* True when the value at `at` of the tape satisfies the schema. Otherwise at least one fault was added, unless `faults` is NULL
  * (then it stops at the first). Work is bounded; a pattern past its match limit counts as not matched. */
 bool schema_validate(const struct schema *schema, const struct json_doc *doc, uint32_t at, enum schema_use use,

@@ -218,6 +218,11 @@ bool schema_validate(const struct schema *schema, const struct json_doc *doc, ui
     return validate(&walk, schema, at);
 }
 
+bool schema_is_refused(const struct schema *schema, enum schema_use use)
+{
+    return (schema->refused_through >> use & 1U) != 0;
+}
+
 /* ---- parameters ------------------------------------------------------------------------------------------------ */
 /* Reads the text as the first of the schema's types that it can be. False: as none. */
 static bool read_param(uint8_t types, limen_str raw, struct json_value *value)

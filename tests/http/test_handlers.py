@@ -117,6 +117,15 @@ def test_a_reply_that_the_contract_does_not_know_is_a_500_and_a_line(trial, path
     assert still_serves(trial)
 
 
+def test_what_is_for_writing_only_and_what_is_not_declared_does_not_leave(trial):
+    answer = Caller(trial).post("/slice?with=declared")
+    assert (answer.status, answer.json()) == (200, {"any": {"a": True}})
+    for what in ("undeclared", "broken"):
+        assert "secret" not in str(problem(Caller(trial).post(f"/slice?with={what}"), 500))
+    assert '"pointer":"/any"' in trial.log and '"pointer":"/hash"' in trial.log
+    assert Caller(trial).get("/well").json() == {"number": 1}, "what was asked for with the others was not done"
+
+
 def within_the_lease(call):
     """On a busy machine an interactive transaction may lose its lease: nothing was done then, and it is asked again."""
     for _ in range(50):

@@ -165,3 +165,14 @@ limen_reply pay(limen_call *call, const pay_in *in)
         it.more.items[i] = changed(&in->body.more.items[i]);
     return pay_200(call, &it);
 }
+
+limen_reply slice(limen_call *call, const slice_in *in)
+{
+    sliced it = { .any = LIMEN_STR("{\"a\":true}"), .pin = 1234 };
+    if (in->query.with == SLICE_IN_QUERY_WITH_UNDECLARED)
+        it.any = LIMEN_STR("{\"a\":true,\"hash\":\"secret\"}");
+    else if (in->query.with == SLICE_IN_QUERY_WITH_BROKEN)
+        it.any = LIMEN_STR("true,\"hash\":\"secret\"");
+    add_note(call, LIMEN_STR("slice"));
+    return slice_200(call, &it);
+}

@@ -105,12 +105,13 @@ static const struct limen_field gate_cookie_fields[] = {
     { GATE_FIELD("topping", LIMEN_STRING, cookie, topping), GATE_OPTIONAL(cookie, topping) },
 };
 static const struct limen_field gate_body_fields[] = { { GATE_FIELD("name", LIMEN_STRING, body, name) } };
-static const struct limen_shape gate_path = { "path", 0, 1, gate_path_fields, { NULL, 0 }, false };
-static const struct limen_shape gate_query = { "query", 0, 2, gate_query_fields, { NULL, 0 }, false };
-static const struct limen_shape gate_header = { "header", 0, 2, gate_header_fields, { NULL, 0 }, false };
-static const struct limen_shape gate_cookie = { "cookie", 0, 2, gate_cookie_fields, { NULL, 0 }, false };
-static const struct limen_shape gate_body_shape = { "body", sizeof(struct gate_body), 1, gate_body_fields, { NULL, 0 },
-                                                    false };
+static const struct limen_shape gate_path = { "path", 0, 1, gate_path_fields, { NULL, 0 }, false, false };
+static const struct limen_shape gate_query = { "query", 0, 2, gate_query_fields, { NULL, 0 }, false, false };
+static const struct limen_shape gate_header = { "header", 0, 2, gate_header_fields, { NULL, 0 }, false, false };
+static const struct limen_shape gate_cookie = { "cookie", 0, 2, gate_cookie_fields, { NULL, 0 }, false, false };
+static const struct limen_shape gate_body_shape = {
+    "body", sizeof(struct gate_body), 1, gate_body_fields, { NULL, 0 }, false, false
+};
 #define GATE_PLACE(text, place, its_shape)                                                                \
     {                                                                                                     \
         .name = LIMEN_STR_INIT(text), .kind = LIMEN_OBJECT, .offset = offsetof(struct gate_input, place), \
@@ -129,7 +130,7 @@ static const struct limen_field gate_input_fields[] = {
       .presence_at = offsetof(struct gate_input, has_body) },
 };
 static const struct limen_shape gate_shape = {
-    "gate_input", sizeof(struct gate_input), 5, gate_input_fields, { NULL, 0 }, false
+    "gate_input", sizeof(struct gate_input), 5, gate_input_fields, { NULL, 0 }, false, false
 };
 
 static inline limen_reply gate_tell(limen_call *call, limen_str saw)

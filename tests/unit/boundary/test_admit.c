@@ -252,7 +252,9 @@ static void test_generated_code_that_does_not_know_the_contract_is_refused_at_st
         GATE_PLACE("header", header, gate_header),
         GATE_PLACE("cookie", cookie, gate_cookie),
     };
-    static const struct limen_shape no_tint_fields = { "query", 0, 1, gate_query_fields + 1, { NULL, 0 }, false };
+    static const struct limen_shape no_tint_fields = {
+        "query", 0, 1, gate_query_fields + 1, { NULL, 0 }, false, false
+    };
     static const struct limen_field no_tint[] = {
         GATE_PLACE("path", path, gate_path),
         GATE_PLACE("query", query, no_tint_fields),
@@ -260,9 +262,9 @@ static void test_generated_code_that_does_not_know_the_contract_is_refused_at_st
         GATE_PLACE("cookie", cookie, gate_cookie),
     };
     static const struct limen_shape shapes[] = {
-        { "in", sizeof(struct gate_input), 3, no_query, { NULL, 0 }, false },
-        { "in", sizeof(struct gate_input), 4, no_tint, { NULL, 0 }, false },
-        { "in", sizeof(struct gate_input), 4, gate_input_fields, { NULL, 0 }, false }, /* all but the body */
+        { "in", sizeof(struct gate_input), 3, no_query, { NULL, 0 }, false, false },
+        { "in", sizeof(struct gate_input), 4, no_tint, { NULL, 0 }, false, false },
+        { "in", sizeof(struct gate_input), 4, gate_input_fields, { NULL, 0 }, false, false }, /* all but the body */
     };
     struct limen_handler handlers[6];
     const struct limen_app app = { .name = LIMEN_STR("gate"), .handlers = handlers, .handler_count = 6 };

@@ -41,11 +41,13 @@ static const struct limen_field part_fields[] = {
     { .name = LIMEN_STR_INIT("count"), .kind = LIMEN_INT, .offset = offsetof(struct part, count) },
     { .name = LIMEN_STR_INIT("name"), .kind = LIMEN_STRING, .offset = offsetof(struct part, name) },
 };
-static const struct limen_shape part_shape = { "part", sizeof(struct part), 2, part_fields, { NULL, 0 }, false };
+static const struct limen_shape part_shape = { "part", sizeof(struct part), 2, part_fields, { NULL, 0 }, false, false };
 static const struct limen_field part_item[] = { { .kind = LIMEN_OBJECT, .shape = &part_shape } };
-static const struct limen_shape part_item_shape = { "part", sizeof(struct part), 1, part_item, { NULL, 0 }, false };
+static const struct limen_shape part_item_shape = {
+    "part", sizeof(struct part), 1, part_item, { NULL, 0 }, false, false
+};
 static const struct limen_field int_item[] = { { .kind = LIMEN_INT } };
-static const struct limen_shape int_item_shape = { "int", sizeof(int64_t), 1, int_item, { NULL, 0 }, false };
+static const struct limen_shape int_item_shape = { "int", sizeof(int64_t), 1, int_item, { NULL, 0 }, false, false };
 #define AT(member) .offset = offsetof(struct thing, member)
 static const struct limen_field fields[] = {
     { .name = LIMEN_STR_INIT("flag"), .kind = LIMEN_BOOL, AT(flag) },
@@ -71,7 +73,7 @@ static const struct limen_field fields[] = {
       .is_optional = true,
       .presence_at = offsetof(struct thing, has_level) },
 };
-static const struct limen_shape shape = { "thing", sizeof(struct thing), 12, fields, { NULL, 0 }, false };
+static const struct limen_shape shape = { "thing", sizeof(struct thing), 12, fields, { NULL, 0 }, false, false };
 
 #define HEAD "{\"flag\":true,\"number\":-9223372036854775808,\"ratio\":0.1,\"text\":\"a\\\"b\\\\\\u0001\xc3\xa4\","
 #define TIME "\"at\":\"2026-11-24T05:06:07.000008Z\","
@@ -199,13 +201,14 @@ static const struct limen_field tagged_fields[] = {
     { .name = LIMEN_STR_INIT("kind"), .kind = LIMEN_STRING, .offset = offsetof(struct part, name) },
     { .name = LIMEN_STR_INIT("count"), .kind = LIMEN_INT, .offset = offsetof(struct part, count) },
 };
-static const struct limen_shape tagged = { "tagged", sizeof(struct part), 2, tagged_fields, { NULL, 0 }, false };
+static const struct limen_shape tagged = { "tagged", sizeof(struct part), 2, tagged_fields, { NULL, 0 }, false, false };
 static const struct limen_field alternatives[] = {
     { .name = LIMEN_STR_INIT("one"), .kind = LIMEN_OBJECT, .offset = offsetof(struct either, as), .shape = &tagged },
     { .name = LIMEN_STR_INIT("other"), .kind = LIMEN_OBJECT, .offset = offsetof(struct either, as), .shape = &tagged },
 };
 static const struct limen_shape either = { "either",     sizeof(struct either),  2,
-                                           alternatives, LIMEN_STR_INIT("kind"), false };
+                                           alternatives, LIMEN_STR_INIT("kind"), false,
+                                           false };
 static const struct limen_field union_field = { .kind = LIMEN_UNION, .shape = &either };
 
 static enum bind_outcome bind_one(const struct limen_field *field, const char *text, struct arena *arena, void *target)
@@ -269,7 +272,7 @@ static void test_a_union_holds_the_alternative_that_its_discriminator_names(void
     static const struct limen_field only[] = {
         { .name = LIMEN_STR_INIT("it"), .kind = LIMEN_UNION, .shape = &either }
     };
-    static const struct limen_shape holder = { "holder", sizeof(struct either), 1, only, { NULL, 0 }, false };
+    static const struct limen_shape holder = { "holder", sizeof(struct either), 1, only, { NULL, 0 }, false, false };
     arena_init(&arena, NULL, 1024 * 1024);
     assert_int_equal(bind_one(&union_field, "{\"count\":3,\"kind\":\"other\"}", &arena, &it), BIND_OK);
     assert_int_equal(it.kind, 2);
@@ -279,6 +282,25 @@ static void test_a_union_holds_the_alternative_that_its_discriminator_names(void
     assert_text(buf_str(&out), "{\"it\":{\"kind\":\"other\",\"count\":3}}");
     for (it.kind = 0; it.kind <= 3; it.kind += 3) /* unset, and one too many */
         assert_false(encode_object(&holder, &it, &out, &why));
+    arena_release(&arena);
+}
+
+static void test_what_is_for_writing_only_stays_behind(void **state)
+{
+    (void)state;
+    static const struct limen_field only[] = {
+        { .name = LIMEN_STR_INIT("a"), .kind = LIMEN_INT },
+        { .name = LIMEN_STR_INIT("b"), .kind = LIMEN_INT, .offset = sizeof(int64_t), .is_write_only = true },
+    };
+    static const struct limen_shape pair = { .name = "pair", .bytes = 16, .count = 2, .fields = only };
+    static const int64_t values[] = { 1, 2 };
+    struct arena arena;
+    struct buf out;
+    const char *why = NULL;
+    arena_init(&arena, NULL, 1024 * 1024);
+    buf_init(&out, &arena, 64);
+    assert_true(encode_object(&pair, values, &out, &why));
+    assert_text(buf_str(&out), "{\"a\":1}");
     arena_release(&arena);
 }
 
@@ -326,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_an_older_shape_is_seen),
         cmocka_unit_test(test_each_kind_refuses_what_is_another),
         cmocka_unit_test(test_a_union_holds_the_alternative_that_its_discriminator_names),
+        cmocka_unit_test(test_what_is_for_writing_only_stays_behind),
         cmocka_unit_test(test_what_cannot_be_said_in_json_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
