@@ -311,12 +311,18 @@ static bool is_regex(limen_str text)
         .name = LIMEN_STR_INIT(text), .noun = LIMEN_STR_INIT(words), .kind = FORMAT_TEXT, .check = (function) \
     }
 
+#define NAME_FORMAT(text, function, words)                                                                     \
+    {                                                                                                          \
+        .name = LIMEN_STR_INIT(text), .noun = LIMEN_STR_INIT(words), .kind = FORMAT_TEXT, .check = (function), \
+        .holds_host_name = true                                                                                \
+    }
+
 static const struct format formats[] = {
     TEXT_FORMAT("date-time", format_is_date_time, "a date and time of RFC 3339, such as 2026-01-31T09:30:00Z"),
     TEXT_FORMAT("date", format_is_date, "a date, such as 2026-01-31"),
     TEXT_FORMAT("time", format_is_time, "a time with its offset, such as 09:30:00Z"),
     TEXT_FORMAT("duration", format_is_duration, "a duration, such as P1DT2H"),
-    TEXT_FORMAT("email", format_is_email, "an email address"),
+    NAME_FORMAT("email", format_is_email, "an email address"),
     TEXT_FORMAT("uuid", format_is_uuid, "a UUID"),
     TEXT_FORMAT("uri", format_is_uri, "a URI with its scheme"),
     TEXT_FORMAT("uri-reference", format_is_uri_reference, "a URI reference"),
@@ -325,10 +331,10 @@ static const struct format formats[] = {
     TEXT_FORMAT("uri-template", format_is_uri_template, "a URI template"),
     TEXT_FORMAT("json-pointer", format_is_json_pointer, "a JSON Pointer"),
     TEXT_FORMAT("relative-json-pointer", format_is_relative_json_pointer, "a relative JSON Pointer"),
-    TEXT_FORMAT("idn-email", format_is_idn_email, "an email address"),
-    TEXT_FORMAT("idn-hostname", format_is_idn_hostname, "a host name"),
+    NAME_FORMAT("idn-email", format_is_idn_email, "an email address"),
+    NAME_FORMAT("idn-hostname", format_is_idn_hostname, "a host name"),
     TEXT_FORMAT("regex", is_regex, "a regular expression"),
-    TEXT_FORMAT("hostname", format_is_hostname, "a host name"),
+    NAME_FORMAT("hostname", format_is_hostname, "a host name"),
     TEXT_FORMAT("ipv4", format_is_ipv4, "an IPv4 address"),
     TEXT_FORMAT("ipv6", format_is_ipv6, "an IPv6 address"),
     { .name = LIMEN_STR_INIT("int32"),

@@ -16,6 +16,7 @@ struct format {
     limen_str noun; /* "a UUID": what the text must be */
     enum format_kind kind;
     bool (*check)(limen_str text);
+    bool holds_host_name; /* of which format_is_costly tells */
     int64_t least, most;
     double magnitude;
 };
@@ -36,6 +37,8 @@ bool format_is_idn_hostname(limen_str text);
 bool format_is_idn_domain(limen_str text); /* the same, of text that need not be normalised */
 bool format_is_idn_email(limen_str text);
 bool format_is_a_label(limen_str label); /* one label that begins with xn-- */
+/* May a label of this text reach libidn2? That costs about a microsecond for each byte, where others cost nanoseconds. */
+bool format_is_costly(limen_str text);
 bool format_is_uri(limen_str text);
 bool format_is_uri_reference(limen_str text);
 bool format_is_iri(limen_str text);

@@ -193,6 +193,11 @@ bool format_is_idn_domain(limen_str text)
     return check_name(text, /* normalises= */ true);
 }
 
+bool format_is_costly(limen_str text)
+{
+    return !is_ascii(text) || str_find(text, LIMEN_STR("--"), 0) != SIZE_MAX; /* "xn--" in either case */
+}
+
 bool format_is_a_label(limen_str label)
 {
     struct idn_name name = { 0 };

@@ -87,6 +87,25 @@ static bool check_length(struct walk *walk, const struct string_rules *rules, co
     return true;
 }
 
+/* Steps are taken for what a format costs beyond its reading. */
+static bool pay_for_format(struct walk *walk, const struct format *format, limen_str text)
+{
+    if (!format->holds_host_name || !format_is_costly(text))
+        return true;
+    const uint64_t cost = (uint64_t)text.len * LIMIT_SCHEMA_NAME_STEPS;
+    if (walk->steps < cost)
+        return walk_give_up(walk, "takes too much work to be checked");
+    walk->steps -= (uint32_t)cost;
+    return true;
+}
+
+static bool check_format(struct walk *walk, const struct format *format, limen_str text)
+{
+    if (!pay_for_format(walk, format, text))
+        return false;
+    return format->check(text) || WALK_FAULT(walk, "format", LIMEN_STR("must be "), format->noun);
+}
+
 static bool check_string(struct walk *walk, const struct string_rules *rules, const struct json_value *value)
 {
     bool ok = check_length(walk, rules, value);
@@ -94,8 +113,8 @@ static bool check_string(struct walk *walk, const struct string_rules *rules, co
         return false;
     if (rules->pattern != NULL && walk_pattern(walk, rules->pattern, value) == PATTERN_DIFFERS)
         ok = WALK_FAULT(walk, "pattern", LIMEN_STR("must match the pattern "), pattern_source(rules->pattern));
-    if (rules->format != NULL && !rules->format->check(json_text(value)))
-        ok = WALK_FAULT(walk, "format", LIMEN_STR("must be "), rules->format->noun);
+    if (rules->format != NULL)
+        ok = check_format(walk, rules->format, json_text(value)) && ok;
     return ok && walk->gave_up == NULL;
 }
 

@@ -72,6 +72,7 @@
 #define LIMIT_PATTERN_STACK_BYTES (256U * 1024) /* of the JIT; past it a pattern gives up: fails closed */
 #define LIMIT_PATTERN_HEAP_KIB 4096U            /* of the interpreter: fails closed */
 #define LIMIT_SCHEMA_STEPS (4U * 1024 * 1024)   /* schemas visited in one validation: a fault */
+#define LIMIT_SCHEMA_NAME_STEPS 16U /* as much as so many schemas is a byte of a host name in another script */
 #define LIMIT_SCHEMA_SCRATCH_BYTES (6U * 1024 * 1024) /* for uniqueItems and unevaluated…, reserved at start: a fault */
 #define LIMIT_SCHEMA_SCOPES 256U                      /* dynamic scopes that differ in a contract: refused at start */
 #define LIMIT_SCHEMA_TRACKED_NAMES 1024U              /* declared or required members of one object: refused at start */
