@@ -50,8 +50,8 @@ bool read_schemes(struct loader *loader);
 bool read_security(struct loader *loader, struct operation *operation);
 /* What a signature asks of its operation, once that is read. */
 bool check_signed(struct loader *loader, const struct operation *operation);
-/* True when a scheme reads this field: it is no parameter then. */
-bool is_credential_field(const struct loader *loader, limen_str name);
+/* True when a scheme reads this field or cookie: it is no parameter then. */
+bool is_credential(const struct loader *loader, enum parameter_in in, limen_str name);
 
 /* contract_bounds.c: nothing reachable is without a bound. */
 bool check_bounds(struct loader *loader, const struct doc_node *schema);

@@ -83,10 +83,10 @@ static bool read_parameter(struct loader *loader, const struct doc_node *written
     if (parameter->in == PARAMETER_PATH && !parameter->is_required)
         return refuse(loader, node, "add `required: true`", "the path parameter '%.*s' is not required",
                       LIMEN_STR_ARG(name->text));
-    if (parameter->in == PARAMETER_HEADER
-        && (is_reserved_header(name->text) || is_credential_field(loader, name->text)))
-        return refuse(loader, name, "remove it: the boundary reads this field itself",
-                      "the header '%.*s' is no parameter", LIMEN_STR_ARG(name->text));
+    if ((parameter->in == PARAMETER_HEADER && is_reserved_header(name->text))
+        || is_credential(loader, parameter->in, name->text))
+        return refuse(loader, name, "remove it: the boundary reads it itself", "the %s '%.*s' is no parameter",
+                      parameter->in == PARAMETER_HEADER ? "header" : "cookie", LIMEN_STR_ARG(name->text));
     bool ok = parameter->schema_node != NULL && is_scalar(loader, parameter->schema_node, schema)
         && has_default_style(loader, node, parameter->in) && check_bounds(loader, parameter->schema_node);
     /* As written: what stands beside a $ref must hold too. */

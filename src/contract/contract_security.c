@@ -146,12 +146,14 @@ static bool read_api_key(struct loader *loader, const struct doc_node *node, str
     return read_role_names(loader, get(node, "x-roles"), scheme);
 }
 
-bool is_credential_field(const struct loader *loader, limen_str name)
+bool is_credential(const struct loader *loader, enum parameter_in in, limen_str name)
 {
     for (uint32_t i = 0; i < loader->contract->scheme_count; i++) {
         const struct security_scheme *scheme = &loader->contract->schemes[i];
         bool is_field = scheme->kind == SCHEME_API_KEY || scheme->kind == SCHEME_WEBHOOK;
-        if (is_field && str_equal_nocase(scheme->field, name))
+        if (is_field && in == PARAMETER_HEADER && str_equal_nocase(scheme->field, name))
+            return true;
+        if (scheme->kind == SCHEME_SESSION && in == PARAMETER_COOKIE && str_equal(scheme->field, name))
             return true;
     }
     return false;
