@@ -294,6 +294,13 @@ def test_events_of_orders_that_are_not_there_are_taken_and_forgotten(shop):
     assert tell(shop, body).status == 204
 
 
+@pytest.mark.parametrize("name", ["1234", "", "ord_" + "x" * 496, "ord-1 of another shop's, \u00e9"])
+def test_events_of_others_who_share_the_account_are_taken_and_forgotten(shop, name):
+    """The provider tells what nobody takes for three days, and then gives the endpoint up."""
+    assert tell(shop, event_of({"id": name}, "payment_intent.succeeded")).status == 204
+    assert tell(shop, event_of({"id": name}, "payment_intent.processing")).status == 204
+
+
 # ---- what an operator has given up -------------------------------------------------------------------------------------------
 
 
