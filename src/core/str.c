@@ -319,6 +319,16 @@ void buf_add_hex(struct buf *buf, const uint8_t *bytes, size_t count)
 }
 
 /* Formats into the room that is left; when that is short, into as much room as it turned out to need (and a NUL). */
+void buf_add_shown(struct buf *buf, limen_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t byte = (uint8_t)s.ptr[i];
+        bool is_c1 = byte == 0xc2 && i + 1 < s.len && (uint8_t)s.ptr[i + 1] >= 0x80 && (uint8_t)s.ptr[i + 1] < 0xa0;
+        buf_add_char(buf, byte < 0x20 || byte == 0x7f || is_c1 ? '?' : s.ptr[i]);
+        i += is_c1;
+    }
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     if (buf->failed)

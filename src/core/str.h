@@ -106,6 +106,8 @@ static inline void buf_add_char(struct buf *buf, char c)
 }
 void buf_add_int(struct buf *buf, int64_t value);
 void buf_add_hex(struct buf *buf, const uint8_t *bytes, size_t count); /* lower case */
+/* For a terminal: '?' in place of each control character (C0, DEL, C1), so that a stranger's text neither makes lines nor moves anything. */
+void buf_add_shown(struct buf *buf, limen_str s);
 void buf_printf(struct buf *buf, const char *format, ...) LIMEN_PRINTF(2, 3);
 #define BUF_ADD(buf, literal) buf_add((buf), LIMEN_STR(literal))
 static inline limen_str buf_str(const struct buf *buf)

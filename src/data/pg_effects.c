@@ -45,8 +45,9 @@ bool pg_effect_list(limen_str url, enum store_effect_filter filter, struct buf *
         limen_str note = pg_text(result, i, 5);
         buf_printf(out, "%.*s %-8.*s ", LIMEN_STR_ARG(pg_text(result, i, 0)), LIMEN_STR_ARG(pg_text(result, i, 1)));
         write_time(result, i, 2, out);
-        buf_printf(out, " %.*s %.*s%s%.*s\n", LIMEN_STR_ARG(pg_text(result, i, 3)),
-                   LIMEN_STR_ARG(pg_text(result, i, 4)), note.len > 0 ? ": " : "", LIMEN_STR_ARG(note));
+        buf_printf(out, " %.*s ", LIMEN_STR_ARG(pg_text(result, i, 3)));
+        buf_add_shown(out, pg_text(result, i, 4));
+        buf_printf(out, "%s%.*s\n", note.len > 0 ? ": " : "", LIMEN_STR_ARG(note));
     }
     bool good = result != NULL;
     PQclear(result);
@@ -69,7 +70,7 @@ static void show(const PGresult *result, struct buf *out)
         if (is_time)
             write_time(result, 0, i, out);
         else
-            buf_add(out, value);
+            buf_add_shown(out, value);
         buf_add_char(out, '\n');
     }
 }

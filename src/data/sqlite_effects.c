@@ -56,8 +56,8 @@ bool sqlite_effect_list(limen_str url, enum store_effect_filter filter, struct b
     while (good && db_step_own(&outbox.db, outbox.stmt) == SQLITE_ROW) {
         buf_printf(out, "%.*s %-8.*s ", LIMEN_STR_ARG(db_text(outbox.stmt, 0)), LIMEN_STR_ARG(db_text(outbox.stmt, 1)));
         write_time(outbox.stmt, 2, out);
-        buf_printf(out, " %lld %.*s", (long long)sqlite3_column_int64(outbox.stmt, 3),
-                   LIMEN_STR_ARG(db_text(outbox.stmt, 4)));
+        buf_printf(out, " %lld ", (long long)sqlite3_column_int64(outbox.stmt, 3));
+        buf_add_shown(out, db_text(outbox.stmt, 4));
         limen_str note = db_text(outbox.stmt, 5);
         buf_printf(out, "%s%.*s\n", note.len > 0 ? ": " : "", LIMEN_STR_ARG(note));
     }
@@ -91,7 +91,7 @@ bool sqlite_effect_show(limen_str url, limen_str id, struct buf *out, struct are
         if (is_time)
             write_time(outbox.stmt, i, out);
         else
-            buf_add(out, db_text(outbox.stmt, i));
+            buf_add_shown(out, db_text(outbox.stmt, i));
         buf_add_char(out, '\n');
     }
     outbox_close(&outbox);

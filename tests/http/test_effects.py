@@ -321,6 +321,19 @@ def test_a_wrong_secret_is_mended_and_nothing_is_lost(binary, tmp_path, sandbox)
         assert "sk_test_wrong" not in server.log
 
 
+def test_an_operator_is_shown_no_lines_and_no_commands_of_others(binary, tmp_path, sandbox):
+    """A key may be of a client's words; the terminal on which it is read does nothing that they say."""
+    sandbox.behave(refuse=1)
+    with start(binary, tmp_path, sandbox) as server:
+        place(server, "a\n\x1b[2J\x7f\u009b2J\r\u00e9")
+        assert wait_for(lambda: rows(server) == [("dead",)])
+        listed = effects(server, "list").stdout
+        assert "charge/a??[2J??2J?\u00e9: HTTP 400" in listed and listed.count("\n") == 1
+        shown = effects(server, "show", listed.split()[0]).stdout
+        assert "key             charge/a??[2J??2J?\u00e9\n" in shown
+        assert not set(shown) & set("\x1b\x7f\u009b\r")
+
+
 # ---- what is refused ---------------------------------------------------------------------------------------------------
 def test_no_request_runs_a_statement_of_the_systems(binary, tmp_path, sandbox):
     with start(binary, tmp_path, sandbox) as server:

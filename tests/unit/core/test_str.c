@@ -324,6 +324,28 @@ static void test_buf_fails_once_and_stays_failed(void **state)
     arena_release(&arena);
 }
 
+static void test_buf_shows_no_control_characters(void **state)
+{
+    static const struct {
+        limen_str text;
+        const char *shown;
+    } cases[] = {
+        { LIMEN_STR_INIT("plain, \xc3\xa9, \xc2\xa0"), "plain, \xc3\xa9, \xc2\xa0" },
+        { LIMEN_STR_INIT("a\nb\rc\td\x1b[2J\x7f"), "a?b?c?d?[2J?" },
+        { LIMEN_STR_INIT("\xc2\x80\xc2\x9b\xc2\x9f"), "???" },
+        { LIMEN_STR_INIT("\xc2"), "\xc2" },
+        { LIMEN_STR_INIT(""), "" },
+    };
+    char memory[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf buf;
+        buf_init_fixed(&buf, memory, sizeof(memory));
+        buf_add_shown(&buf, cases[i].text);
+        assert_true(str_equal(buf_str(&buf), str_of(cases[i].shown)));
+    }
+}
+
 static void test_buf_writes_numbers_hex_and_formats(void **state)
 {
     (void)state;
@@ -391,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_secret_comparison_is_right),
         cmocka_unit_test(test_buf_grows_and_keeps_its_text),
         cmocka_unit_test(test_buf_fails_once_and_stays_failed),
+        cmocka_unit_test(test_buf_shows_no_control_characters),
         cmocka_unit_test(test_buf_writes_numbers_hex_and_formats),
         cmocka_unit_test(test_printf_fills_fixed_memory_to_the_last_byte_but_one),
     };
