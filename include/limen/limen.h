@@ -53,7 +53,8 @@ void limen_log(const limen_call *call, const char *format, ...) LIMEN_PRINTF(2, 
 /* Makes an account with the roles of the scheme's x-sign-up-roles and signs it in; it is committed together with the
  * call's batch, and `:caller` in that batch is the new account. False: the email is taken (compared without case). */
 bool limen_sign_up(limen_call *call, limen_str email, limen_str password, limen_str *ret_account_id) LIMEN_MUST_CHECK;
-/* True: the call is now this principal, and the reply sets the cookie. False: unknown or wrong, after the same time. */
+/* True: the call is now this principal, the reply sets the cookie, and the session that the call came with has ended. False: unknown or
+ * wrong, after the same time. */
 bool limen_sign_in(limen_call *call, limen_str email, limen_str password) LIMEN_MUST_CHECK;
 /* Ends the session that this call came with, at once in all workers; the reply clears the cookie. */
 void limen_sign_out(limen_call *call);

@@ -17,11 +17,14 @@ static void prepare(struct limen_call *call)
     call->admission.request.timeout_us = admission_time_left(&call->admission);
 }
 
-/* Waits until there is a data role again, and makes it know who calls. */
+/* Waits until there is a data role again, and makes it know who calls. Who has signed in or up on the way cannot be shown again: what was
+ * shown is another's. */
 static void come_back(struct limen_call *call)
 {
     struct app *app = call->app;
     struct data_request *request = &call->admission.request;
+    if (call->sets_cookie)
+        call_abandon(call, DATA_UNKNOWN);
     do {
         if (!data_client_is_attached(app->boundary->data)) {
             call->is_waiting_for_data = true;

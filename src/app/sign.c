@@ -41,6 +41,16 @@ static void become(struct limen_call *call)
     call->sets_cookie = true;
 }
 
+/* The data role ends an interactive transaction with whom it was begun as: its writes would be undone, and nobody told. */
+static void insist_on_no_transaction(struct limen_call *call)
+{
+    if (!call->is_interactive || call->is_committed)
+        return;
+    LOG_ERROR("signing in or up would undo what was written and read: do it first",
+              log_str("operation", call->admission.operation->id));
+    call_abandon(call, DATA_ERROR);
+}
+
 /* Readies the call's one request. */
 static struct data_request *start(struct limen_call *call)
 {
@@ -65,6 +75,7 @@ static uint32_t session_scheme(struct limen_call *call)
 bool limen_sign_up(limen_call *call, limen_str email, limen_str password, limen_str *ret_account_id)
 {
     uint32_t scheme = session_scheme(call);
+    insist_on_no_transaction(call);
     struct data_request *request = start(call);
     data_sign_up(call->app->boundary->data, request, email, password, scheme);
     call_wait(call);
@@ -78,8 +89,22 @@ bool limen_sign_up(limen_call *call, limen_str email, limen_str password, limen_
     return true;
 }
 
+/* Ends the session that the call came with, if any. */
+static void end_session(struct limen_call *call)
+{
+    limen_str token = caller_session(&call->admission);
+    if (token.len == 0)
+        return;
+    struct data_request *request = start(call);
+    data_sign_out(call->app->boundary->data, request, token);
+    call_wait(call);
+    if (request->outcome != DATA_OK && request->outcome != DATA_NONE)
+        call_abandon(call, request->outcome);
+}
+
 bool limen_sign_in(limen_call *call, limen_str email, limen_str password)
 {
+    insist_on_no_transaction(call);
     if (!admission_may_sign_in(&call->admission, email))
         call_end(call, call_refusal(call));
     struct data_request *request = start(call);
@@ -90,15 +115,12 @@ bool limen_sign_in(limen_call *call, limen_str email, limen_str password)
     if (request->outcome != DATA_OK)
         call_abandon(call, request->outcome);
     become(call);
+    end_session(call);
     return true;
 }
 
 void limen_sign_out(limen_call *call)
 {
-    struct data_request *request = start(call);
-    data_sign_out(call->app->boundary->data, request, caller_session(&call->admission));
-    call_wait(call);
-    if (request->outcome != DATA_OK && request->outcome != DATA_NONE)
-        call_abandon(call, request->outcome);
+    end_session(call);
     call->clears_cookie = true;
 }

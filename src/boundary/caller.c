@@ -300,10 +300,9 @@ void caller_bind_slot(struct admission *admission)
 
 limen_str caller_session(const struct admission *admission)
 {
-    for (uint32_t i = 0; i < admission->shown_count; i++) {
-        const struct shown_credential *shown = &admission->shown[i];
-        if (admission->boundary->contract->schemes[shown->scheme].kind == SCHEME_SESSION)
-            return shown->text;
-    }
-    return (limen_str){ 0 };
+    const struct security_scheme *scheme = admission->boundary->contract->session;
+    limen_str token;
+    bool is_there = scheme != NULL
+        && auth_cookie(exchange_request(admission->exchange), scheme->field, &token) == COOKIE_FOUND;
+    return is_there ? token : (limen_str){ 0 };
 }

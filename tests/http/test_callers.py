@@ -6,6 +6,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
@@ -215,7 +216,7 @@ def test_the_log_says_why_a_token_is_refused_and_never_which(binary, tmp_path, s
 def test_the_table_names_every_operation(app):
     paths = Caller(app).get("/openapi.json").json()["paths"]
     declared = {operation["operationId"] for item in paths.values() for operation in item.values() if operation["security"]}
-    assert declared == OPERATIONS.keys() | {"addNote"}
+    assert declared == OPERATIONS.keys() | {"addNote", "noteAndSignIn"}
 
 
 SHOP = {
@@ -364,6 +365,42 @@ def test_tokens_outlive_the_data_role(own_app):
         time.sleep(0.05)
     assert answer.json() == {"number": 1}, "the reply that was stored"
     assert caller.get("/notes", fields=fields).json() == {"number": 1}
+
+
+# ---- who becomes another on the way --------------------------------------------------------------------------------------
+def notes_of(server):
+    with contextlib.closing(sqlite3.connect(f"file:{server.database_path}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT count(*) FROM notes").fetchone()[0], db.execute("SELECT count(*) FROM limen_sessions").fetchone()[0]
+
+
+def test_signing_in_does_not_silently_lose_what_a_transaction_has_written(own_app):
+    caller, fields = Caller(own_app), bearer(token("read write", subject="ada"))
+    email = new_email()
+    session_of(own_app, "/accounts", email, PASSWORD)
+    answer = caller.post("/notes/and-session?first=note", {"email": email, "password": PASSWORD}, key="one", fields=fields)
+    assert answer.status == 500 and "signing in or up would undo" in own_app.log
+    assert notes_of(own_app) == (0, 1)
+
+
+def test_what_was_asked_as_one_who_signed_in_is_not_done_as_another(own_app):
+    """The data role dies before the commit, and the next one knows of no sign-in: what was shown at first is another's."""
+    caller, fields = Caller(own_app), bearer(token("read write", subject="ada"))
+    email, answers = new_email(), []
+    session_of(own_app, "/accounts", email, PASSWORD)
+
+    def ask():
+        body = {"email": email, "password": PASSWORD}
+        answers.append(caller.post("/notes/and-session?first=session", body, key="one", fields=fields))
+
+    thread = threading.Thread(target=ask)
+    (data,) = own_app.roles("data")
+    thread.start()
+    while notes_of(own_app)[1] < 2 and thread.is_alive():
+        time.sleep(0.01)
+    os.kill(data, signal.SIGKILL)
+    thread.join()
+    assert (answers[0].status, notes_of(own_app)[0]) == (503, 0), answers
+    assert answers[0].json()["type"] != "about:blank", "its outcome is not known"
 
 
 # ---- keys from a URL -----------------------------------------------------------------------------------------------------

@@ -75,6 +75,19 @@ def test_signing_in_again_makes_another_session(shop):
     answer = Caller(shop).post("/api/sessions", {"email": caller.email, "password": PASSWORD})
     assert answer.status == 201 and answer.json()["id"] == caller.account
     assert cookie_of(answer) != caller.cookie
+    assert caller.get("/api/me").status == 200, "one that the request did not bring stays"
+
+
+def test_signing_in_ends_the_session_that_the_request_brought(shop):
+    """What somebody may have learnt of it before is worth nothing after (OWASP ASVS, session termination)."""
+    caller, other = customer(shop), customer(shop)
+    wrong = Caller(shop, caller.cookie).post("/api/sessions", {"email": other.email, "password": "not the password"})
+    assert wrong.status == 401 and caller.get("/api/me").status == 200, "who is not let in ends nothing"
+    answer = Caller(shop, caller.cookie).post("/api/sessions", {"email": other.email, "password": PASSWORD})
+    assert answer.status == 201 and answer.json()["id"] == other.account
+    assert Caller(shop, cookie_of(answer)).get("/api/me").json()["id"] == other.account
+    assert caller.get("/api/me").status == 401
+    assert other.get("/api/me").status == 200
 
 
 def test_unknown_and_wrong_get_the_same_answer_after_the_same_time(shop):

@@ -2,6 +2,8 @@
 #include "api.h"
 #include "queries.h"
 
+#include <unistd.h>
+
 static caller describe(limen_call *call)
 {
     const limen_principal *who = limen_caller(call);
@@ -51,6 +53,25 @@ limen_reply count_notes(limen_call *call, const count_notes_in *in)
     (void)in;
     count it = { .number = my_notes(call, &row) ? row.number : 0 };
     return count_notes_200(call, &it);
+}
+
+/* Becomes another on the way: with a transaction open, or with time for the data role to die before the note is written. */
+limen_reply note_and_sign_in(limen_call *call, const note_and_sign_in_in *in)
+{
+    my_notes_row row;
+    bool is_note_first = in->query.first == NOTE_AND_SIGN_IN_IN_QUERY_FIRST_NOTE;
+    if (is_note_first) {
+        insert_note(call, LIMEN_STR("before"));
+        (void)my_notes(call, &row);
+    }
+    if (!limen_sign_in(call, in->body.email, in->body.password))
+        return note_and_sign_in_401(call, "no");
+    if (!is_note_first) {
+        usleep(1000000);
+        insert_note(call, LIMEN_STR("after"));
+    }
+    caller it = describe(call);
+    return note_and_sign_in_201(call, &it);
 }
 
 limen_reply add_note(limen_call *call, const add_note_in *in)
