@@ -25,6 +25,7 @@
 #define TICK_US 100000
 #define PAUSE_FIRST_US 50000
 #define PAUSE_MOST_US 5000000
+#define INTRODUCE_AGAIN_US 50000   /* a worker complains half as often; one that does so without a pause is not heard */
 #define RELOAD_PATIENCE_US 5000000 /* beyond the drain of a next server that is told to end */
 
 /* ---- what roles say --------------------------------------------------------------------------------------------------- */
@@ -108,7 +109,8 @@ void supervisor_hear(struct process *process, const struct control_message *mess
         end_breaker(&supervisor->workers[message->number]);
     if (type == CONTROL_FETCH_BREACH && process->kind == ROLE_DATA)
         end_breaker(&supervisor->outbound);
-    if (type == CONTROL_LOST && process->kind == ROLE_WORKER && message->number == process->sockets)
+    if (type == CONTROL_LOST && process->kind == ROLE_WORKER && message->number == process->sockets
+        && clock_mono_us() - process->introduced_us >= INTRODUCE_AGAIN_US)
         process_introduce(process);
     if (type == CONTROL_REFUSED && !process->was_ready) {
         end_drain(supervisor, /* exit_code= */ 1);

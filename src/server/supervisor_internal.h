@@ -17,12 +17,13 @@ struct process {
     uint32_t number;
     pid_t pid; /* 0: not running */
     struct loop_source control;
-    bool is_ready;    /* has been, since it started */
-    bool was_ready;   /* has been at any time: what it is set up with can work */
-    bool was_silent;  /* killed for its heartbeat */
-    int64_t pause_us; /* before the next start; 0 when it had been working */
-    int64_t due_us;   /* monotonic; when not running */
-    uint32_t sockets; /* a worker's: to the data role, that it was given */
+    bool is_ready;         /* has been, since it started */
+    bool was_ready;        /* has been at any time: what it is set up with can work */
+    bool was_silent;       /* killed for its heartbeat */
+    int64_t pause_us;      /* before the next start; 0 when it had been working */
+    int64_t due_us;        /* monotonic; when not running */
+    uint32_t sockets;      /* a worker's: to the data role, that it was given */
+    int64_t introduced_us; /* monotonic: when it was given the last */
 };
 
 struct supervisor {

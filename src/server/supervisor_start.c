@@ -26,6 +26,7 @@ void process_introduce(struct process *worker)
     struct control_message message = { CONTROL_DATA, worker->number };
     bool ok = control_send(supervisor->data.control.fd, message, pair[0])
         && control_send(worker->control.fd, message, pair[1]);
+    worker->introduced_us = clock_mono_us();
     if (ok)
         worker->sockets++;
     else

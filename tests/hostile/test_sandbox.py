@@ -551,6 +551,12 @@ def test_the_supervisor_takes_no_descriptors_from_a_captured_worker(own):
     assert Caller(own).get("/all").status == 401, "it goes on"
 
 
+def test_a_captured_worker_is_not_given_sockets_without_end(own):
+    """Each costs the supervisor and the data role work that others wait for."""
+    said = frames(own, "complaints to the supervisor")
+    assert 0 < int(said.split()[0]) <= 1000 // 50 + 1, said
+
+
 def test_the_operator_believes_no_count_that_a_worker_could_have_written(own):
     """In memory that they share anything may stand: figures may be wrong then, and nothing beyond its own is read for them."""
     before = own.roles("operator")

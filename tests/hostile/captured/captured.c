@@ -12,6 +12,8 @@
 
 #include "attempts.h"
 
+#include <time.h>
+
 /* Calls by numbers of other machines: the filter knows ours only, and ends whoever speaks another's. */
 static void call_as_i386(void)
 {
@@ -188,6 +190,23 @@ static const char *send_descriptors(void)
     return sendmsg(CONTROL, &header, MSG_NOSIGNAL) < 0 ? "refused" : "sent";
 }
 
+/* For a second, that its socket to the data role is lost, each time that it was given another. */
+static const char *complain(void)
+{
+    static char said[40];
+    struct control_message message = { CONTROL_LOST, 1 }, answer;
+    struct timespec now, begin;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        (void)send(CONTROL, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (recv(CONTROL, &answer, sizeof(answer), MSG_DONTWAIT) > 0)
+            message.number++;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec == begin.tv_sec || (now.tv_sec == begin.tv_sec + 1 && now.tv_nsec < begin.tv_nsec));
+    snprintf(said, sizeof(said), "%u sockets", message.number - 1);
+    return said;
+}
+
 /* ---- memory that the roles share ------------------------------------------------------------------------------------------ */
 
 /* All of it can be written, also what stands in front of the rows. */
@@ -209,6 +228,8 @@ static const char *exchange_frames(limen_call *call, struct line *line, limen_st
         return "the session was not known";
     if (IS("descriptors to the supervisor"))
         return send_descriptors();
+    if (IS("complaints to the supervisor"))
+        return complain();
     if (IS("overwrite the board"))
         return overwrite_board(call);
     if (IS("rows of nobody"))
