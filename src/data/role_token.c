@@ -234,14 +234,16 @@ const char *role_token_assume(struct role_worker *worker, struct role_slot *slot
     if (reader.failed || reader.at != reader.end || is_more > 1)
         return "malformed payload";
     if (worker->shown == NULL || handle.place >= LIMIT_TOKENS || handle.tenant == 0
-        || worker->shown[handle.place] != handle.tenant)
+        || worker->shown[handle.place] < handle.tenant)
         return "a token's handle that this worker was not given";
     if (is_more == 1 && slot->has_sign_up)
         return BREACH_BESIDE_SIGN_UP;
     if (is_more == 0)
         role_slot_forget(worker->role, slot);
-    const struct token_entry *entry = token_cache_at(worker->role->tokens, handle,
-                                                     loop_clock(worker->role->loop)->mono_us);
+    /* Of the place's earlier tokens nothing is left; this worker may have shown one, and a later one since. */
+    const struct token_entry *entry = worker->shown[handle.place] != handle.tenant
+        ? NULL
+        : token_cache_at(worker->role->tokens, handle, loop_clock(worker->role->loop)->mono_us);
     if (entry == NULL)
         slot->is_stale = true;
     else

@@ -336,6 +336,24 @@ static void test_role_does_not_open_without_keys(void **state)
     }
 }
 
+/* A request may wait longer than its token's place was kept: an honest worker that has shown the place's next token is not cut off. */
+static void test_handle_of_an_earlier_token_of_the_place_is_stale(void **state)
+{
+    (void)state;
+    struct principal principal;
+    struct data_handle handle;
+    limen_str token = token_of("u7", "customer");
+    assert_int_equal(answer_to(show(take_slot(), BY_TOKEN, token, false)), DATA_OK);
+    assert_int_equal(data_token_find(client, BY_TOKEN, token, &principal, &handle), TOKEN_GOOD);
+    role->workers[3]->shown[handle.token.place]++;
+    uint32_t slot = take_slot();
+    size_t before = fake.submitted;
+    data_assume(client, slot, handle, /* is_more= */ false);
+    assert_int_equal(answer_to(read_statement(slot, OP_PUBLIC, READ_ITEMS)), DATA_BUSY);
+    assert_int_equal(fake.submitted, before);
+    assert_int_equal(answer_to(read_statement(take_slot(), OP_PUBLIC, READ_ITEMS)), DATA_OK);
+}
+
 /* A worker that was taken over sees an administrator's key pass: the account that it makes meanwhile does not get those roles for ever. */
 static void test_a_new_account_takes_no_roles_from_another_credential(void **state)
 {
@@ -376,6 +394,7 @@ int main(void)
         ROLE_TEST(test_who_has_signed_the_body_is_the_provider),
         ROLE_TEST(test_two_credentials_stand_beside_each_other),
         ROLE_TEST(test_handle_of_another_worker_cuts_the_thief_off),
+        ROLE_TEST(test_handle_of_an_earlier_token_of_the_place_is_stale),
         ROLE_TEST(test_a_new_account_takes_no_roles_from_another_credential),
         ROLE_TEST(test_role_does_not_open_without_keys),
     };
