@@ -30,6 +30,14 @@ void body_fail(struct exchange *exchange, enum body_outcome outcome)
     finish(exchange, outcome);
 }
 
+bool exchange_give_up_body(struct exchange *exchange)
+{
+    if (!exchange->wants_body)
+        return false;
+    finish(exchange, BODY_TIMEOUT);
+    return true;
+}
+
 /* ---- known length ------------------------------------------------------------------------------------------------ */
 
 /* Looks at what is here. */

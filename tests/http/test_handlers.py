@@ -1,6 +1,7 @@
 """How a handler fails: it takes its own request along and nothing else, and the log says what happened."""
 
 import http.client
+import socket
 import time
 
 import pytest
@@ -58,6 +59,18 @@ def test_a_call_past_its_deadline_is_abandoned_and_undone(trial):
     assert "never reached" not in trial.log
     assert "undone: second\nundone: first\n" in trial.log, "the last that was deferred is the first that is undone"
     assert still_serves(trial)
+
+
+# The operation's time is 10 s. With 60 s for a body its pace is looked at after 10 s as well, in the same turn of the loop.
+@pytest.mark.parametrize("body_timeout", [60, 120])
+def test_a_body_that_does_not_come_is_the_clients_fault_and_ends_no_worker(binary, tmp_path, body_timeout):
+    with Trial(tmp_path, workers=1, binary=binary, flags=["--body-timeout", body_timeout]) as server:
+        with socket.create_connection((server.host, server.port), timeout=20) as client:
+            client.sendall(b"POST /pay HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{")
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 408 ") and b"\r\nConnection: close\r\n" in answer, answer
+        assert "a role died" not in server.log and "passed its deadline" not in server.log
+        assert Caller(server).get("/well").status == 200
 
 
 def test_slow_statements_are_stopped_and_keep_nobody(trial):
