@@ -318,7 +318,6 @@ void buf_add_hex(struct buf *buf, const uint8_t *bytes, size_t count)
     buf->len += all;
 }
 
-/* Formats into the room that is left; when that is short, into as much room as it turned out to need (and a NUL). */
 void buf_add_shown(struct buf *buf, limen_str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -329,6 +328,7 @@ void buf_add_shown(struct buf *buf, limen_str s)
     }
 }
 
+/* Formats into the room that is left; when that is short, into as much room as it turned out to need (and a NUL). */
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     if (buf->failed)
