@@ -107,8 +107,8 @@ static void on_deadline(struct loop_timer *timer)
 {
     struct limen_call *call = (struct limen_call *)((char *)timer - offsetof(struct limen_call, deadline));
     enum data_outcome outcome = call->is_batch_sent ? DATA_UNKNOWN : DATA_TIMEOUT;
-    /* Then it is the client who took the time, and the call goes on to say so. */
-    if (call->job == NULL && exchange_give_up_body(call->admission.exchange))
+    /* Where the body took most of the time it is the client's fault, and the call goes on to say so. */
+    if (call->job == NULL && exchange_give_up_body(call->admission.exchange, call->admission.operation->timeout_us / 2))
         return;
     count_abandonment(call, DATA_TIMEOUT);
     LOG_WARN("a call passed its deadline", log_str("operation", call->admission.operation->id));

@@ -30,9 +30,14 @@ void body_fail(struct exchange *exchange, enum body_outcome outcome)
     finish(exchange, outcome);
 }
 
-bool exchange_give_up_body(struct exchange *exchange)
+static int64_t now_us(const struct exchange *exchange)
 {
-    if (!exchange->wants_body)
+    return loop_clock(exchange->connection->edge->loop)->mono_us;
+}
+
+bool exchange_give_up_body(struct exchange *exchange, int64_t waited_us)
+{
+    if (!exchange->wants_body || now_us(exchange) - exchange->body_asked_us < waited_us)
         return false;
     finish(exchange, BODY_TIMEOUT);
     return true;
@@ -197,6 +202,7 @@ void exchange_read_body(struct exchange *exchange, size_t ceiling, struct arena 
     struct connection *connection = exchange->connection;
     bool nothing_yet = connection->in_start == connection->in_end;
     exchange->body_asked = true;
+    exchange->body_asked_us = now_us(exchange);
     exchange->wants_body = true;
     exchange->on_body = on_body;
     exchange->body_context = context;

@@ -111,8 +111,9 @@ void exchange_read_body(struct exchange *exchange, size_t ceiling, struct arena 
                         void (*on_body)(void *context, struct exchange *exchange, enum body_outcome outcome,
                                         limen_str body),
                         void *context);
-/* The layer above waits no longer for the body: `on_body` is called with BODY_TIMEOUT. False: no body is waited for. */
-bool exchange_give_up_body(struct exchange *exchange) LIMEN_MUST_CHECK;
+/* The layer above waits no longer for the body: `on_body` is called with BODY_TIMEOUT. False: no body is waited for, or not for
+ * `waited_us` yet, so it is not the client who took the time. */
+bool exchange_give_up_body(struct exchange *exchange, int64_t waited_us) LIMEN_MUST_CHECK;
 /* Ends the exchange: the reply is copied into the connection's output (but a static body is not copied), sent at the end of the
  * turn. The exchange and the request's slices are invalid afterwards. Adds Date, Content-Length, the security headers, Connection. */
 void exchange_reply(struct exchange *exchange, const struct http_reply *reply);

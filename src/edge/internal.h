@@ -69,11 +69,12 @@ struct exchange {
     void *body_context;
     struct arena *arena;
     size_t body_ceiling;
-    char *body;         /* in the block or in the arena */
-    size_t body_bytes;  /* of content, so far */
-    size_t body_room;   /* of the arena's piece */
-    struct block *held; /* the head's block, when a chunked body went on in another */
-    bool wants_body;    /* on_body is to be called */
+    char *body;            /* in the block or in the arena */
+    size_t body_bytes;     /* of content, so far */
+    size_t body_room;      /* of the arena's piece */
+    struct block *held;    /* the head's block, when a chunked body went on in another */
+    int64_t body_asked_us; /* monotonic: since when it is waited for */
+    bool wants_body;       /* on_body is to be called */
     bool body_asked, body_done;
     bool in_arena;
     bool must_close;
