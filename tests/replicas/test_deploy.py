@@ -36,7 +36,7 @@ def settings():
 @pytest.fixture(scope="module")
 def targets():
     """Where the shop's effects go: each needs an address and a secret."""
-    found = set(re.findall(r"^-- effect: .* to (\w+)", (ROOT / "apps" / "shop" / "queries.sql").read_text(), re.MULTILINE))
+    found = set(re.findall(r"^-- effect: \w+\(.*?\) to (\w+)", (ROOT / "apps" / "shop" / "queries.sql").read_text(), re.MULTILINE))
     assert "payments" in found
     return found
 
