@@ -38,8 +38,8 @@ int control_receive(int socket, struct control_message *ret_message, int *ret_fd
     union fd_room room = { { 0 } };
     struct iovec part = { ret_message, sizeof(*ret_message) };
     struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (ret_fd
-        != NULL) { /* the kernel closes what there is no room for; CMSG_SPACE is padded, and would take a second one */
+    /* The kernel closes what there is no room for. CMSG_SPACE is padded, and would take a second one. */
+    if (ret_fd != NULL) {
         header.msg_control = room.bytes;
         header.msg_controllen = CMSG_LEN(sizeof(int));
     }
