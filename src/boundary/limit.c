@@ -235,15 +235,16 @@ void limit_learn(void *memory, const struct rate_limit *limit, uint32_t scale, l
 {
     struct limit_table *table = memory;
     const struct pace pace = pace_of(limit, scale);
+    const int64_t debt_us = debt.us < limit->window_us ? debt.us : limit->window_us; /* nobody counts more than that */
     *ret_state = (struct limit_state){ .limit = limit };
     if (debt.is_refused)
-        describe_refused(ret_state, debt.us, pace);
+        describe_refused(ret_state, debt_us, pace);
     else
-        describe(ret_state, debt.us, pace);
+        describe(ret_state, debt_us, pace);
     struct limit_entry *entry = take_entry(table, tag_of(table, limit, caller), pace.full_us, now_us);
     int64_t arrival = entry == NULL ? INT64_MAX : atomic_load_explicit(&entry->arrival_us, memory_order_relaxed);
-    while (arrival < now_us + debt.us
-           && !atomic_compare_exchange_weak_explicit(&entry->arrival_us, &arrival, now_us + debt.us,
+    while (arrival < now_us + debt_us
+           && !atomic_compare_exchange_weak_explicit(&entry->arrival_us, &arrival, now_us + debt_us,
                                                      memory_order_relaxed, memory_order_relaxed)) {
     }
 }

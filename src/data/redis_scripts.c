@@ -29,13 +29,19 @@ const char *const redis_scripts[REDIS_SCRIPTS] = {
     /* KEYS: one for each limit. ARGV: for each its interval and its window (us).
      * GCRA, as boundary/limit.c has it: a key holds the theoretical arrival time and is gone when that has passed. They are
      * counted in order up to the first that refuses. Returns the number of that one (0: none), then the debt (us) of each
-     * that was looked at, after it was counted. The time is Redis' own, so that hosts need not agree on theirs. */
+     * that was looked at, after it was counted. The time is Redis' own, so that hosts need not agree on theirs. More debt than
+     * a window holds is none that was counted: the clock was set back, or another Redis took over whose clock is behind. Such a
+     * caller has a full one from now on, and does not wait until the clock is where it was. */
     [REDIS_LIMIT] = "local time = redis.call('TIME')\n"
                     "local now = time[1] * 1000000 + time[2]\n"
                     "local answer = {0}\n"
                     "for i, key in ipairs(KEYS) do\n"
                     "    local interval, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])\n"
                     "    local debt = math.max(tonumber(redis.call('GET', key) or 0) - now, 0)\n"
+                    "    if debt > window then\n"
+                    "        debt = window\n"
+                    "        redis.call('SET', key, string.format('%.0f', now + debt), 'PX', math.ceil(debt / 1000))\n"
+                    "    end\n"
                     "    if debt > window - interval then\n"
                     "        answer[1] = i\n"
                     "        answer[i + 1] = debt\n"

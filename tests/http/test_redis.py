@@ -203,6 +203,20 @@ def test_a_limit_does_what_the_contract_says(make_shop, redis, shared):
     assert statuses(server, "/deny", 6) == [204] * 5 + [429]
 
 
+def test_a_clock_of_redis_that_was_set_back_refuses_nobody_for_longer_than_a_window(make_shop, redis, shared):
+    """Another Redis that takes over may have a clock that is behind: what it is told lies far ahead of it."""
+    server = make_shop(binary=shared, flags=["--redis", redis.url], workers=1)
+    assert is_up(server)
+    assert statuses(server, "/deny", 1) == [204]
+    (key,) = redis.ask("KEYS", "limen:shared:limit:*")
+    hours, window_s = 30 * 24, 3600
+    redis.ask("SET", key, int((time.time() + hours * 3600) * 1e6), "PX", hours * 3600 * 1000)
+    answer = Caller(server).get("/deny")
+    assert answer.status == 429
+    assert int(answer.fields["retry-after"]) <= window_s // 5, "a full window, of which each request takes a fifth"
+    assert redis.ask("PTTL", key) <= window_s * 1000
+
+
 def test_a_redis_without_our_scripts_is_sent_them(make_shop, redis, shared):
     server = make_shop(binary=shared, flags=["--redis", redis.url], workers=1)
     assert is_up(server)

@@ -133,6 +133,19 @@ static void test_a_table_full_of_limited_callers_refuses_newcomers(void **state)
     table_free(table);
 }
 
+static void test_more_debt_than_a_window_holds_is_learned_as_a_full_one(void **state)
+{
+    (void)state;
+    void *table = table_new();
+    struct limit_state told;
+    const int64_t now = 1000 * SECOND;
+    limit_learn(table, &ten_a_minute, 1, LIMEN_STR("ada"), now, (struct limit_debt){ INT64_MAX, true }, &told);
+    assert_int_equal(told.retry_s, 6);
+    assert_false(limit_look(table, &ten_a_minute, 1, LIMEN_STR("ada"), now, &told));
+    assert_true(limit_look(table, &ten_a_minute, 1, LIMEN_STR("ada"), now + 6 * SECOND, &told));
+    table_free(table);
+}
+
 static void test_processes_count_together(void **state)
 {
     (void)state;
@@ -205,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_the_scale_multiplies_the_quota),
         cmocka_unit_test(test_a_full_table_never_lets_a_limited_caller_go),
         cmocka_unit_test(test_a_table_full_of_limited_callers_refuses_newcomers),
+        cmocka_unit_test(test_more_debt_than_a_window_holds_is_learned_as_a_full_one),
         cmocka_unit_test(test_processes_count_together),
         cmocka_unit_test(test_a_table_suits_the_policies_that_it_was_made_for),
         cmocka_unit_test(test_the_fields_as_text),
