@@ -204,16 +204,27 @@ bool succession_bury(struct succession *succession, pid_t pid)
 
 /* ---- this server as a successor --------------------------------------------------------------------------------------- */
 
-void succession_init(struct succession *succession, struct loop *loop, struct inherited *inherited)
+/* Nobody writes to it: it only ends. */
+static void on_keeper_end(struct loop_source *source, uint32_t events)
+{
+    struct succession *succession = (struct succession *)((char *)source - offsetof(struct succession, keeper_end));
+    (void)events;
+    loop_want(succession->loop, source, 0);
+    succession->on_alone(succession->context);
+}
+
+bool succession_init(struct succession *succession, struct loop *loop, struct inherited *inherited)
 {
     succession->loop = loop;
     succession->control.fd = -1;
     succession->predecessor = inherited_take(inherited, INHERITED_PREDECESSOR);
     succession->keeper = inherited_take(inherited, INHERITED_KEEPER);
-    if (succession->keeper >= 0 || succession->predecessor < 0)
-        return;
-    succession->keeper = succession->predecessor; /* the first of all is both */
-    succession->predecessor = -1;
+    if (succession->keeper < 0) { /* the first of all is both */
+        succession->keeper = succession->predecessor;
+        succession->predecessor = -1;
+    }
+    return succession->keeper < 0
+        || loop_add(loop, &succession->keeper_end, succession->keeper, EPOLLIN, /* exclusive= */ false, on_keeper_end);
 }
 
 bool succession_has_predecessor(const struct succession *succession)
@@ -235,6 +246,7 @@ int succession_release(struct succession *succession)
         loop_remove(succession->loop, &succession->control);
     else
         forget_control(succession);
+    loop_remove(succession->loop, &succession->keeper_end);
     if (succession->predecessor >= 0)
         close(succession->predecessor);
     if (succession->keeper >= 0)

@@ -15,17 +15,18 @@ struct succession {
     /* ---- set by the owner ---- */
     char *const *argv;                   /* as main() got them, NULL at the end */
     void (*on_successor)(void *context); /* it serves */
+    void (*on_alone)(void *context);     /* the keeper has died */
     void *context;
     int64_t ready_within_us; /* how long a successor may take before it serves, */
     int64_t ended_within_us; /* and, told to end, before it has ended */
     /* ---- its own ---- */
     struct loop *loop;
-    pid_t pid; /* of the successor; 0: none */
-    struct loop_source control;
-    int predecessor, keeper; /* -1: none */
-    bool is_done;            /* the successor serves */
-    bool is_told_to_end;     /* it took too long */
-    int64_t due_us;          /* monotonic: when it is told, and then when it is killed */
+    pid_t pid;                              /* of the successor; 0: none */
+    struct loop_source control, keeper_end; /* keeper_end: tells when there is no keeper any more */
+    int predecessor, keeper;                /* -1: none */
+    bool is_done;                           /* the successor serves */
+    bool is_told_to_end;                    /* it took too long */
+    int64_t due_us;                         /* monotonic: when it is told, and then when it is killed */
 };
 
 /* What is handed on. */
@@ -34,8 +35,8 @@ struct heritage {
     int limits;
 };
 
-/* Takes what this server inherited. */
-void succession_init(struct succession *succession, struct loop *loop, struct inherited *inherited);
+/* Takes what this server inherited. False: the kernel refuses to watch it. */
+bool succession_init(struct succession *succession, struct loop *loop, struct inherited *inherited) LIMEN_MUST_CHECK;
 /* Is there a server to take over from? */
 bool succession_has_predecessor(const struct succession *succession);
 /* Tells the predecessor, and the keeper, that this server serves. */

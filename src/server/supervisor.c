@@ -26,6 +26,7 @@
 #define PAUSE_FIRST_US 50000
 #define PAUSE_MOST_US 5000000
 #define INTRODUCE_AGAIN_US 50000   /* a worker complains half as often; one that does so without a pause is not heard */
+#define OPERATOR_SHARE 4           /* of the time to drain: at most the fourth part waits for the operator's clients */
 #define RELOAD_PATIENCE_US 5000000 /* beyond the drain of a next server that is told to end */
 
 /* ---- what roles say --------------------------------------------------------------------------------------------------- */
@@ -284,7 +285,8 @@ static void check_heartbeat(struct process *worker, int64_t now_us)
     struct board_row *row = &supervisor->board->rows[worker->number];
     int64_t beat_us = atomic_load(&row->beat_us);
     uint32_t operation = atomic_load(&row->operation);
-    if (worker->pid == 0 || beat_us == 0 || worker->was_silent || now_us - beat_us < LIMIT_HEARTBEAT_US)
+    int64_t since_us = beat_us > supervisor->awake_since_us ? beat_us : supervisor->awake_since_us;
+    if (worker->pid == 0 || beat_us == 0 || worker->was_silent || now_us - since_us < LIMIT_HEARTBEAT_US)
         return;
     LOG_ERROR("a worker is silent and is killed", log_int("number", worker->number), log_int("pid", worker->pid),
               log_int("silent_ms", (now_us - beat_us) / 1000),
@@ -296,10 +298,19 @@ static void check_heartbeat(struct process *worker, int64_t now_us)
     kill(worker->pid, SIGKILL);
 }
 
+/* While this process itself did not run (the machine or its container slept), workers may not have either. */
+static void note_sleep(struct supervisor *supervisor, int64_t now_us)
+{
+    if (now_us - supervisor->ticked_us >= LIMIT_HEARTBEAT_US / 3)
+        supervisor->awake_since_us = now_us;
+    supervisor->ticked_us = now_us;
+}
+
 static void on_tick(struct loop_timer *timer)
 {
     struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, tick));
     int64_t now_us = clock_mono_us();
+    note_sleep(supervisor, now_us);
     for (uint32_t i = 0; i < supervisor->worker_count; i++)
         check_heartbeat(&supervisor->workers[i], now_us);
     if (!supervisor->is_draining)
@@ -319,6 +330,14 @@ static void on_drained(struct loop_timer *timer)
     loop_timer_start(loop_timers(supervisor->loop, 1000000), &supervisor->drain, on_drained);
 }
 
+/* The workers wait until the operator has gone. A client that asks it slowly must not take their time to drain. */
+static void on_operator_late(struct loop_timer *timer)
+{
+    struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, operator_late));
+    if (supervisor->operator.pid != 0)
+        kill(supervisor->operator.pid, SIGKILL);
+}
+
 /* Clients that come from now on are refused by the kernel, at once, unless somebody else has the sockets too: a successor, or systemd. */
 static void end_drain(struct supervisor *supervisor, int exit_code)
 {
@@ -329,6 +348,9 @@ static void end_drain(struct supervisor *supervisor, int exit_code)
     loop_timer_stop(&supervisor->notice);
     if (!supervisor->succession.is_done) /* else the server as a whole stays */
         atomic_store(&supervisor->board->is_leaving, 1);
+    else
+        loop_timer_start(loop_timers(supervisor->loop, supervisor->config->drain_s * 1000000 / OPERATOR_SHARE),
+                         &supervisor->operator_late, on_operator_late);
     loop_timer_start(loop_timers(supervisor->loop, supervisor->config->drain_s * 1000000), &supervisor->drain,
                      on_drained);
     for (uint32_t i = 0; i < supervisor->sockets.client_count; i++)
@@ -386,6 +408,15 @@ static void on_reload(struct supervisor *supervisor)
     LOG_INFO("reload: the next server starts", log_int("pid", getpid()));
     notify_say("STATUS=The next server starts");
     succession_start(&supervisor->succession, &heritage);
+}
+
+/* Whoever watches the first process takes the server for dead, starts another, and could never end this one. */
+static void on_alone(void *context)
+{
+    struct supervisor *supervisor = context;
+    LOG_ERROR("the first process, which signals are sent to, has died: this server ends, too",
+              log_int("pid", getpid()));
+    end_drain(supervisor, /* exit_code= */ 1);
 }
 
 /* It has ended: before it served, or afterwards, as the whole server. */
@@ -497,8 +528,8 @@ static bool open_all(struct supervisor *supervisor)
 {
     if (supervisor->loop == NULL || !inherited_read(&supervisor->inherited))
         return false;
-    succession_init(&supervisor->succession, supervisor->loop, &supervisor->inherited);
-    bool ok = make_limits(supervisor) && sockets_open(supervisor->config, &supervisor->inherited, &supervisor->sockets)
+    bool ok = succession_init(&supervisor->succession, supervisor->loop, &supervisor->inherited)
+        && make_limits(supervisor) && sockets_open(supervisor->config, &supervisor->inherited, &supervisor->sockets)
         && make_board(supervisor) && watch_signals(supervisor);
     inherited_release(&supervisor->inherited);
     return ok;
@@ -537,6 +568,7 @@ int supervisor_run(const struct limen_app *app, const struct contract *contract,
     supervisor->succession = (struct succession){
         .argv = argv,
         .on_successor = on_successor,
+        .on_alone = on_alone,
         .context = supervisor,
         .ready_within_us = config->reload_timeout_s * 1000000,
         .ended_within_us = (config->notice_s + config->drain_s) * 1000000 + RELOAD_PATIENCE_US,

@@ -33,7 +33,7 @@ struct supervisor {
     struct arena *arena;
     struct loop *loop;
     struct loop_source signals;
-    struct loop_timer tick, notice, drain;
+    struct loop_timer tick, notice, drain, operator_late;
     struct shm_zone board_zone, limits_zone;
     struct board *board;
     struct inherited inherited;
@@ -46,6 +46,7 @@ struct supervisor {
     bool is_announced;
     bool wants_reload; /* asked for while one was under way */
     bool is_draining;
+    int64_t ticked_us, awake_since_us; /* monotonic */
     int exit_code;
 };
 

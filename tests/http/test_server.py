@@ -10,7 +10,8 @@ import time
 
 import pytest
 from caller import Caller, customer, new_key
-from server import Server, build_dir, wait_for
+from limen_chaos.process import send
+from server import Server, build_dir, tree_of, wait_for
 
 
 def metric(server, name):
@@ -72,6 +73,22 @@ def test_a_worker_that_is_silent_is_killed_and_the_operation_named(make_shop):
     assert '"operation":"none"' in server.log or "operation=none" in server.log
     assert wait_for(lambda: server.roles("worker") not in ([], [before]) and server.is_ready())
     assert Caller(server).get("/api/items").status == 200
+
+
+def test_a_server_that_slept_as_a_whole_kills_no_worker_for_it(make_shop):
+    """Longer than a worker may be silent, as a container that is frozen: who wakes first is chance, so it sleeps several times."""
+    server = make_shop()
+    before = server.roles("worker")
+    for _ in range(3):
+        pids = tree_of(server.pid)
+        send(pids, signal.SIGSTOP)
+        time.sleep(3.5)
+        send(pids, signal.SIGCONT)
+        assert wait_for(server.is_ready)
+        time.sleep(0.3)
+    assert "silent and is killed" not in server.log and server.roles("worker") == before
+    os.kill(before[0], signal.SIGSTOP)
+    assert wait_for(lambda: "silent and is killed" in server.log, seconds=8), "and one that is silent by itself is still found"
 
 
 def test_calls_get_503_while_there_is_no_data_role_and_then_go_on(make_shop):

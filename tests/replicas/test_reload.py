@@ -18,7 +18,7 @@ import pytest
 from altered import CONTRACT, app_with, replaced
 from caller import Caller, customer, new_key
 from load import CALLS, Load, sign_up
-from server import Server, build_dir, wait_for
+from server import Server, build_dir, is_alive, tree_of, wait_for
 
 CLIENTS = 200
 ACCOUNTS = 20
@@ -255,6 +255,29 @@ def test_when_the_last_server_dies_the_first_process_ends_with_a_failure(make_sh
     assert wait_for(lambda: len(children_of(server.pid)) == 1)
     os.kill(children_of(server.pid)[0], signal.SIGKILL)
     assert server.wait() == 1
+
+
+def test_when_the_first_process_dies_nothing_is_left(make_shop):
+    """Whoever watches it starts another server in its place, and could signal no other."""
+    server = make_shop()
+    reload(server)
+    assert wait_for(lambda: len(children_of(server.pid)) == 1)
+    pids = tree_of(server.pid)
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait()
+    assert wait_for(lambda: not any(map(is_alive, pids)), seconds=30), server.tail()
+    server.start()
+    assert Caller(server).get("/api/items").status == 200
+
+
+def test_who_asks_the_operator_slowly_does_not_keep_the_others_from_draining(make_shop):
+    server = make_shop(workers=1)
+    (before,) = server.roles("worker")
+    with socket.create_connection((server.host, server.operator_port)) as slow:
+        slow.sendall(b"GET /metrics HTTP/1.1\r\n")
+        server.reload()
+        assert wait_for(lambda: before not in server.roles("worker"), seconds=30)
+    assert "the time to drain is over" not in server.log, "they were not told to drain"
 
 
 def test_probes_of_the_operator_see_no_reload(make_shop):
