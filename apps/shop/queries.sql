@@ -54,9 +54,22 @@ HAVING sum(unit_price * quantity) BETWEEN 50 AND 99999999;
 -- scope: system for charge
 UPDATE payments SET provider_id = :object_id WHERE order_id = :order_id;
 
--- name: mark_paid(order_id text) :exec
+-- What an event has told before the charge's own result: money was taken, by a payment that need not be the result's.
+-- name: told_capture(order_id text) :one
+-- scope: system for charge
+-- returns: captured_id text
+SELECT COALESCE(captured_id, '') AS captured_id FROM orders WHERE id = :order_id AND captured_id IS NOT NULL;
+
+-- This and mark_failed miss when an event came after the handler had looked: whoever was first decides, as both write this row. Then it is
+-- called again.
+-- name: mark_paid(order_id text, object_id text) :must  else 409 "another payment has just been told"
 -- scope: system for charge succeeded
-UPDATE orders SET state = 'paid' WHERE id = :order_id AND state IN ('placed', 'paying');
+UPDATE orders SET state = CASE WHEN state IN ('placed', 'paying') THEN 'paid' ELSE state END
+WHERE id = :order_id AND (captured_id IS NULL OR captured_id = :object_id);
+
+-- name: mark_paid_beside_another(order_id text, object_id text) :must  else 409 "no other payment is told"
+-- scope: system for charge succeeded
+UPDATE orders SET state = 'paid' WHERE id = :order_id AND captured_id <> :object_id AND state IN ('placed', 'paying');
 
 -- name: items_of(order_id text) :many
 -- scope: system for charge declined, charge failed
@@ -73,12 +86,6 @@ SET stock = (SELECT CASE WHEN items.stock + quantity < 1000000 THEN items.stock 
 WHERE id = :item_id
   AND EXISTS (SELECT 1 FROM orders WHERE id = :order_id AND state IN ('placed', 'paying'));
 
--- What an event has told before the charge's own result: the money may have been taken all the same.
--- name: told_capture(order_id text) :one
--- scope: system for charge declined, charge failed
-SELECT captured_id FROM orders WHERE id = :order_id AND captured_id IS NOT NULL;
-
--- Misses when an event came after the handler had looked: whoever was first decides, as both write this row. Then it is called again.
 -- name: mark_failed(order_id text) :must  else 409 "a payment has just been told"
 -- scope: system for charge declined, charge failed
 UPDATE orders SET state = CASE WHEN state IN ('placed', 'paying') THEN 'payment_failed' ELSE state END
@@ -89,14 +96,17 @@ WHERE id = :order_id AND captured_id IS NULL;
 UPDATE orders SET state = 'payment_failed' WHERE id = :order_id AND captured_id IS NOT NULL AND state IN ('placed', 'paying');
 
 -- name: note_returned_payment(order_id text) :must  else 409 "it was given back already"
--- scope: system for charge declined, charge failed
+-- scope: system for charge
 UPDATE payments SET late_id = (SELECT captured_id FROM orders WHERE id = order_id) WHERE order_id = :order_id AND late_id IS NULL;
 
+-- The one that an event has told: of an order that has failed, or is paid by another one.
 -- effect: return_payment(order_id text) to payments.refund  key :order_id
--- scope: system for charge declined, charge failed
+-- scope: system for charge
 -- returns: payment text, order_id text
-SELECT captured_id AS payment, id AS order_id FROM orders
-WHERE id = :order_id AND state = 'payment_failed' AND captured_id IS NOT NULL;
+SELECT captured_id AS payment, orders.id AS order_id
+FROM orders JOIN payments ON payments.order_id = orders.id
+WHERE orders.id = :order_id AND captured_id IS NOT NULL
+  AND (state = 'payment_failed' OR (state = 'paid' AND provider_id <> captured_id));
 
 -- ---- refunds: paid -> refunded -----------------------------------------------------------------------------------
 
@@ -141,24 +151,34 @@ DELETE FROM payment_events WHERE received_at < :before;
 -- scope: provider
 UPDATE orders SET state = 'paying' WHERE id = :order_id AND state = 'placed';
 
+-- `paid_by` is empty as long as the charge has no result.
 -- name: order_told_of(order_id text) :one
 -- scope: provider
--- returns: late_id text
-SELECT state, COALESCE(late_id, '') AS late_id FROM orders JOIN payments ON payments.order_id = orders.id
+-- returns: late_id text, paid_by text
+SELECT state, COALESCE(late_id, '') AS late_id, COALESCE(provider_id, '') AS paid_by
+FROM orders JOIN payments ON payments.order_id = orders.id
 WHERE orders.id = :order_id;
 
--- name: note_capture(order_id text, payment text) :must  else 409 "the order has just failed"
+-- One at a time, and only as long as it is open which of them pays; or the one that has just paid. Each 409 has the provider tell it again.
+-- name: note_capture(order_id text, payment text) :must  else 409 "another payment is told, or the order is not open any more"
 -- scope: provider
-UPDATE orders SET captured_id = :payment WHERE id = :order_id AND state <> 'payment_failed';
+UPDATE orders SET captured_id = :payment
+WHERE id = :order_id AND (captured_id IS NULL OR captured_id = :payment)
+  AND (state IN ('placed', 'paying')
+       OR (state = 'paid' AND EXISTS (SELECT 1 FROM payments WHERE order_id = :order_id AND provider_id = :payment)));
 
+-- The last one of an order that was given back; which ones were, their effects' keys tell.
 -- name: note_late_payment(order_id text, payment text) :must  else 409 "it was given back already"
 -- scope: provider
-UPDATE payments SET late_id = :payment WHERE order_id = :order_id AND late_id IS NULL;
+UPDATE payments SET late_id = :payment WHERE order_id = :order_id AND (late_id IS NULL OR late_id <> :payment);
 
--- effect: give_back(order_id text, payment text) to payments.refund  key :order_id
+-- effect: give_back(order_id text, payment text) to payments.refund  key :payment  else 409 "it was given back already"
 -- scope: provider
 -- returns: payment text, order_id text
-SELECT :payment AS payment, id AS order_id FROM orders WHERE id = :order_id AND state = 'payment_failed';
+SELECT :payment AS payment, orders.id AS order_id
+FROM orders JOIN payments ON payments.order_id = orders.id
+WHERE orders.id = :order_id
+  AND (state = 'payment_failed' OR (state IN ('paid', 'refunded') AND provider_id <> :payment));
 
 -- ---- the caller's orders -----------------------------------------------------------------------------------------
 

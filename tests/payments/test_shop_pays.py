@@ -356,6 +356,98 @@ def test_a_payment_of_which_an_event_told_before_it_was_given_up_is_given_back(s
     assert_given_back(shop, buyer, order)
 
 
+# ---- two payments of one order -------------------------------------------------------------------------------------------------
+# The provider has forgotten the charge's key, and its search does not show what it did: it takes the money once more.
+
+
+def refunded_of(shop, order):
+    """Of each payment of the order, oldest first, whether it went back as a whole."""
+    return [charge["amount_refunded"] == charge["amount"] for charge in shop.provider.charges(order["id"])]
+
+
+def assert_one_is_kept(shop, order, expected):
+    """And nothing is asked of the provider any more."""
+    assert wait_for(lambda: refunded_of(shop, order) == expected, 20), shop.provider.charges(order["id"])
+    assert wait_for(lambda: order["id"] not in effects(shop, "list") and "give_back" not in effects(shop, "list"))
+    assert refunded_of(shop, order) == expected
+
+
+def test_a_second_payment_of_a_paid_order_is_given_back(shop):
+    buyer = customer(shop)
+    order = order_with(buyer)
+    becomes(buyer, order, "paid")
+    shop.provider.behave(webhook_times=3)
+    assert shop.provider.pay(order["id"], amount=order["total"]).status == 200
+    assert_one_is_kept(shop, order, [False, True])
+    assert state_of(buyer, order) == "paid"
+
+
+def test_each_payment_too_many_is_given_back_once_however_often_it_is_told(shop):
+    buyer = customer(shop)
+    order = order_with(buyer)
+    becomes(buyer, order, "paid")
+    shop.provider.behave(webhook_times=0)
+    payments = [shop.provider.pay(order["id"], amount=order["total"]).json()["id"] for _ in range(2)]
+    for payment in payments:
+        body = event_of(order, "payment_intent.succeeded", payment)
+        assert [tell(shop, body).status for _ in range(3)] == [204, 204, 204]
+        assert tell(shop, event_of(order, "payment_intent.succeeded", payment)).status == 204
+    assert tell(shop, event_of(order, "payment_intent.succeeded", payments[0])).status == 409  # its effect's key is used
+    assert_one_is_kept(shop, order, [False, True, True])
+    assert state_of(buyer, order) == "paid"
+
+
+def test_the_payment_that_paid_is_kept_whatever_is_told_of_it(shop):
+    buyer = customer(shop)
+    order = order_with(buyer)
+    becomes(buyer, order, "paid")
+    (charge,) = shop.provider.charges(order["id"])
+    for _ in range(3):
+        assert tell(shop, event_of(order, "payment_intent.succeeded", charge["payment_intent"])).status == 204
+    assert_one_is_kept(shop, order, [False])
+
+
+def test_a_second_payment_of_a_refunded_order_is_given_back(shop):
+    buyer = customer(shop)
+    order = order_with(buyer)
+    becomes(buyer, order, "paid")
+    assert refund(admin(shop), order).status == 202
+    becomes(buyer, order, "refunded")
+    assert shop.provider.pay(order["id"], amount=order["total"]).status == 200
+    assert_one_is_kept(shop, order, [True, True])
+
+
+def order_paid_behind_its_back(shop, buyer):
+    """Its charge has no result yet, and an event has told of a payment."""
+    order = order_that_cannot_be_charged(shop, buyer)
+    shop.provider.behave(webhook_times=0)
+    payment = shop.provider.pay(order["id"], amount=700).json()["id"]
+    assert tell(shop, event_of(order, "payment_intent.succeeded", payment)).status == 204
+    return order
+
+
+def test_a_payment_that_was_told_before_another_one_paid_is_given_back(shop):
+    buyer = customer(shop)
+    order = order_paid_behind_its_back(shop, buyer)
+    effects(shop, "retry", effects(shop, "list", "--dead").split()[0])
+    becomes(buyer, order, "paid")
+    assert_one_is_kept(shop, order, [True, False])
+    stocked = {"stock": stock_of(buyer, "sku_button") + 1}
+    assert admin(shop).call("PATCH", "/api/admin/items/sku_button", stocked).status == 200
+
+
+def test_all_payments_of_an_order_that_is_given_up_are_given_back(shop):
+    buyer = customer(shop)
+    order = order_paid_behind_its_back(shop, buyer)
+    second = shop.provider.pay(order["id"], amount=700).json()["id"]
+    event = event_of(order, "payment_intent.succeeded", second)
+    assert tell(shop, event).status == 409  # one at a time: it is told again
+    give_up(shop, buyer, order)
+    assert tell(shop, event).status == 204
+    assert_one_is_kept(shop, order, [True, True])
+    assert state_of(buyer, order) == "payment_failed"
+
+
 # ---- without a provider ---------------------------------------------------------------------------------------------------
 
 

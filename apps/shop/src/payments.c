@@ -10,36 +10,58 @@
 /* ---- results ---------------------------------------------------------------------------------------------------------- */
 
 /* In the order of the items' ids, in which checkouts take them: neither waits for what the other has. */
-static void give_stock_back(limen_call *call, limen_str order_id)
+static void give_stock_back(limen_call *call, limen_str order_id, const items_of_row *items, size_t count)
 {
-    items_of_row *items;
-    size_t count = items_of(call, order_id, &items);
     for (size_t i = 0; i < count; i++)
         give_item_back(call, order_id, items[i].item_id);
 }
 
-/* An operator may give up what the provider has done after all, and has told by an event: then the money goes back as well. */
-static void give_up(limen_call *call, limen_str order_id)
+static void give_money_back(limen_call *call, limen_str order_id)
 {
-    told_capture_row told;
-    give_stock_back(call, order_id);
-    if (!told_capture(call, order_id, &told)) {
-        mark_failed(call, order_id); /* or it is called again */
-        return;
-    }
-    mark_failed_although_taken(call, order_id);
     note_returned_payment(call, order_id);
     return_payment(call, order_id);
 }
 
+/* `told`: the payment that an event has told of; empty: none has. The provider may have forgotten the charge's key and taken the money once more: the order keeps the payment of the result, and the one
+ * that an event has told goes back. */
+static void pay(limen_call *call, limen_str order_id, limen_str payment, limen_str told)
+{
+    if (told.len == 0 || limen_str_equal(told, payment)) {
+        mark_paid(call, order_id, payment); /* or it is called again */
+        return;
+    }
+    mark_paid_beside_another(call, order_id, payment);
+    give_money_back(call, order_id);
+}
+
+/* An operator may give up what the provider has done after all, and has told by an event: then the money goes back as well. */
+static void give_up(limen_call *call, limen_str order_id, limen_str told)
+{
+    if (told.len == 0) {
+        mark_failed(call, order_id); /* or it is called again */
+        return;
+    }
+    mark_failed_although_taken(call, order_id);
+    give_money_back(call, order_id);
+}
+
+/* All reads come first: a read behind a queued write would hold a transaction open. */
 void charge_result(limen_call *call, limen_str order_id, const limen_effect_result *result)
 {
+    bool is_paid = result->outcome == LIMEN_EFFECT_SUCCEEDED;
+    items_of_row *items = NULL;
+    size_t count = is_paid ? 0 : items_of(call, order_id, &items);
+    told_capture_row row;
+    limen_str told = told_capture(call, order_id, &row) ? row.captured_id : LIMEN_STR("");
+
     if (result->object_id.len > 0)
         note_payment(call, order_id, result->object_id);
-    if (result->outcome == LIMEN_EFFECT_SUCCEEDED)
-        mark_paid(call, order_id);
-    else
-        give_up(call, order_id);
+    if (is_paid) {
+        pay(call, order_id, result->object_id, told);
+        return;
+    }
+    give_stock_back(call, order_id, items, count);
+    give_up(call, order_id, told);
 }
 
 void refund_result(limen_call *call, limen_str refund_id, limen_str order_id, const limen_effect_result *result)
@@ -50,11 +72,11 @@ void refund_result(limen_call *call, limen_str refund_id, limen_str order_id, co
         forget_refund(call, order_id, refund_id); /* the shopkeeper may try again */
 }
 
-/* What was taken for an order that has failed is on its way back; the order stays what it is. */
+/* What was taken for an order that has failed, or is paid by another payment, is on its way back; the order stays what it is. */
 static void say_kept(limen_call *call, limen_str order_id, const limen_effect_result *result)
 {
     if (result->outcome != LIMEN_EFFECT_SUCCEEDED)
-        limen_log(call, "the payment of the failed order %.*s could not be given back: %.*s", LIMEN_STR_ARG(order_id),
+        limen_log(call, "a payment of the order %.*s could not be given back: %.*s", LIMEN_STR_ARG(order_id),
                   LIMEN_STR_ARG(result->code));
 }
 
@@ -85,17 +107,29 @@ static void ask_provider(limen_call *call, limen_str payment, limen_str order_id
         (void)limen_effect_ask(call, limen_printf(call, "charge/%.*s", LIMEN_STR_ARG(order_id)));
 }
 
-/* Money for an order that was given up, or will be, is never kept. Each 409 has the provider tell it again, to what is there then. */
+static bool is_open(limen_str state)
+{
+    return limen_str_equal(state, LIMEN_STR("placed")) || limen_str_equal(state, LIMEN_STR("paying"));
+}
+
+/* An order keeps one payment, the one that paid it; a failed one keeps none. */
+static bool is_kept(const order_told_of_row *told, limen_str payment)
+{
+    bool has_failed = limen_str_equal(told->state, LIMEN_STR("payment_failed"));
+    return !has_failed && (told->paid_by.len == 0 || limen_str_equal(told->paid_by, payment));
+}
+
+/* Each 409 has the provider tell it again, to what is there then. */
 static void hear_of_capture(limen_call *call, limen_str order_id, limen_str payment)
 {
     order_told_of_row told;
     if (!order_told_of(call, order_id, &told))
         return;
-    if (limen_str_equal(told.state, LIMEN_STR("placed")) || limen_str_equal(told.state, LIMEN_STR("paying")))
+    if (is_open(told.state)) {
         note_capture(call, order_id, payment); /* or 409 */
-    if (limen_str_equal(told.state, LIMEN_STR("payment_failed")) && told.late_id.len == 0) {
+    } else if (!is_kept(&told, payment) && !limen_str_equal(told.late_id, payment)) {
         note_late_payment(call, order_id, payment); /* or 409 */
-        give_back(call, order_id, payment);
+        give_back(call, order_id, payment);         /* or 409 */
     }
 }
 
