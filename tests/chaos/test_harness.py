@@ -1,17 +1,24 @@
 """The harness itself: one seed is one timetable, what it has started it ends, and a broken promise is said and counted."""
 
+import asyncio
+import contextlib
 import http.client
+import json
 import os
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import tokens
 from apps import build_app
-from limen_chaos import faults
+from limen_chaos import faults, history
+from limen_chaos.client import Answer
 from limen_chaos.command import load_workload
-from limen_chaos.plan import plan
+from limen_chaos.plan import Fault, plan
 from limen_chaos.process import Process, tree_of, wait_for
 from limen_chaos.replica import Replica
 from limen_chaos.run import one_run
@@ -129,6 +136,50 @@ def test_a_server_that_ends_badly_is_said(tmp_path, script, words):
     assert wait_for(lambda: len(tree_of(replica.pid)) == 2, 10)
     found = [*replica.stop(), *replica.faults()]
     assert any(words in fault for fault in found), found
+
+
+@pytest.mark.parametrize(("number", "is_fault"), [(signal.SIGABRT, True), (signal.SIGKILL, False)])
+def test_a_crash_that_was_mended_by_a_restart_is_said(tmp_path, number, is_fault):
+    """Of a role, in the words of a real server; then of the first process."""
+    tmp_path.chmod(0o755)
+    replica = Replica(0, build_dir() / "shop", tmp_path, ["--database", f"sqlite:{tmp_path}/var/app.db", "--workers", "1"])
+    replica.start()
+    os.kill(replica.roles("worker")[0], number)
+    assert wait_for(lambda: replica.find_in_log("(a role died)"), 10)
+    assert any("a role crashed" in fault for fault in replica.faults()) is is_fault
+    assert wait_for(replica.is_ready, 10)
+    os.kill(replica.pid, number)
+    assert wait_for(lambda: not replica.is_running, 10)
+    assert any(f"replica0 died of signal {int(number)}" in fault for fault in replica.faults()) is is_fault
+
+
+def test_a_server_that_must_be_killed_at_a_restart_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("limen_chaos.replica.DRAIN_S", 0.5)
+    topology = Topology(Shape(build_dir() / "shop"), tmp_path)
+    replica = Replica(0, "/bin/sh", tmp_path, [])
+    replica.command, replica.wait_ready = ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"], lambda: None
+    topology.replicas.append(replica)
+    replica.start()
+    try:
+        assert wait_for(lambda: "up" in replica.tail(), 10)
+        asyncio.run(faults.restart_replica(topology, Fault(0.0, "restart replica", 0, 0.0)))
+        assert any("replica0 did not end" in fault for fault in replica.faults())
+    finally:
+        replica.kill()
+
+
+def test_a_refund_that_was_promised_and_forgotten_is_not_made_good_by_asking_again(tmp_path):
+    path = tmp_path / "app.db"
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE orders (id TEXT, state TEXT)")
+        db.execute("CREATE TABLE payments (order_id TEXT, refund_id TEXT)")
+        db.executemany("INSERT INTO orders VALUES (?, ?)", [("ord_1", "refunded"), ("ord_2", "paid")])
+        db.executemany("INSERT INTO payments VALUES (?, NULL)", [("ord_1",), ("ord_2",)])
+    run = SimpleNamespace(topology=SimpleNamespace(provider=object(), postgres=None, sqlite_path=path), history=history.History())
+    for order, left in (("ord_1", 0), ("ord_2", 1)):
+        promise = Answer(202, {}, json.dumps({"id": order}).encode())
+        run.history.add("acc_admin", f"refund-{order}", "POST", f"/api/admin/orders/{order}/refund", 0.0, promise)
+        assert Shop().unsettled(run) == left
 
 
 def test_everything_is_ended_when_preparing_fails(tmp_path):

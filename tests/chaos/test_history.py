@@ -52,3 +52,12 @@ def test_two_principals_may_use_one_key():
     found = told(("a", 201, b"1"), ("a", 201, b"2"))
     found.attempts[1].who = "acc_ada"
     assert history.faults(found) == []
+
+
+def test_what_was_asked_before_the_run_began_is_before_it():
+    found = history.History()
+    found.zero -= 100  # so long ago it was made: accounts took their time
+    for status, body in ((201, b"1"), (409, b"no")):
+        found.add("acc_grace", "a", "POST", "/notes", found.now(), Answer(status, {}, body))
+        found.begin()
+    assert history.faults(found) == ["key a was acknowledged, and answered with 409 afterwards"]

@@ -140,7 +140,7 @@ REFUND = ("acc_admin", "refund-1", 202, json.dumps({"id": "ord_1"}))
 
 
 def order_in(state):
-    return ledger.Order("acc_grace", state, list(LINES))
+    return ledger.Order("acc_grace", state, "EUR", list(LINES))
 
 
 def paid_books(state="paid", stock=62, more_keys=()):
@@ -148,8 +148,8 @@ def paid_books(state="paid", stock=62, more_keys=()):
     return ledger.Books({"sku_bowl": stock}, {"ord_1": order_in(state)}, [("acc_grace", "key-1", 201, reply), *more_keys])
 
 
-def charge(number=1, order="ord_1", amount=6400, refunded=0):
-    return {"id": f"ch_{number}", "amount": amount, "amount_refunded": refunded, "metadata": {"order_id": order}}
+def charge(number=1, order="ord_1", amount=6400, refunded=0, currency="eur"):
+    return {"id": f"ch_{number}", "amount": amount, "currency": currency, "amount_refunded": refunded, "metadata": {"order_id": order}}
 
 
 def money_faults(books, charges):
@@ -175,6 +175,7 @@ MONEY_VIOLATIONS = {
     "captured twice": (paid_books(), [charge(), charge(2)], "ord_1 was captured twice, ch_1 and ch_2"),
     "captured twice, once given back": (paid_books(), [charge(), charge(2, refunded=6400)], "captured twice"),
     "another amount": (paid_books(), [charge(amount=6300)], "ord_1 costs 6400, and 6300 was captured"),
+    "another currency": (paid_books(), [charge(currency="jpy")], "ord_1 costs EUR, and jpy was captured"),
     "paid without a capture": (paid_books(), [], "ord_1 is paid, and nothing was captured"),
     "refunded without a capture": (paid_books("refunded"), [], "ord_1 is refunded, and nothing was captured"),
     "money without an order": (paid_books(), [charge(), charge(2, "ord_gone")], "ch_2 took 6400 for order ord_gone"),

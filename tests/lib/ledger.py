@@ -28,6 +28,7 @@ class Answer:
 class Order:
     customer: str
     state: str
+    currency: str
     lines: list = dataclasses.field(default_factory=list)  # [(item, name, price, quantity)]
 
     @property
@@ -83,9 +84,9 @@ def stock_of(path):
 
 def books_of(rows, reply="reply"):
     """`reply` is how the stored reply is written as text in this database's SQL."""
-    orders = {row[0]: Order(row[1], row[2]) for row in rows("SELECT id, customer_id, state FROM orders")}
+    orders = {row[0]: Order(*row[1:]) for row in rows("SELECT id, customer_id, state, currency FROM orders")}
     for order, *line in rows("SELECT order_id, item_id, name, unit_price, quantity FROM order_lines ORDER BY order_id, item_id"):
-        orders.setdefault(order, Order("nobody", "missing")).lines.append(tuple(line))
+        orders.setdefault(order, Order("nobody", "missing", "")).lines.append(tuple(line))
     keys = rows(f"SELECT principal, key, status, {reply} AS reply FROM limen_keys")
     return Books(dict(rows("SELECT id, stock FROM items")), orders, keys)
 
@@ -185,6 +186,8 @@ def _faults_of_money(orders, charges):
         it = orders[order]
         if charge["amount"] != it.total:
             yield f"order {order} costs {it.total}, and {charge['amount']} was captured"
+        if charge["currency"].upper() != it.currency:
+            yield f"order {order} costs {it.currency}, and {charge['currency']} was captured"
         if it.state == "paid" and kept < charge["amount"]:
             yield f"order {order} is paid, and {charge['amount_refunded']} was given back"
         # What was taken for an order that was given up meanwhile goes back.

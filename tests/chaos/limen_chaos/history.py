@@ -52,6 +52,13 @@ class History:
     def now(self):
         return round(time.monotonic() - self.zero, 4)
 
+    def begin(self):
+        """The seconds of the run count from now on. What was asked before was before that: it keeps its place."""
+        passed = self.now()
+        for attempt in self.attempts:
+            attempt.began, attempt.ended = attempt.began - passed, attempt.ended - passed
+        self.zero = time.monotonic()
+
     def add(self, who, key, method, path, began, answer, value=None):
         """`answer` is None where none came."""
         status, body = (None, b"") if answer is None else (answer.status, answer.body)

@@ -178,6 +178,7 @@ class Process:
         self.env, self.cwd = {**os.environ, **(env or {})}, cwd or self.folder
         self.log_path = self.folder / f"{name}.log"
         self.process, self.was_ready, self.lock = None, False, threading.RLock()
+        self.statuses = []  # with which it has ended, each time; negative: by that signal
 
     @property
     def pid(self):
@@ -198,7 +199,7 @@ class Process:
         """Its number is its own until it is waited for; so its group is killed and forgotten before."""
         os.killpg(self.pid, signal.SIGKILL)
         watchman.tell("-", self.pid)
-        self.process.wait()
+        self.statuses.append(self.process.wait())
 
     def launch(self):
         """Starts the program and does not wait for it to be ready."""

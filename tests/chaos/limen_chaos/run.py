@@ -98,7 +98,7 @@ class Run:
         """Everything but starting and stopping the topology. Gives the figures."""
         figures = Figures(self.seed)
         await asyncio.wait_for(self.workload.prepare(self), PREPARE_S)
-        self.history.zero = time.monotonic()
+        self.history.begin()
         self.until = time.monotonic() + self.seconds
         timetable = plan(self.seed, self.seconds, faults.kinds_for(self.topology, self.workload.rates))
         self.topology.longest_s = max((fault.lasts_s for fault in timetable), default=0.0)
