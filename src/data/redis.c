@@ -26,7 +26,7 @@
 
 enum redis_state {
     REDIS_AWAY,     /* no connection; `again` is running, and perhaps a lookup of the host's name */
-    REDIS_GREETING, /* connecting, AUTH, SELECT, SCRIPT LOAD */
+    REDIS_GREETING, /* connecting, AUTH, SELECT, SCRIPT LOAD, DEL */
     REDIS_UP
 };
 
@@ -185,10 +185,12 @@ static bool is_sent_whole(struct redis *redis, struct redis_call *call, const re
     return pass_on(redis, call);
 }
 
-/* Each of these returns NULL, or why the connection cannot go on. */
+/* Each of these returns NULL, or why the connection cannot go on. The last greeting only asks whether this is a primary: a replica loads
+ * scripts and finds sessions, also those that have been ended at a primary that it does not reach. */
 static const char *take_greeting(struct redis *redis, const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
+    bool is_last = redis->greetings == 1;
+    if (reply->type == REDIS_REPLY_ERROR && (!is_last || is_of_no_use(reply)))
         return reply->str;
     if (--redis->greetings > 0)
         return NULL;
@@ -303,7 +305,7 @@ static bool greet_all(struct redis *redis)
         ok = ok && greet(redis, 2, (const char *[]){ "SELECT", database });
     for (int i = 0; i < REDIS_SCRIPTS; i++)
         ok = ok && greet(redis, 3, (const char *[]){ "SCRIPT", "LOAD", redis_scripts[i] });
-    return ok;
+    return ok && greet(redis, 2, (const char *[]){ "DEL", "limen:nothing" });
 }
 
 /* One of its name's addresses, each time the next one; NULL, and why there is none. */

@@ -39,6 +39,11 @@ def is_away(*servers):
     return wait_for(lambda: all(says(server, "redis: away") for server in servers), seconds=20)
 
 
+def is_away_once_asked(server, caller):
+    """What it lacks shows with the first thing that it should write."""
+    return wait_for(lambda: caller.get("/api/me").status == 503 and says(server, "redis: away"), seconds=20)
+
+
 def metric(server, name):
     (line,) = [line for line in server.metrics().splitlines() if line.startswith(name)]
     return float(line.split()[-1])
@@ -215,6 +220,22 @@ def test_a_clock_of_redis_that_was_set_back_refuses_nobody_for_longer_than_a_win
     assert answer.status == 429
     assert int(answer.fields["retry-after"]) <= window_s // 5, "a full window, of which each request takes a fifth"
     assert redis.ask("PTTL", key) <= window_s * 1000
+
+
+def test_a_replica_that_has_lost_its_primary_signs_nobody_in(make_shop, redis):
+    """It would still find sessions that have been ended elsewhere."""
+    server = make_shop(flags=["--redis", redis.url], workers=1)
+    assert is_up(server)
+    caller = customer(server)
+    connections = metric(server, "limen_redis_connections_total")
+    redis.ask("REPLICAOF", "127.0.0.1", "1")
+    assert is_away_once_asked(server, caller)
+    time.sleep(1)  # it has been tried again by then, more than once
+    assert [caller.get("/api/me").status for _ in range(5)] == [503] * 5
+    assert metric(server, "limen_redis_connections_total") == connections, "it is no Redis to come back to"
+    redis.ask("REPLICAOF", "NO", "ONE")
+    assert is_up(server)
+    assert caller.get("/api/me").status == 200
 
 
 def test_a_redis_without_our_scripts_is_sent_them(make_shop, redis, shared):

@@ -314,10 +314,11 @@ static void test_who_speaks_otherwise_is_no_redis(void **state)
     play("-ERR max number of clients reached\r\n");
     play("$-2\r\n");
     play("*99999999999999999999\r\n");
+    play("+OK\r\n+OK\r\n+OK\r\n-READONLY You can't write against a read only replica.\r\n");
     play(""); /* is silent: until the deadline */
 }
 
-/* A peer that greets well and then answers what it likes. */
+/* A peer that greets well and then answers what it likes. That it is a primary it need not show: its user may have less rights. */
 static void play_after_greeting(const char *bytes, size_t failed)
 {
     uint16_t port;
@@ -326,6 +327,7 @@ static void play_after_greeting(const char *bytes, size_t failed)
     int fd = accept(listener, NULL, NULL);
     for (int i = 0; i < REDIS_SCRIPTS; i++)
         assert_int_equal(write(fd, "+OK\r\n", 5), 5);
+    assert_int_equal(write(fd, "-NOPERM\r\n", 9), 9);
     turn_until(is_up, 1000);
     send_one(0, incr);
     assert_int_equal(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
