@@ -287,6 +287,8 @@ void pg_conn_send(struct pg_conn *conn, struct pg_work *work)
         cork(conn, true);
     enum pg_sent sent = pg_work_send(work, conn->pool, conn->pg);
     if (sent == PG_NOT_SENT) {
+        if (task != NULL && task->continues)
+            pg_conn_roll_back(conn);
         pg_pool_done(conn->pool, work);
         return;
     }

@@ -94,6 +94,26 @@ static void test_a_must_that_misses_undoes_the_steps_before_it(void **state)
     fail_msg("no transaction got through within its lease");
 }
 
+/* What does not fit its prototype ends the transaction like any other error: what was queued before is not committed by what comes later. */
+static void test_a_step_that_does_not_fit_undoes_the_steps_before_it(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t at = 1; at <= TRIES; at++) {
+        assert_int_equal(count_and_look(fixture, at, /* continues= */ false, "1"), STORE_OK);
+        struct job *step = step_new(fixture, "acc_a", at, /* continues= */ true);
+        job_add(step, "insert_parent", "s", "\xff"); /* no UTF-8 */
+        job_add(step, "get_count", "");
+        enum store_outcome outcome = run_and_free(step);
+        assert_int_equal(run_and_free(end_new(fixture, "acc_a", at)), STORE_TIMEOUT);
+        assert_reads(fixture, NULL, "0", "get_count", "");
+        if (outcome == STORE_TIMEOUT)
+            continue;
+        assert_int_equal(outcome, STORE_ERROR);
+        return;
+    }
+    fail_msg("no transaction got through within its lease");
+}
+
 static void test_an_abandoned_transaction_is_undone_before_its_lease_is_over(void **state)
 {
     struct fixture *fixture = *state;
@@ -191,6 +211,7 @@ int main(void)
         TEST(test_a_step_sees_what_was_queued_and_others_do_not),
         TEST(test_a_lease_that_is_over_undoes_everything_and_lets_others_write),
         TEST(test_a_must_that_misses_undoes_the_steps_before_it),
+        TEST(test_a_step_that_does_not_fit_undoes_the_steps_before_it),
         TEST(test_an_abandoned_transaction_is_undone_before_its_lease_is_over),
         TEST(test_steps_see_the_callers_rows_only),
         TEST(test_a_step_with_a_committed_key_is_a_replay),

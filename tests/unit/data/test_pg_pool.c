@@ -289,6 +289,39 @@ static void test_a_statement_of_the_apps_has_more_than_a_look_up(void **state)
     job_free(job);
 }
 
+/* What nobody waits for is done on a connection by itself: a lock that holds it up (an index is being made, say) holds up no call that could
+ * do without. */
+static void test_a_session_that_is_noted_holds_up_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job *reads[20];
+    reopen(fixture, "deadlock_timeout = '2s'", 3); /* two for what is not slow */
+    postgres_run(fixture->url,
+                 "INSERT INTO limen.limen_credentials VALUES ('acc_a', 'a@b.c', 'hash', '', 0);"
+                 "INSERT INTO limen.limen_sessions SELECT decode(repeat('00', 32), 'hex'), 'acc_a', t, t"
+                 " FROM (SELECT (extract(epoch FROM now()) - 3600)::bigint * 1000000) AS past (t)",
+                 NULL, 0);
+    PGconn *pg = outsider(fixture, "LOCK TABLE limen.limen_sessions IN SHARE MODE");
+    struct job *session = job_new(fixture, STORE_SESSION_FIND, NULL);
+    assert_int_equal(job_run(session), STORE_OK);
+    job_free(session);
+    wait_until(fixture, WAITS_FOR_A_LOCK, 1);
+    ALL_IN(reads)
+    {
+        reads[i] = job_new(fixture, STORE_READ, NULL);
+        job_add(reads[i], "get_count", "");
+        job_submit(reads[i]);
+    }
+    fixture_wait(fixture);
+    assert_int_equal(count_of(fixture, WAITS_FOR_A_LOCK), 1);
+    ALL_IN(reads)
+    {
+        assert_int_equal(reads[i]->task.outcome, STORE_OK);
+        job_free(reads[i]);
+    }
+    commit(pg);
+}
+
 /* ---- lost on the way --------------------------------------------------------------------------------------------------------------- */
 
 /* All of this process to the server but one. A session of the server's that waits for a lock does not notice. */
@@ -457,6 +490,7 @@ int main(void)
         TEST(test_a_look_up_has_a_second_whatever_its_call_has),
         TEST(test_what_else_is_our_own_has_what_is_left_of_its_call),
         TEST(test_a_statement_of_the_apps_has_more_than_a_look_up),
+        TEST(test_a_session_that_is_noted_holds_up_nobody),
         TEST(test_a_server_that_does_not_write_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_an_error_before_the_key_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_time_that_ends_before_the_key_tells_nothing_of_a_batch_that_was_lost),
