@@ -62,6 +62,8 @@ static void end_chore(struct pg_pool *pool, struct pg_work *work)
 {
     if (work == &pool->cancel)
         pool->cancelled = NULL;
+    if (work == &pool->touch || work == &pool->purge)
+        pool->tended = NULL;
     if (work == &pool->touch)
         pool->touch_count = 0;
     if (work == &pool->purge) {
@@ -121,7 +123,7 @@ static struct pg_conn *find_conn(struct pg_pool *pool, bool is_slow, uint32_t cr
     for (uint32_t i = 0; i < pool->conn_count; i++) {
         struct pg_conn *conn = &pool->conns[i];
         if (conn->state == PG_CONN_READY && conn->is_slow == is_slow && conn->transaction == 0 && !conn->must_renew
-            && conn != pool->cancelled && conn != pool->kept && conn->count < credit
+            && conn != pool->cancelled && conn != pool->kept && conn != pool->tended && conn->count < credit
             && (best == NULL || conn->count < best->count))
             best = conn;
     }
@@ -188,7 +190,7 @@ static void dispatch_steps(struct pg_pool *pool)
 
 static bool has_work(const struct pg_pool *pool)
 {
-    return pool->busy > 0 || pool->cancelled != NULL;
+    return pool->busy > 0 || pool->cancelled != NULL || pool->tended != NULL;
 }
 
 static void on_tick(struct loop_timer *timer);
@@ -312,18 +314,21 @@ static void send_chore(struct pg_pool *pool, struct pg_work *work, enum pg_chore
         conn = find_conn(pool, /* is_slow= */ true, credit);
     if (conn == NULL || work->chore != PG_CHORE_NONE)
         return;
+    if (work != &pool->cancel)
+        pool->tended = conn;
     *work = (struct pg_work){ .chore = chore, .steps = steps, .step_room = PG_FIXED_STEPS };
     pg_conn_send(conn, work);
     pg_pool_wake(pool);
 }
 
+/* One at a time: a lock that holds it up takes one connection. */
 static void on_second(struct loop_timer *timer)
 {
     struct pg_pool *pool = (struct pg_pool *)((char *)timer - offsetof(struct pg_pool, second));
-    if (pool->touch_count > 0)
-        send_chore(pool, &pool->touch, PG_CHORE_TOUCH, pool->touch_steps, LIMIT_PG_CREDIT);
-    if (clock_mono_us() >= pool->purge_at_us)
+    if (pool->tended == NULL && clock_mono_us() >= pool->purge_at_us)
         send_chore(pool, &pool->purge, PG_CHORE_PURGE, pool->purge_steps, LIMIT_PG_CREDIT);
+    if (pool->tended == NULL && pool->touch_count > 0)
+        send_chore(pool, &pool->touch, PG_CHORE_TOUCH, pool->touch_steps, LIMIT_PG_CREDIT);
     loop_timer_start(loop_timers(pool->loop, SECOND_US), &pool->second, on_second);
 }
 
@@ -351,13 +356,19 @@ static void ask_to_cancel(struct pg_pool *pool, struct pg_conn *conn)
         pool->cancelled = NULL;
 }
 
+/* A chore has none of its own: it is given what a call may be given. */
+static int64_t deadline_of(const struct pg_work *work)
+{
+    return work->task == NULL ? work->sent_at_us + LIMIT_DATA_TIMEOUT_US : work->task->deadline_us;
+}
+
 /* The server is silent past the deadline of what it works on: it stands still, or the network does. */
 static bool is_silent(const struct pg_conn *conn, int64_t now_us)
 {
     const struct pg_work *work = conn->first;
-    while (work != NULL && work->task == NULL) /* a chore has no deadline */
+    while (work != NULL && work->task == NULL && work->next != NULL) /* a chore has no deadline of its own */
         work = work->next;
-    return work != NULL && work->task->deadline_us != 0 && now_us > work->task->deadline_us + LIMIT_PG_GRACE_US;
+    return work != NULL && deadline_of(work) != 0 && now_us > deadline_of(work) + LIMIT_PG_GRACE_US;
 }
 
 static bool is_on_its_way(const struct pg_conn *conn)

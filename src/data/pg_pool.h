@@ -251,6 +251,7 @@ struct pg_pool {
     struct pg_work cancel, touch, purge;
     struct pg_step cancel_steps[PG_FIXED_STEPS], touch_steps[PG_FIXED_STEPS], purge_steps[PG_FIXED_STEPS];
     const struct pg_conn *kept;      /* gets nothing more until it is idle, for an interactive transaction; or NULL */
+    const struct pg_conn *tended;    /* does what no call waits for, and gets nothing behind it; or NULL */
     const struct pg_conn *cancelled; /* whose statement the server is being asked to stop; it gets nothing meanwhile */
     uint8_t touched[LIMIT_TOUCH_QUEUE][TOKEN_HASH_BYTES];
     limen_time seen_at[LIMIT_TOUCH_QUEUE];
