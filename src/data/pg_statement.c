@@ -6,6 +6,7 @@
 #include "data/pg_statement.h"
 
 #include "core/arena.h"
+#include "core/limits.h"
 #include "data/migrate.h"
 
 enum pg_type pg_type_of(enum limen_type type)
@@ -189,18 +190,18 @@ static bool has_declared_column(const struct statement *statement)
     return false;
 }
 
+/* libpq keeps all the rows of an answer: no more are asked for than say that there are too many. */
 static void write_read(struct writer *writer)
 {
     struct buf *out = &writer->text.out;
-    bool is_cast = has_declared_column(writer->statement);
-    if (is_cast) {
-        BUF_ADD(out, "SELECT ");
+    BUF_ADD(out, "SELECT ");
+    if (has_declared_column(writer->statement))
         write_columns(out, writer->statement);
-        BUF_ADD(out, " FROM (");
-    }
+    else
+        buf_add_char(out, '*');
+    BUF_ADD(out, " FROM (");
     write_statement(writer);
-    if (is_cast)
-        BUF_ADD(out, ") AS limen_row");
+    buf_printf(out, ") AS limen_row LIMIT %u", LIMIT_ROWS + 1);
 }
 
 /* The count is asked even when there is no row, and the function only then. */

@@ -233,6 +233,24 @@ static void test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idl
         job_free(jobs[i]);
 }
 
+/* A policy of the test's own counts the rows that are looked at. */
+static void test_no_more_rows_are_fetched_than_a_read_may_give(void **state)
+{
+    struct fixture *fixture = *state;
+    char seen[16];
+    postgres_run(fixture->url,
+                 "INSERT INTO orders SELECT 'o' || n, 'acc_a', 'placed' FROM generate_series(1, 50000) AS n;"
+                 "CREATE SEQUENCE public.seen; GRANT USAGE ON SEQUENCE public.seen TO PUBLIC;"
+                 "ALTER POLICY limen_caller ON orders USING (nextval('public.seen') > 0)",
+                 NULL, 0);
+    struct job *job = job_new(fixture, STORE_READ, "acc_a");
+    job_add(job, "all_orders", "");
+    assert_int_equal(job_run(job), STORE_ERROR);
+    job_free(job);
+    postgres_run(fixture->url, "SELECT last_value FROM public.seen", seen, sizeof seen);
+    assert_int_equal(atoi(seen), LIMIT_ROWS + 1);
+}
+
 /* ---- Limen's own tables are locked ------------------------------------------------------------------------------------------------------ */
 
 static void test_a_look_up_has_a_second_whatever_its_call_has(void **state)
@@ -487,6 +505,7 @@ int main(void)
         TEST(test_slow_statements_hold_up_slow_ones_only),
         TEST(test_a_connection_that_is_held_up_holds_up_no_more_than_its_credit),
         TEST(test_who_is_given_up_while_all_are_busy_is_cancelled_when_one_is_idle),
+        TEST(test_no_more_rows_are_fetched_than_a_read_may_give),
         TEST(test_a_look_up_has_a_second_whatever_its_call_has),
         TEST(test_what_else_is_our_own_has_what_is_left_of_its_call),
         TEST(test_a_statement_of_the_apps_has_more_than_a_look_up),

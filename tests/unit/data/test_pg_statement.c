@@ -59,18 +59,19 @@ static void test_statement_becomes_postgresql(void **state)
         const char *queries, *expected;
     } CASES[] = {
         { "-- name: f(item_id text) :one\nSELECT name FROM items WHERE id = :item_id;",
-          "SELECT name FROM items WHERE id = ($1::text COLLATE \"C\")" },
+          "SELECT * FROM (SELECT name FROM items WHERE id = ($1::text COLLATE \"C\")) AS limen_row LIMIT 10001" },
         { "-- name: f(after text?, limit int) :many\n"
           "SELECT id FROM items WHERE (:after IS NULL OR id > :after) ORDER BY id LIMIT :limit;",
-          "SELECT id FROM items WHERE (($1::text COLLATE \"C\") IS NULL OR id > ($1::text COLLATE \"C\")) ORDER BY id "
-          "LIMIT $2::bigint" },
+          "SELECT * FROM (SELECT id FROM items WHERE (($1::text COLLATE \"C\") IS NULL OR id > ($1::text COLLATE "
+          "\"C\")) ORDER BY id LIMIT $2::bigint) AS limen_row LIMIT 10001" },
         { "-- name: f(ids text[], prices int[]) :many\n"
           "SELECT id FROM items WHERE id IN (:ids) AND price NOT IN (:prices);",
-          "SELECT id FROM items WHERE id = ANY (($1::text[] COLLATE \"C\")) AND price <> ALL ($2::bigint[])" },
+          "SELECT * FROM (SELECT id FROM items WHERE id = ANY (($1::text[] COLLATE \"C\")) AND price <> ALL "
+          "($2::bigint[])) AS limen_row LIMIT 10001" },
         { "-- name: f(w float, i bytes, b bool, t time, j json) :many\n"
           "SELECT id FROM items WHERE weight > :w AND image = :i AND price = :b AND price = :t AND name = :j;",
-          "SELECT id FROM items WHERE weight > $1::double precision AND image = $2::bytea AND price = $3::bigint AND "
-          "price = $4::bigint AND name = ($5::text COLLATE \"C\")" },
+          "SELECT * FROM (SELECT id FROM items WHERE weight > $1::double precision AND image = $2::bytea AND price = "
+          "$3::bigint AND price = $4::bigint AND name = ($5::text COLLATE \"C\")) AS limen_row LIMIT 10001" },
         { "-- name: f() :exec\nINSERT INTO notes (id, owner_id) VALUES (:now, :caller); ",
           "INSERT INTO notes (id, owner_id) VALUES ($1::bigint, ($2::text COLLATE \"C\"))" },
         { "-- name: f(id text) :must else 409 \"gone\"\nUPDATE items SET price = price + 1 WHERE id = :id;",
@@ -85,7 +86,7 @@ static void test_statement_becomes_postgresql(void **state)
           "items;",
           "SELECT limen_row.\"total\"::bigint AS \"total\", (limen_row.\"cheap\"::text NOT IN ('0', "
           "'false'))::int::bigint AS \"cheap\" FROM (SELECT sum(price) AS total, price < 5 AS cheap FROM items) AS "
-          "limen_row" },
+          "limen_row LIMIT 10001" },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         assert_true(write_first(env, CASES[i].queries));
@@ -119,7 +120,8 @@ static void test_what_is_written_differently_is_changed(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         char queries[256], expected[256];
         snprintf(queries, sizeof queries, "-- name: f() :many\nSELECT id FROM items WHERE %s;", CASES[i].condition);
-        snprintf(expected, sizeof expected, "SELECT id FROM items WHERE %s", CASES[i].expected);
+        snprintf(expected, sizeof expected, "SELECT * FROM (SELECT id FROM items WHERE %s) AS limen_row LIMIT 10001",
+                 CASES[i].expected);
         assert_true(write_first(env, queries));
         assert_string_equal(env->pg.text, expected);
     }
