@@ -57,12 +57,14 @@ const struct pg_own_sql PG_OWN_SQL[PG_OWN_COUNT] = {
                               " WHERE id = $1 AND revoked_at IS NULL",
                               1,
                               { PG_TEXT } },
+    /* Copies of the server note and purge beside each other: what another is at is left to it. */
     [PG_OWN_SESSION_TOUCH] = { "UPDATE limen_sessions AS s SET seen_at = t.seen_at"
                                " FROM unnest($1, $2) AS t (token_hash, seen_at)"
-                               " WHERE s.token_hash = t.token_hash AND s.seen_at < t.seen_at",
+                               " WHERE s.token_hash = t.token_hash AND s.seen_at < t.seen_at AND s.token_hash = ANY"
+                               " (ARRAY(SELECT token_hash FROM limen_sessions WHERE token_hash = ANY ($1)"
+                               " FOR UPDATE SKIP LOCKED))",
                                2,
                                { PG_BYTEA_ARRAY, PG_INT8_ARRAY } },
-    /* Copies of the server purge beside each other: what another is at is left to it. */
     [PG_OWN_PURGE_KEYS] = { "DELETE FROM limen_keys WHERE (principal, key) IN (SELECT principal, key FROM limen_keys"
                             " WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
                             2,

@@ -307,6 +307,26 @@ static void test_a_statement_of_the_apps_has_more_than_a_look_up(void **state)
     job_free(job);
 }
 
+/* Two sessions that were last seen an hour ago: of 32 zeros and of 32 ones. */
+static void make_sessions(const struct fixture *fixture)
+{
+    postgres_run(fixture->url,
+                 "INSERT INTO limen.limen_credentials VALUES ('acc_a', 'a@b.c', 'hash', '', 0);"
+                 "INSERT INTO limen.limen_sessions SELECT decode(repeat(byte, 32), 'hex'), 'acc_a', t, t"
+                 " FROM (SELECT (extract(epoch FROM now()) - 3600)::bigint * 1000000) AS past (t),"
+                 " unnest(ARRAY['00', '01']) AS byte",
+                 NULL, 0);
+}
+
+/* Which is noted a little later. */
+static void see_session(struct fixture *fixture, uint8_t byte)
+{
+    struct job *job = job_new(fixture, STORE_SESSION_FIND, NULL);
+    memset(job->task.token_hash, byte, sizeof job->task.token_hash);
+    assert_int_equal(job_run(job), STORE_OK);
+    job_free(job);
+}
+
 /* What nobody waits for is done on a connection by itself: a lock that holds it up (an index is being made, say) holds up no call that could
  * do without. */
 static void test_a_session_that_is_noted_holds_up_nobody(void **state)
@@ -314,15 +334,9 @@ static void test_a_session_that_is_noted_holds_up_nobody(void **state)
     struct fixture *fixture = *state;
     struct job *reads[20];
     reopen(fixture, "deadlock_timeout = '2s'", 3); /* two for what is not slow */
-    postgres_run(fixture->url,
-                 "INSERT INTO limen.limen_credentials VALUES ('acc_a', 'a@b.c', 'hash', '', 0);"
-                 "INSERT INTO limen.limen_sessions SELECT decode(repeat('00', 32), 'hex'), 'acc_a', t, t"
-                 " FROM (SELECT (extract(epoch FROM now()) - 3600)::bigint * 1000000) AS past (t)",
-                 NULL, 0);
+    make_sessions(fixture);
     PGconn *pg = outsider(fixture, "LOCK TABLE limen.limen_sessions IN SHARE MODE");
-    struct job *session = job_new(fixture, STORE_SESSION_FIND, NULL);
-    assert_int_equal(job_run(session), STORE_OK);
-    job_free(session);
+    see_session(fixture, 0);
     wait_until(fixture, WAITS_FOR_A_LOCK, 1);
     ALL_IN(reads)
     {
@@ -336,6 +350,27 @@ static void test_a_session_that_is_noted_holds_up_nobody(void **state)
     {
         assert_int_equal(reads[i]->task.outcome, STORE_OK);
         job_free(reads[i]);
+    }
+    commit(pg);
+}
+
+/* Copies of the server note the same sessions in the same second, each in its own order. */
+static void test_a_session_that_another_is_at_is_left_to_it(void **state)
+{
+    struct fixture *fixture = *state;
+    char noted[8] = "";
+    make_sessions(fixture);
+    PGconn *pg = postgres_connect(fixture->url);
+    PQclear(PQexec(pg, "BEGIN"));
+    PQclear(
+        PQexec(pg, "SELECT 1 FROM limen.limen_sessions WHERE token_hash = decode(repeat('00', 32), 'hex') FOR UPDATE"));
+    see_session(fixture, 0);
+    see_session(fixture, 1);
+    for (int64_t until = clock_mono_us() + ENOUGH_US; strcmp(noted, "01") != 0; loop_turn(fixture->loop, 10000)) {
+        assert_true(clock_mono_us() < until);
+        postgres_run(fixture->url,
+                     "SELECT left(encode(token_hash, 'hex'), 2) FROM limen.limen_sessions WHERE seen_at > created_at",
+                     noted, sizeof noted);
     }
     commit(pg);
 }
@@ -510,6 +545,7 @@ int main(void)
         TEST(test_what_else_is_our_own_has_what_is_left_of_its_call),
         TEST(test_a_statement_of_the_apps_has_more_than_a_look_up),
         TEST(test_a_session_that_is_noted_holds_up_nobody),
+        TEST(test_a_session_that_another_is_at_is_left_to_it),
         TEST(test_a_server_that_does_not_write_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_an_error_before_the_key_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_time_that_ends_before_the_key_tells_nothing_of_a_batch_that_was_lost),
