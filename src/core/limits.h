@@ -199,7 +199,7 @@
 #define LIMIT_EFFECT_SCRATCH_BYTES \
     (2U * 1024 * 1024) /* to write one and to read its answer: its outcome is not known */
 #define LIMIT_EFFECT_KEPT_US (30 * 24 * 3600 * 1000000LL) /* after it is done; until then its key is refused */
-#define LIMIT_EFFECTS_LISTED 1000U                        /* by one `effects list` */
+#define LIMIT_EFFECTS_LISTED 1000U                        /* by one `effects list`: it says how many more there are */
 #define LIMIT_EFFECT_BYTES (16U * 1024)        /* of what is sent, as JSON: the batch fails, with a line in the log */
 #define LIMIT_CA_FILE_BYTES (4U * 1024 * 1024) /* a longer one is refused at start */
 

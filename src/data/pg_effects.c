@@ -28,28 +28,38 @@ static void write_time(const PGresult *result, int row, int column, struct buf *
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------ */
 
-bool pg_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+static void write_line(const PGresult *result, int row, struct buf *out)
+{
+    limen_str note = pg_text(result, row, 5);
+    buf_printf(out, "%.*s %-8.*s ", LIMEN_STR_ARG(pg_text(result, row, 0)), LIMEN_STR_ARG(pg_text(result, row, 1)));
+    write_time(result, row, 2, out);
+    buf_printf(out, " %.*s ", LIMEN_STR_ARG(pg_text(result, row, 3)));
+    buf_add_shown(out, pg_text(result, row, 4));
+    buf_printf(out, "%s%.*s\n", note.len > 0 ? ": " : "", LIMEN_STR_ARG(note));
+}
+
+bool pg_effect_list(limen_str url, struct store_effect_page *page, struct buf *out, struct arena *arena,
                     struct diags *diags)
 {
-    static const char *const STATES[] = {
-        [STORE_EFFECTS_OPEN] = "state <> 'done'", [STORE_EFFECTS_DEAD] = "state = 'dead'", [STORE_EFFECTS_ALL] = "true"
-    };
     struct outbox outbox = { 0 };
-    limen_str sql = arena_printf(
-        arena,
-        "SELECT id, state, created_at, attempts, key, note FROM limen.limen_outbox WHERE %s ORDER BY id LIMIT %u",
-        STATES[filter], LIMIT_EFFECTS_LISTED);
-    bool is_open = sql.ptr != NULL && outbox_open(&outbox, url, arena, diags);
-    PGresult *result = is_open ? pg_ask(&outbox.admin, sql.ptr, 0, NULL) : NULL;
-    for (int i = 0; result != NULL && i < PQntuples(result); i++) {
-        limen_str note = pg_text(result, i, 5);
-        buf_printf(out, "%.*s %-8.*s ", LIMEN_STR_ARG(pg_text(result, i, 0)), LIMEN_STR_ARG(pg_text(result, i, 1)));
-        write_time(result, i, 2, out);
-        buf_printf(out, " %.*s ", LIMEN_STR_ARG(pg_text(result, i, 3)));
-        buf_add_shown(out, pg_text(result, i, 4));
-        buf_printf(out, "%s%.*s\n", note.len > 0 ? ": " : "", LIMEN_STR_ARG(note));
-    }
+    const char *wanted = store_effects_wanted(page->filter), *params[] = { arena_copy(arena, page->after).ptr };
+    limen_str sql = arena_printf(arena,
+                                 "SELECT id, state, created_at, attempts, key, note, (SELECT count(*) FROM "
+                                 "limen.limen_outbox WHERE %s AND id > $1)"
+                                 " FROM limen.limen_outbox WHERE %s AND id > $1 ORDER BY id LIMIT %u",
+                                 wanted, wanted, page->most);
+    bool is_open = sql.ptr != NULL && params[0] != NULL && outbox_open(&outbox, url, arena, diags);
+    PGresult *result = is_open ? pg_ask(&outbox.admin, sql.ptr, 1, params) : NULL;
     bool good = result != NULL;
+    int listed = good ? PQntuples(result) : 0;
+    int64_t count;
+    page->left = 0;
+    for (int i = 0; i < listed; i++)
+        write_line(result, i, out);
+    if (listed > 0 && str_to_int64(pg_text(result, listed - 1, 6), &count))
+        page->left = (uint64_t)(count - listed);
+    if (page->left > 0)
+        page->after = arena_copy(arena, pg_text(result, listed - 1, 0));
     PQclear(result);
     PQfinish(outbox.pg);
     return good;

@@ -37,7 +37,7 @@ bool pg_key_add(const struct store_keys_config *config, limen_str name, uint32_t
                 struct arena *arena, struct diags *diags);
 bool pg_key_revoke(const struct store_keys_config *config, limen_str id, struct arena *arena, struct diags *diags);
 bool pg_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
-bool pg_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+bool pg_effect_list(limen_str url, struct store_effect_page *page, struct buf *out, struct arena *arena,
                     struct diags *diags);
 bool pg_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags);
 bool pg_effect_retry(limen_str url, limen_str id, struct arena *arena, struct diags *diags);

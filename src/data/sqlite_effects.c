@@ -36,33 +36,42 @@ static void write_time(sqlite3_stmt *stmt, int at, struct buf *out)
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------- */
 
-bool sqlite_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+static void write_line(sqlite3_stmt *stmt, struct buf *out)
+{
+    buf_printf(out, "%.*s %-8.*s ", LIMEN_STR_ARG(db_text(stmt, 0)), LIMEN_STR_ARG(db_text(stmt, 1)));
+    write_time(stmt, 2, out);
+    buf_printf(out, " %lld ", (long long)sqlite3_column_int64(stmt, 3));
+    buf_add_shown(out, db_text(stmt, 4));
+    limen_str note = db_text(stmt, 5);
+    buf_printf(out, "%s%.*s\n", note.len > 0 ? ": " : "", LIMEN_STR_ARG(note));
+}
+
+bool sqlite_effect_list(limen_str url, struct store_effect_page *page, struct buf *out, struct arena *arena,
                         struct diags *diags)
 {
-    static const char *const sql[] = {
-        [STORE_EFFECTS_OPEN] =
-            "SELECT id, state, created_at, attempts, key, note FROM limen_outbox WHERE state <> 'done' "
-            "ORDER BY id LIMIT ?1",
-        [STORE_EFFECTS_DEAD] =
-            "SELECT id, state, created_at, attempts, key, note FROM limen_outbox WHERE state = 'dead' "
-            "ORDER BY id LIMIT ?1",
-        [STORE_EFFECTS_ALL] =
-            "SELECT id, state, created_at, attempts, key, note FROM limen_outbox ORDER BY id LIMIT ?1",
-    };
     struct outbox outbox = { 0 };
-    bool good = outbox_open(&outbox, url, sql[filter], arena, diags);
-    if (good)
-        (void)sqlite3_bind_int64(outbox.stmt, 1, LIMIT_EFFECTS_LISTED);
-    while (good && db_step_own(&outbox.db, outbox.stmt) == SQLITE_ROW) {
-        buf_printf(out, "%.*s %-8.*s ", LIMEN_STR_ARG(db_text(outbox.stmt, 0)), LIMEN_STR_ARG(db_text(outbox.stmt, 1)));
-        write_time(outbox.stmt, 2, out);
-        buf_printf(out, " %lld ", (long long)sqlite3_column_int64(outbox.stmt, 3));
-        buf_add_shown(out, db_text(outbox.stmt, 4));
-        limen_str note = db_text(outbox.stmt, 5);
-        buf_printf(out, "%s%.*s\n", note.len > 0 ? ": " : "", LIMEN_STR_ARG(note));
+    const char *wanted = store_effects_wanted(page->filter);
+    limen_str sql = arena_printf(arena,
+                                 "SELECT id, state, created_at, attempts, key, note, (SELECT count(*) FROM limen_outbox"
+                                 " WHERE %s AND id > ?1) FROM limen_outbox WHERE %s AND id > ?1 ORDER BY id LIMIT ?2",
+                                 wanted, wanted);
+    bool good = sql.ptr != NULL && outbox_open(&outbox, url, sql.ptr, arena, diags);
+    int code = SQLITE_DONE;
+    if (good) {
+        db_bind_text(outbox.stmt, 1, page->after);
+        (void)sqlite3_bind_int64(outbox.stmt, 2, page->most);
     }
+    page->left = 0;
+    for (uint64_t listed = 1; good && (code = db_step_own(&outbox.db, outbox.stmt)) == SQLITE_ROW; listed++) {
+        write_line(outbox.stmt, out);
+        page->left = (uint64_t)sqlite3_column_int64(outbox.stmt, 6) - listed;
+        if (listed == page->most)
+            page->after = arena_copy(arena, db_text(outbox.stmt, 0));
+    }
+    if (code != SQLITE_DONE)
+        diags_add_at(diags, url, 0, 0, LIMEN_STR("look at the database"), "the list ends early: %s", outbox.db.denied);
     outbox_close(&outbox);
-    return good;
+    return good && code == SQLITE_DONE;
 }
 
 bool sqlite_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags)

@@ -171,7 +171,7 @@ bool sqlite_key_revoke(const struct store_keys_config *config, limen_str id, str
 bool sqlite_key_list(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
 bool sqlite_migrate(limen_str url, const struct limen_file *migrations, size_t count, bool apply, struct buf *out,
                     struct arena *arena, struct diags *diags);
-bool sqlite_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+bool sqlite_effect_list(limen_str url, struct store_effect_page *page, struct buf *out, struct arena *arena,
                         struct diags *diags);
 bool sqlite_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags);
 bool sqlite_effect_retry(limen_str url, limen_str id, struct arena *arena, struct diags *diags);

@@ -114,11 +114,19 @@ bool store_migrate(limen_str url, const struct limen_file *migrations, size_t co
     return ops != NULL && ops->migrate(url, migrations, count, apply, out, arena, diags);
 }
 
-bool store_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+const char *store_effects_wanted(enum store_effect_filter filter)
+{
+    static const char *const wanted[] = {
+        [STORE_EFFECTS_OPEN] = "state <> 'done'", [STORE_EFFECTS_DEAD] = "state = 'dead'", [STORE_EFFECTS_ALL] = "true"
+    };
+    return wanted[filter];
+}
+
+bool store_effect_list(limen_str url, struct store_effect_page *page, struct buf *out, struct arena *arena,
                        struct diags *diags)
 {
     const struct store_ops *ops = need_ops(url, diags);
-    return ops != NULL && ops->effect_list(url, filter, out, arena, diags);
+    return ops != NULL && ops->effect_list(url, page, out, arena, diags);
 }
 
 bool store_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags)

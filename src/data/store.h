@@ -237,8 +237,15 @@ bool store_key_list(const struct store_keys_config *config, struct buf *out, str
 
 /* The outbox, for the operator's command `effects`. */
 enum store_effect_filter { STORE_EFFECTS_OPEN, STORE_EFFECTS_DEAD, STORE_EFFECTS_ALL };
-/* One line each, oldest first, LIMIT_EFFECTS_LISTED at most: id, state, when, attempts, key, note. */
-bool store_effect_list(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+struct store_effect_page {
+    enum store_effect_filter filter;
+    uint32_t most;
+    limen_str
+        after; /* an id, or empty: those behind it. Afterwards, where some are left, the last one that was listed, in the arena */
+    uint64_t left; /* afterwards: how many more there are */
+};
+/* One line each, oldest first: id, state, when, attempts, key, note. */
+bool store_effect_list(limen_str url, struct store_effect_page *page, struct buf *out, struct arena *arena,
                        struct diags *diags) LIMEN_MUST_CHECK;
 /* All that is known of one. */
 bool store_effect_show(limen_str url, limen_str id, struct buf *out, struct arena *arena,

@@ -22,7 +22,7 @@ struct store_ops {
                     struct arena *arena, struct diags *diags);
     bool (*key_revoke)(const struct store_keys_config *config, limen_str id, struct arena *arena, struct diags *diags);
     bool (*key_list)(const struct store_keys_config *config, struct buf *out, struct arena *arena, struct diags *diags);
-    bool (*effect_list)(limen_str url, enum store_effect_filter filter, struct buf *out, struct arena *arena,
+    bool (*effect_list)(limen_str url, struct store_effect_page *page, struct buf *out, struct arena *arena,
                         struct diags *diags);
     bool (*effect_show)(limen_str url, limen_str id, struct buf *out, struct arena *arena, struct diags *diags);
     bool (*effect_retry)(limen_str url, limen_str id, struct arena *arena, struct diags *diags);
@@ -43,6 +43,9 @@ extern const struct store_ops sqlite_ops, pg_ops;
 #define PURGE_ROWS 200
 #define PURGE_EVERY_US (60 * 1000000LL)
 #define PURGE_AGAIN_US (1 * 1000000LL) /* when there was a full step of it */
+
+/* Which rows of the outbox a filter means, as SQL. */
+const char *store_effects_wanted(enum store_effect_filter filter);
 
 struct task_list {
     struct store_task *first, *last;

@@ -290,6 +290,22 @@ def test_what_the_provider_never_takes_is_dead_until_an_operator_has_looked(bina
         assert effects(server, "drop", second).returncode == 1 and effects(server, "show", "eff_none").returncode == 1
 
 
+def test_a_list_that_is_not_the_whole_says_so(binary, tmp_path, sandbox):
+    with start(binary, tmp_path, sandbox) as server:
+        pass
+    with sqlite3.connect(server.database_path) as db:
+        db.executemany(
+            "INSERT INTO limen_outbox VALUES (?, 'charge', ?, x'', '{}', '', 0, ?, 0, 0, 1, 0, 0, 0, '', '', '', '')",
+            [(f"eff_{number:04}", f"charge/{number}", "dead" if number < 1003 else "done") for number in range(1100)],
+        )
+    dead = effects(server, "list", "--dead")
+    assert dead.returncode == 0 and len(dead.stdout.splitlines()) == 1000
+    assert dead.stderr == "effects: 3 more are not shown: effects list --dead --after eff_0999\n"
+    assert effects(server, "list", "--all").stderr == "effects: 100 more are not shown: effects list --all --after eff_0999\n"
+    rest = effects(server, "list", "--dead", "--after", "eff_0999")
+    assert [line.split()[0] for line in rest.stdout.splitlines()] == ["eff_1000", "eff_1001", "eff_1002"] and rest.stderr == ""
+
+
 def test_a_result_that_the_app_cannot_take_comes_again_and_changes_nothing(binary, tmp_path, sandbox):
     with start(binary, tmp_path, sandbox) as server:
         place(server, "lost_1")

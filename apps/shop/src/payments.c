@@ -22,8 +22,8 @@ static void give_money_back(limen_call *call, limen_str order_id)
     return_payment(call, order_id);
 }
 
-/* `told`: the payment that an event has told of; empty: none has. The provider may have forgotten the charge's key and taken the money once more: the order keeps the payment of the result, and the one
- * that an event has told goes back. */
+/* `told`: the payment that an event has told of; empty: none has. The provider may have forgotten the charge's key and taken the money once
+ * more: the order keeps the payment of the result, and the one that an event has told goes back. */
 static void pay(limen_call *call, limen_str order_id, limen_str payment, limen_str told)
 {
     if (told.len == 0 || limen_str_equal(told, payment)) {

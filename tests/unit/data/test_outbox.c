@@ -293,7 +293,9 @@ static void test_dead_effects_are_listed_and_run_again(void **state)
     put(fixture, "acc_a", "ord_a");
     limen_str id = bury(fixture, 0);
     buf_init(&out, &fixture->arena, 256);
-    assert_true(store_effect_list(fixture->config.url, STORE_EFFECTS_DEAD, &out, &fixture->arena, &fixture->diags));
+    struct store_effect_page page = { .filter = STORE_EFFECTS_DEAD, .most = 10 };
+    assert_true(store_effect_list(fixture->config.url, &page, &out, &fixture->arena, &fixture->diags));
+    assert_int_equal(page.left, 0);
     assert_true(str_starts(buf_str(&out), id));
     assert_true(str_ends(buf_str(&out), LIMEN_STR(" 0 charge/ord_a: no such currency\n")));
     out.len = 0;
@@ -307,6 +309,28 @@ static void test_dead_effects_are_listed_and_run_again(void **state)
     job_free(job);
     assert_false(store_effect_retry(fixture->config.url, LIMEN_STR("eff_none"), &fixture->arena, &fixture->diags));
     assert_false(store_effect_show(fixture->config.url, LIMEN_STR("eff_none"), &out, &fixture->arena, &fixture->diags));
+}
+
+static void test_list_says_how_many_it_leaves_out_and_goes_on_behind_the_last_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buf out;
+    put(fixture, "acc_a", "ord_a");
+    limen_str dead = bury(fixture, 0);
+    put(fixture, "acc_b", "ord_b");
+    buf_init(&out, &fixture->arena, 256);
+    struct store_effect_page page = { .filter = STORE_EFFECTS_OPEN, .most = 1 };
+    assert_true(store_effect_list(fixture->config.url, &page, &out, &fixture->arena, &fixture->diags));
+    assert_true(str_starts(buf_str(&out), dead));
+    assert_int_equal(page.left, 1);
+    assert_true(str_equal(page.after, dead));
+    out.len = 0;
+    assert_true(store_effect_list(fixture->config.url, &page, &out, &fixture->arena, &fixture->diags));
+    assert_true(str_find(buf_str(&out), LIMEN_STR(" charge/ord_b\n"), 0) != SIZE_MAX);
+    assert_int_equal(page.left, 0);
+    page = (struct store_effect_page){ .filter = STORE_EFFECTS_DEAD, .most = 1 };
+    assert_true(store_effect_list(fixture->config.url, &page, &out, &fixture->arena, &fixture->diags));
+    assert_int_equal(page.left, 0);
 }
 
 static void test_dropped_effect_has_failed_and_one_that_was_sent_is_not_dropped_lightly(void **state)
@@ -345,6 +369,7 @@ int main(void)
         STORE_TEST(test_lease_takes_what_is_due_and_may_be_sent),
         STORE_TEST(test_count_tells_what_waits_and_what_is_dead),
         STORE_TEST(test_dead_effects_are_listed_and_run_again),
+        STORE_TEST(test_list_says_how_many_it_leaves_out_and_goes_on_behind_the_last_one),
         STORE_TEST(test_dropped_effect_has_failed_and_one_that_was_sent_is_not_dropped_lightly),
     };
     return RUN_ON_BOTH(tests, tests);
