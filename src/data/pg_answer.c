@@ -329,10 +329,20 @@ void pg_work_take(struct pg_work *work, struct pg_pool *pool, PGresult *result)
         work->at++;
 }
 
-/* It has got as far as its key: that was free, or this is what it holds. Of an earlier attempt that was lost nothing else tells. */
+/* Of an attempt that was lost, and is perhaps still to come behind another on its connection, tells only what is committed and stops it: its
+ * key, another's account, a fence that was raised. That nothing was there yet, and a row refused, tells nothing. */
 static bool is_definite(enum store_outcome outcome)
 {
-    return outcome != STORE_BUSY && outcome != STORE_TIMEOUT && outcome != STORE_ERROR;
+    switch (outcome) {
+    case STORE_OK:
+    case STORE_REPLAY:
+    case STORE_KEY_REUSED:
+    case STORE_TAKEN:
+    case STORE_NONE:
+        return true;
+    default:
+        return false;
+    }
 }
 
 enum store_outcome pg_work_told(const struct pg_work *work, enum store_outcome outcome)

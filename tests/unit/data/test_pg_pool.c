@@ -458,6 +458,36 @@ static void test_time_that_ends_before_the_key_tells_nothing_of_a_batch_that_was
     lose_a_batch(*state, "SELECT '%s'", 2000000); /* it waits for the key of the first, until there is no time left */
 }
 
+/* Behind another work on a connection that is lost it may still be to come: that its key was free tells nothing. */
+static void test_a_refusal_tells_nothing_of_a_batch_that_was_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job *before[2];
+    reopen(fixture, "deadlock_timeout = '2s'", 3); /* two for what is not slow */
+    PGconn *pg = outsider(fixture, "UPDATE items SET price = 1 WHERE id = 'tea'");
+    ALL_IN(before)
+    {
+        before[i] = batch_new(fixture, "tea", NULL);
+        job_submit(before[i]);
+    }
+    wait_until(fixture, WAITS_FOR_A_LOCK, 2);
+    struct job *job = job_new(fixture, STORE_BATCH, "acc_a");
+    job_add(job, "take_stock", "si", "mug", 1);
+    job_key(job, "key", 1, 201, "{}");
+    job_submit(job);
+    loop_turn(fixture->loop, 10000);
+    postgres_run(fixture->url, "UPDATE items SET stock = 0 WHERE id = 'mug'", NULL, 0);
+    lose_connections(pg);
+    fixture_wait(fixture);
+    postgres_run(fixture->url, "UPDATE items SET stock = 1 WHERE id = 'mug'", NULL, 0);
+    commit(pg);
+    assert_is_done(fixture);
+    assert_int_equal(job->task.outcome, STORE_UNKNOWN);
+    job_free(job);
+    ALL_IN(before)
+    job_free(before[i]);
+}
+
 static void test_the_key_tells_what_came_of_a_batch_that_was_lost(void **state)
 {
     struct fixture *fixture = *state;
@@ -549,6 +579,7 @@ int main(void)
         TEST(test_a_server_that_does_not_write_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_an_error_before_the_key_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_time_that_ends_before_the_key_tells_nothing_of_a_batch_that_was_lost),
+        TEST(test_a_refusal_tells_nothing_of_a_batch_that_was_lost),
         TEST(test_the_key_tells_what_came_of_a_batch_that_was_lost),
         TEST(test_an_interactive_transaction_gets_its_connection_under_load),
     };
