@@ -190,7 +190,7 @@ static void dispatch_steps(struct pg_pool *pool)
 
 static bool has_work(const struct pg_pool *pool)
 {
-    return pool->busy > 0 || pool->cancelled != NULL || pool->tended != NULL;
+    return pool->busy > 0 || pool->cancelled != NULL;
 }
 
 static void on_tick(struct loop_timer *timer);
@@ -356,19 +356,13 @@ static void ask_to_cancel(struct pg_pool *pool, struct pg_conn *conn)
         pool->cancelled = NULL;
 }
 
-/* A chore has none of its own: it is given what a call may be given. */
-static int64_t deadline_of(const struct pg_work *work)
-{
-    return work->task == NULL ? work->sent_at_us + LIMIT_DATA_TIMEOUT_US : work->task->deadline_us;
-}
-
 /* The server is silent past the deadline of what it works on: it stands still, or the network does. */
 static bool is_silent(const struct pg_conn *conn, int64_t now_us)
 {
     const struct pg_work *work = conn->first;
-    while (work != NULL && work->task == NULL && work->next != NULL) /* a chore has no deadline of its own */
+    while (work != NULL && work->task == NULL) /* a chore has no deadline */
         work = work->next;
-    return work != NULL && deadline_of(work) != 0 && now_us > deadline_of(work) + LIMIT_PG_GRACE_US;
+    return work != NULL && work->task->deadline_us != 0 && now_us > work->task->deadline_us + LIMIT_PG_GRACE_US;
 }
 
 static bool is_on_its_way(const struct pg_conn *conn)
