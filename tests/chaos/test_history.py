@@ -61,3 +61,10 @@ def test_what_was_asked_before_the_run_began_is_before_it():
         found.add("acc_grace", "a", "POST", "/notes", found.now(), Answer(status, {}, body))
         found.begin()
     assert history.faults(found) == ["key a was acknowledged, and answered with 409 afterwards"]
+
+
+def test_nobody_cannot_be_signed_out():
+    """A workload may well try a wrong password."""
+    found = told((None, 401, b"who?"))
+    found.attempts[0].who = None
+    assert history.faults(found) == []

@@ -102,7 +102,7 @@ def _faults_of_key(key, attempts):
 
 def _faults_of_attempt(attempt):
     what = f"{attempt.method} {attempt.path} at {attempt.ended:.2f} s"
-    if attempt.status == 401:
+    if attempt.status == 401 and attempt.who is not None:
         yield f"{attempt.who} was signed out: {what}"
     if attempt.status is not None and attempt.status >= 500 and attempt.status not in COME_AGAIN:
         yield f"{what} was answered with {attempt.status}"
