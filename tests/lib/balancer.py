@@ -25,9 +25,11 @@ class Balancer:
 
     host = "127.0.0.1"
 
-    def __init__(self, replicas, folder):
+    def __init__(self, replicas, folder, bind=""):
+        """`bind`: what stands behind the address where clients connect, as for TLS."""
         self.port, self.log_path = free_port(), folder / "haproxy.log"
         self.env = {**os.environ, **environment(self.port, replicas)}
+        self.env["LIMEN_BIND"] += bind
 
     @property
     def log(self):

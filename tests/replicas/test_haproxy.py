@@ -6,7 +6,9 @@ All replicas share one database: SQLite's file, which processes of one host may 
 import asyncio
 import http.client
 import os
+import re
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -14,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from balancer import CONFIGURATION, HAPROXY, Balancer, environment
+from https import Authority
 from load import Load, sign_up
 from server import Server, wait_for
 
@@ -148,6 +151,31 @@ def test_addresses_that_clients_name_are_not_passed_on(fakes, tmp_path):
     ((_, _, fields),) = [request for fake in replicas for request in fake.taken]
     assert fields["X-Forwarded-For"] == "127.0.0.1"
     assert "Forwarded" not in fields  # in whatever case
+
+
+@pytest.mark.parametrize(("answers", "status"), [(True, 200), (False, 502)])
+def test_tls_ends_at_the_balancer(fakes, tmp_path, answers, status):
+    """Bound as the file says; whoever comes by https is told to do so for good, also by an answer that is the balancer's own."""
+    authority = Authority(tmp_path)
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / "one.pem").write_text("".join(path.read_text() for path in authority.issue()))
+    (said,) = re.findall(r"for TLS: \*:443( .*)$", CONFIGURATION.read_text(), re.MULTILINE)
+    trusted = ssl.create_default_context(cafile=authority.certificate)
+    replicas = [fake.ports for fake in fakes(answers, answers, answers)]
+    with Balancer(replicas, tmp_path, bind=said.replace("/etc/haproxy/certs/", f"{tmp_path}/certs/")) as balancer:
+        connection = http.client.HTTPSConnection(balancer.host, balancer.port, timeout=20, context=trusted)
+        connection.request("POST", "/thing")
+        answer = connection.getresponse()
+        connection.close()
+    assert (answer.status, answer.getheader("Strict-Transport-Security")) == (status, "max-age=63072000; includeSubDomains")
+
+
+def test_plain_http_promises_no_tls(fakes, tmp_path):
+    with Balancer([fake.ports for fake in fakes(True, True, True)], tmp_path) as balancer:
+        connection = http.client.HTTPConnection(balancer.host, balancer.port, timeout=20)
+        connection.request("GET", "/thing")
+        assert connection.getresponse().getheader("Strict-Transport-Security") is None
+        connection.close()
 
 
 # ---- replicas --------------------------------------------------------------------------------------------------------
