@@ -69,14 +69,14 @@ struct sandbox {
 
 enum sandbox_outcome {
     SANDBOX_OK,
-    SANDBOX_NO_LANDLOCK, /* all else is closed; the kernel has no Landlock */
+    SANDBOX_NO_LANDLOCK, /* all else is closed; there is no Landlock */
     SANDBOX_FAILED,      /* the kernel refused; the process is in no defined state and must end */
     SANDBOX_SANITIZED    /* nothing was closed: the sanitizers' own runtime needs what would be forbidden */
 };
 
 /* Called while there is one thread; those that it starts are inside too. */
 enum sandbox_outcome sandbox_close(const struct sandbox *kept) LIMEN_MUST_CHECK;
-/* The version of the kernel's Landlock; 0: it has none, or it is switched off. */
+/* The version of the kernel's Landlock; 0: it has none, it is switched off, or (errno EPERM) a filter keeps it from this process. */
 int sandbox_landlock_version(void);
 
 #endif

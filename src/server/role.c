@@ -77,7 +77,7 @@ bool role_close_sandbox(struct role *role, const struct sandbox *kept)
     if (outcome == SANDBOX_OK || outcome == SANDBOX_SANITIZED || (outcome == SANDBOX_NO_LANDLOCK && !is_strict))
         return true;
     LOG_ERROR("the sandbox cannot be closed", log_text("role", role_name(role->kind)),
-              log_text("error", outcome == SANDBOX_NO_LANDLOCK ? "the kernel has no Landlock" : strerror(errno)));
+              log_text("error", outcome == SANDBOX_NO_LANDLOCK ? "there is no Landlock" : strerror(errno)));
     return false;
 }
 

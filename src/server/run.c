@@ -11,6 +11,7 @@
 #include "server/supervisor.h"
 #include "server/users.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -27,6 +28,15 @@ static void print(struct buf *text, FILE *file)
     text->len = 0;
 }
 
+/* `why`: errno of asking for Landlock. A container's filter says EPERM of a call that the kernel would take. */
+static const char *mend_of_landlock(int why)
+{
+    if (why == EPERM)
+        return "let landlock_create_ruleset, landlock_add_rule and landlock_restrict_self pass the filter of system "
+               "calls that the server was started under (a container's, a unit's)";
+    return "boot with lsm=landlock,…, or use Linux 5.13 or later";
+}
+
 /* Says what the sandbox will lack. False: the settings want it whole. */
 static bool check_sandbox(const struct config *config)
 {
@@ -38,15 +48,16 @@ static bool check_sandbox(const struct config *config)
         LOG_WARN("ROLES ARE NOT SANDBOXED: for debuggers only", log_text("setting", "no-sandbox"));
     if (config->no_sandbox || sandbox_landlock_version() > 0)
         return true;
+    const char *mend = mend_of_landlock(errno);
     if (config->strict_sandbox) {
         fprintf(stderr,
-                "start refused: the kernel has no Landlock, and --strict-sandbox wants the whole sandbox; boot with "
-                "lsm=landlock,…, use Linux 5.13 or later, or leave the flag out\n");
+                "start refused: there is no Landlock, and --strict-sandbox wants the whole sandbox; %s; or leave the "
+                "flag out\n",
+                mend);
         return false;
     }
-    LOG_WARN(
-        "THE SANDBOX IS NOT WHOLE: the kernel has no Landlock; paths are guarded by seccomp and file permissions alone",
-        log_text("mend", "boot with lsm=landlock,…, or use Linux 5.13 or later"));
+    LOG_WARN("THE SANDBOX IS NOT WHOLE: there is no Landlock; paths are guarded by seccomp and file permissions alone",
+             log_text("mend", mend));
     return true;
 }
 

@@ -300,14 +300,16 @@ def test_no_role_goes_on_when_its_landlock_rules_are_not_taken(binary, tmp_path)
 
 def test_a_kernel_without_landlock_is_said_loudly(binary, tmp_path):
     with Server(tmp_path, workers=1, binary=binary, process=WITHOUT_LANDLOCK) as server:
-        assert server.log.count("THE SANDBOX IS NOT WHOLE: the kernel has no Landlock") == 1
+        assert server.log.count("THE SANDBOX IS NOT WHOLE: there is no Landlock") == 1
         assert attempt(server, "open_file") == "EPERM", "a worker opens nothing all the same"
 
 
-def test_a_kernel_without_landlock_is_refused_when_the_sandbox_must_be_whole(binary, tmp_path):
-    server = Server(tmp_path, workers=1, binary=binary, flags=["--strict-sandbox"], process=WITHOUT_LANDLOCK)
+@pytest.mark.parametrize(("error", "mend"), [(errno.ENOSYS, "boot with lsm=landlock"), (errno.EPERM, "pass the filter of system calls")])
+def test_a_start_without_landlock_is_refused_when_the_sandbox_must_be_whole(binary, tmp_path, error, mend):
+    """Whether the kernel has none, or a container's filter keeps it from its processes."""
+    server = Server(tmp_path, workers=1, binary=binary, flags=["--strict-sandbox"], process=kernel_answering(error, LANDLOCK_CALLS))
     said = refused(server)
-    assert "start refused: the kernel has no Landlock" in said
+    assert "start refused: there is no Landlock" in said and mend in said
     assert not (tmp_path / "var").exists()
 
 
