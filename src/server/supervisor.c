@@ -85,7 +85,7 @@ static void announce(struct supervisor *supervisor)
                  log_int("operations", supervisor->contract->operation_count));
     }
     succession_announce(&supervisor->succession);
-    notify_say("READY=1");
+    notify_say("READY=1\nSTATUS=Serves");
     if (supervisor->wants_reload)
         on_reload(supervisor);
 }

@@ -115,10 +115,10 @@ def test_systemd_is_told(tmp_path, is_abstract):
     heard.settimeout(20)
     try:
         with Server(tmp_path, env={"NOTIFY_SOCKET": path}) as server:
-            assert heard.recv(100) == b"READY=1"
+            assert heard.recv(100) == b"READY=1\nSTATUS=Serves"
             server.reload()
             assert heard.recv(100).startswith(b"STATUS=")
-            assert heard.recv(100) == b"READY=1"
+            assert heard.recv(100) == b"READY=1\nSTATUS=Serves", "the last word is of the server that serves"
             server.stop()
             assert heard.recv(100) == b"STOPPING=1"
     finally:
