@@ -3,6 +3,7 @@
 Nothing here starts a cluster, a container or systemd: what they do with these files is theirs. systemd's own checker reads its units.
 """
 
+import json
 import os
 import re
 import shutil
@@ -121,6 +122,21 @@ def test_a_pod_is_given_the_time_to_drain(limen_yaml, pod, container):
     _, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
     needed = int(seconds) + int(limen_yaml["drain"]) + int(limen_yaml.get("drain-notice", 0))
     assert pod["spec"]["terminationGracePeriodSeconds"] > needed
+
+
+def test_a_pod_is_given_the_time_that_a_migration_takes(container):
+    """Nobody answers a probe before the database is there and has its tables; who is ended in the middle begins anew."""
+    probe = container["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 3600
+
+
+def test_the_workers_of_a_pod_fit_into_its_memory(limen_yaml, container):
+    """As many as the node has cores would not: each takes what limits.h says at least, and all of them a half at most."""
+    limits = (ROOT / "src" / "core" / "limits.h").read_text()
+    each = sum(int(re.search(rf"{name}\s[\s\\]*\((\d+)U \* 1024 \* 1024\)", limits)[1])
+               for name in ("LIMIT_WORKER_MEMORY_DEFAULT", "LIMIT_WORKER_BASE_BYTES"))  # fmt: skip
+    given = re.fullmatch(r"(\d+)Gi", container["resources"]["limits"]["memory"])
+    assert limen_yaml["workers"] * each <= int(given[1]) * 1024 // 2
 
 
 def test_an_update_never_takes_a_replica_away_first(manifests):
@@ -270,6 +286,13 @@ def test_the_image_is_nobodys_root():
     assert re.search(r'^ENTRYPOINT \["', last, re.MULTILINE), "the server is process 1 and hears signals"
 
 
+def test_the_image_ends_before_it_is_killed():
+    """podman and docker wait for ten seconds."""
+    (_, (_, last)) = stages()
+    command = json.loads(re.search(r"^CMD (.*)$", last, re.MULTILINE)[1])
+    assert int(command[command.index("--drain") + 1]) < 10
+
+
 # ---- systemd -------------------------------------------------------------------------------------------------------------
 def unit(name):
     """{key: value} of all sections; a key that comes twice is joined."""
@@ -296,6 +319,13 @@ def test_the_unit_gives_the_time_to_drain(settings):
     service = unit("limen@.service")
     (notice,) = re.findall(r"--drain-notice (\d+)", service["ExecStart"])
     assert int(service["TimeoutStopSec"]) > int(notice) + settings["drain"]
+
+
+def test_the_unit_never_gives_up():
+    """A start that waits for its database is not ended, and one that is refused is tried again: the clients in the socket wait."""
+    service = unit("limen@.service")
+    assert service["TimeoutStartSec"] == "infinity"
+    assert (service["Restart"], service["StartLimitIntervalSec"]) == ("on-failure", "0")
 
 
 def test_the_unit_signals_the_supervisor_alone():
