@@ -266,7 +266,12 @@ static void read_object(const struct effect_request *request, const struct json_
     }
 }
 
-/* The first of a list that carries the key. */
+/* What was done twice, as the provider had forgotten the key, is there twice: one that has succeeded counts, else one that may yet. */
+static const uint8_t weights[EFFECT_OUTCOMES] = {
+    [EFFECT_SUCCEEDED] = 3, [EFFECT_PROCESSING] = 2, [EFFECT_UNKNOWN] = 1, [EFFECT_DECLINED] = 0
+};
+
+/* Of those in a list that carry the key. */
 static void read_list(const struct effect_request *request, const struct json_doc *doc, struct arena *arena,
                       struct effect_answer *answer)
 {
@@ -275,14 +280,27 @@ static void read_list(const struct effect_request *request, const struct json_do
         effect_answer_note(answer, LIMEN_STR("the provider's answer is no list"));
         return;
     }
+    answer->outcome = EFFECT_NOT_FOUND;
     for (uint32_t at = list + 1; at < doc->tape[list].next; at = doc->tape[at].next) {
         uint32_t notes = inner(doc, at, LIMEN_STR("metadata"), JSON_OBJECT);
-        if (notes != 0 && str_equal(TEXT(doc, notes, STRIPE_KEY_NOTE), effect_request_key(request))) {
-            read_object(request, doc, at, arena, answer);
-            return;
-        }
+        struct effect_answer found = { .wait_s = answer->wait_s };
+        if (notes == 0 || !str_equal(TEXT(doc, notes, STRIPE_KEY_NOTE), effect_request_key(request)))
+            continue;
+        read_object(request, doc, at, arena, &found);
+        if (answer->outcome == EFFECT_NOT_FOUND || weights[found.outcome] > weights[answer->outcome])
+            *answer = found;
     }
-    answer->outcome = EFFECT_NOT_FOUND;
+}
+
+/* The object that was asked for, and no other. */
+static void read_looked_up(const struct effect_request *request, const struct json_doc *doc, struct arena *arena,
+                           struct effect_answer *answer)
+{
+    read_object(request, doc, 0, arena, answer);
+    if (str_equal(effect_answer_text(answer->object, answer->object_bytes), effect_request_object(request)))
+        return;
+    answer->outcome = EFFECT_UNKNOWN;
+    effect_answer_note(answer, LIMEN_STR("the provider tells of another object than the one that was asked for"));
 }
 
 /* "type: message", as the provider says it. */
@@ -298,12 +316,13 @@ static void note_fault(const struct json_doc *doc, uint32_t fault, uint32_t stat
     effect_answer_note(answer, buf_str(&text));
 }
 
-/* Any other status below 500 is somebody's on the way, or wants to be asked again. A key that was used with other words (the method that pays
- * when none is named is a setting, and may have been changed) tells that something was done: it is looked for. */
+/* Any other status below 500, and one without the provider's own words, is somebody's on the way, or wants to be asked again. A key that was
+ * used with other words (the method that pays when none is named is a setting, and may have been changed) tells that something was done: it
+ * is looked for. */
 static bool is_final(const struct json_doc *doc, uint32_t fault, uint32_t status)
 {
     bool is_known_key = fault != 0 && str_equal(TEXT(doc, fault, "type"), LIMEN_STR("idempotency_error"));
-    return (status == 400 || status == 404) && !is_known_key;
+    return fault != 0 && (status == 400 || status == 404) && !is_known_key;
 }
 
 /* What to pay with is the customer's to name. One that the provider does not have is no card, and nothing that an operator could mend. */
@@ -311,6 +330,18 @@ static bool is_of_no_method(const struct json_doc *doc, uint32_t fault)
 {
     return fault != 0 && str_equal(TEXT(doc, fault, "code"), LIMEN_STR("resource_missing"))
         && str_equal(TEXT(doc, fault, "param"), LIMEN_STR("payment_method"));
+}
+
+/* The customer's bank says no. When the object itself says otherwise, nothing is known. */
+static void read_decline(const struct effect_request *request, const struct json_doc *doc, uint32_t fault,
+                         struct arena *arena, struct effect_answer *answer)
+{
+    uint32_t object = inner(doc, fault, LIMEN_STR("payment_intent"), JSON_OBJECT);
+    limen_str reason = TEXT(doc, fault, "decline_code");
+    if (object != 0)
+        read_object(request, doc, object, arena, answer);
+    answer->outcome = object == 0 || answer->outcome == EFFECT_DECLINED ? EFFECT_DECLINED : EFFECT_UNKNOWN;
+    effect_answer_word(answer->code, &answer->code_bytes, reason.len > 0 ? reason : TEXT(doc, fault, "code"));
 }
 
 /* 402 is the customer's bank saying no; 409 and 429 want to be asked again, and so does a provider that has failed. What is wrong with our
@@ -321,12 +352,7 @@ static void read_fault(const struct effect_request *request, const struct json_d
     uint32_t fault = inner(doc, 0, LIMEN_STR("error"), JSON_OBJECT);
     note_fault(doc, fault, status, answer);
     if (status == 402 && fault != 0) {
-        uint32_t object = inner(doc, fault, LIMEN_STR("payment_intent"), JSON_OBJECT);
-        limen_str reason = TEXT(doc, fault, "decline_code");
-        if (object != 0)
-            read_object(request, doc, object, arena, answer);
-        effect_answer_word(answer->code, &answer->code_bytes, reason.len > 0 ? reason : TEXT(doc, fault, "code"));
-        answer->outcome = EFFECT_DECLINED;
+        read_decline(request, doc, fault, arena, answer);
     } else if (status == 400 && is_of_no_method(doc, fault)) {
         effect_answer_word(answer->code, &answer->code_bytes, TEXT(doc, fault, "code"));
         answer->outcome = EFFECT_DECLINED;
@@ -363,6 +389,8 @@ void stripe_read(const struct effect_request *request, uint32_t status, limen_st
         read_fault(request, &doc, status, arena, ret_answer);
     } else if (request->question == EFFECT_FIND) {
         read_list(request, &doc, arena, ret_answer);
+    } else if (request->question == EFFECT_LOOK_UP) {
+        read_looked_up(request, &doc, arena, ret_answer);
     } else {
         read_object(request, &doc, 0, arena, ret_answer);
     }

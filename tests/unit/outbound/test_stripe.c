@@ -126,6 +126,7 @@ struct meaning {
 };
 
 #define PAID "\"status\":\"succeeded\",\"amount_received\":4200,\"currency\":\"eur\""
+#define FAILED "\"status\":\"requires_payment_method\",\"metadata\":{\"limen_key\":\"charge/x\"}"
 #define ERROR_OF(type, more) "{\"error\":{\"type\":\"" type "\",\"message\":\"m\"" more "}}"
 
 static const struct meaning meanings[] = {
@@ -172,6 +173,17 @@ static const struct meaning meanings[] = {
     { EFFECT_CHARGE, EFFECT_DO, 408, "{}", EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 401, ERROR_OF("invalid_request_error", ""), EFFECT_UNKNOWN, "", "" },
     { EFFECT_CHARGE, EFFECT_DO, 402, "{}", EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 400, "{\"message\":\"no such route\"}", EFFECT_UNKNOWN, "", "" },
+    { EFFECT_CHARGE, EFFECT_DO, 404, "{\"error\":\"no such route\"}", EFFECT_UNKNOWN, "", "" },
+    /* it contradicts itself, or tells of something else */
+    { EFFECT_CHARGE, EFFECT_DO, 402,
+      ERROR_OF("card_error", ",\"code\":\"card_declined\",\"payment_intent\":{\"id\":\"pi_2\"," PAID "}"),
+      EFFECT_UNKNOWN, "pi_2", "card_declined" },
+    { EFFECT_CHARGE, EFFECT_DO, 402,
+      ERROR_OF("card_error", ",\"payment_intent\":{\"id\":\"pi_2\",\"status\":\"processing\"}"), EFFECT_UNKNOWN, "pi_2",
+      "" },
+    { EFFECT_CHARGE, EFFECT_LOOK_UP, 200, "{\"id\":\"pi_2\"," PAID "}", EFFECT_UNKNOWN, "pi_2", "" },
+    { EFFECT_CHARGE, EFFECT_LOOK_UP, 200, "{\"id\":\"pi_2\",\"status\":\"canceled\"}", EFFECT_UNKNOWN, "pi_2", "" },
     /* no */
     { EFFECT_CHARGE, EFFECT_DO, 402,
       ERROR_OF("card_error",
@@ -205,9 +217,17 @@ static const struct meaning meanings[] = {
       EFFECT_SUCCEEDED, "pi_1", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, /* the search knows no capitals; we do */
       "{\"data\":[{\"id\":\"pi_9\"," PAID ",\"metadata\":{\"limen_key\":\"charge/X\"}}]}", EFFECT_NOT_FOUND, "", "" },
+    { EFFECT_CHARGE, EFFECT_FIND, 200, /* done twice, and the newer one was declined */
+      "{\"data\":[{\"id\":\"pi_3\"," FAILED "},{\"id\":\"pi_2\"," PAID ",\"metadata\":{\"limen_key\":\"charge/x\"}},"
+      "{\"id\":\"pi_1\"," FAILED "}]}",
+      EFFECT_SUCCEEDED, "pi_2", "" },
+    { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":[{\"id\":\"pi_3\"," FAILED "},{\"id\":\"pi_2\"," FAILED "}]}",
+      EFFECT_DECLINED, "pi_3", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":[7,{\"metadata\":7},{}]}", EFFECT_NOT_FOUND, "", "" },
     { EFFECT_CHARGE, EFFECT_FIND, 200, "{\"data\":{}}", EFFECT_UNKNOWN, "", "" },
 };
+
+#define ASKED(kind) ((kind) == EFFECT_CHARGE ? "pi_1" : "re_1")
 
 static void test_each_answer_means_one_thing(void **state)
 {
@@ -217,7 +237,8 @@ static void test_each_answer_means_one_thing(void **state)
         struct arena arena;
         struct effect_answer answer;
         arena_init(&arena, NULL, LIMIT_EFFECT_SCRATCH_BYTES);
-        ask(it->kind, it->question, "charge/x", "", it->kind == EFFECT_CHARGE ? CHARGE : REFUND);
+        const char *object = it->question == EFFECT_LOOK_UP && it->outcome != EFFECT_NOT_FOUND ? ASKED(it->kind) : "";
+        ask(it->kind, it->question, "charge/x", object, it->kind == EFFECT_CHARGE ? CHARGE : REFUND);
         stripe_read(&request, it->status, LIMEN_STR("7"), str_of(it->body), &arena, &answer);
         bool is_it = answer.outcome == (uint32_t)it->outcome && answer.wait_s == 7
             && str_equal(effect_answer_text(answer.object, answer.object_bytes), str_of(it->object))
