@@ -32,6 +32,7 @@ struct effect_request {
     struct fetch_request head; /* target: FETCH_EFFECTS and the place */
     uint32_t kind;             /* enum effect_kind */
     uint32_t question;
+    uint32_t until_s; /* since 1970: then nobody waits for an answer any longer, and another may work on the effect */
     uint32_t key_bytes, object_bytes, payload_bytes;
     char bytes[LIMIT_EFFECT_KEY_BYTES + LIMIT_EFFECT_WORD_BYTES + LIMIT_EFFECT_BYTES]; /* key, object, payload */
 };

@@ -197,6 +197,7 @@ bool fetch_client_effect(struct fetch_client *client, uint32_t place, struct eff
 {
     if (place >= LIMIT_EFFECTS_AT_ONCE || client->fetches[FETCH_EFFECTS + place].on_done != NULL)
         return false;
+    request->until_s = (uint32_t)((loop_clock(client->loop)->wall_us + LIMIT_EFFECT_WAIT_US) / 1000000);
     begin(client, FETCH_EFFECTS + place, request, on_done, context);
     return true;
 }

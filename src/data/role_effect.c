@@ -164,8 +164,9 @@ static void on_leased(struct store_task *task)
 {
     struct data_role *role = task->context;
     struct role_effects *effects = &role->effects;
+    bool is_over = loop_clock(role->loop)->wall_us >= task->lease_until; /* we slept: another may have them by now */
     effects->is_leasing = false;
-    for (uint32_t i = 0; task->outcome == STORE_OK && i < task->effect_count && !role->is_closing; i++)
+    for (uint32_t i = 0; task->outcome == STORE_OK && i < task->effect_count && !is_over && !role->is_closing; i++)
         begin(role, &task->effects[i]);
     bool is_full = task->outcome == STORE_OK && task->effect_count == task->lease_most;
     arena_release(&effects->lease_arena);

@@ -148,6 +148,12 @@ static void on_ended(void *context, CURL *easy, CURLcode code)
 
 /* ---- requests ----------------------------------------------------------------------------------------------------------- */
 
+static void fail(struct transfer *transfer, enum fetch_outcome outcome)
+{
+    transfer->answer.outcome = outcome;
+    transfer->answer.status = transfer->answer.body_bytes = 0;
+}
+
 static void begin(struct outbound *outbound, const struct fetch_request *request)
 {
     struct transfer *transfer = &outbound->transfers[request->target];
@@ -160,10 +166,16 @@ static void begin(struct outbound *outbound, const struct fetch_request *request
             return;
         drop(outbound, transfer);
     }
-    transfer->answer.outcome = FETCH_FAILED;
-    transfer->answer.status = transfer->answer.body_bytes = 0;
+    fail(transfer, FETCH_FAILED);
     report(outbound, transfer);
     send_answer(outbound, transfer);
+}
+
+/* It has lain in the socket while this process slept: by now another one may have done it, and the provider have forgotten its key. By the
+ * wall clock, for a host that sleeps as a whole stops the others. */
+static bool is_late(const struct outbound *outbound, const struct effect_request *request)
+{
+    return loop_clock(outbound->loop)->wall_us / 1000000 >= request->until_s;
 }
 
 static void begin_effect(struct outbound *outbound)
@@ -176,7 +188,9 @@ static void begin_effect(struct outbound *outbound)
     transfer->detail[0] = '\0';
     transfer->answer.target = effect->request.head.target;
     transfer->answer.sequence = effect->request.head.sequence;
-    if (effect_prepare(effect, &outbound->effect_config)) {
+    if (is_late(outbound, &effect->request)) {
+        fail(transfer, FETCH_TIMEOUT);
+    } else if (effect_prepare(effect, &outbound->effect_config)) {
         bool is_begun = transfer_begin(transfer, &outbound->settings);
         if (is_begun && multi_add(&outbound->multi, transfer->easy))
             return;
@@ -184,8 +198,7 @@ static void begin_effect(struct outbound *outbound)
             drop(outbound, transfer);
         else
             effect_release(effect);
-        transfer->answer.outcome = FETCH_FAILED;
-        transfer->answer.status = transfer->answer.body_bytes = 0;
+        fail(transfer, FETCH_FAILED);
     }
     report_effect(outbound, effect);
     send_answer(outbound, transfer);

@@ -22,11 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct loop *loop;
 static struct outbound *outbound;
 
-/* Refused at its address; an effect may be refused before, for what it says. */
+/* Refused at its address; an effect may be refused before, for what it says, or be late. */
 static bool is_expected(const struct fetch_answer *answer)
 {
     if (answer->outcome == FETCH_ADDRESS)
         return answer->target < TARGETS || answer->target >= FETCH_EFFECTS;
+    if (answer->outcome == FETCH_TIMEOUT)
+        return answer->target >= FETCH_EFFECTS;
     const struct effect_answer *effect = (const struct effect_answer *)(const void *)answer->body;
     return answer->target >= FETCH_EFFECTS && answer->outcome == FETCH_OK
         && effect_answer_is_sound(effect, answer->body_bytes) && effect->outcome == EFFECT_REFUSED;

@@ -229,6 +229,19 @@ static void test_job_of_a_worker_that_dies_is_offered_later_taken_or_not(void **
     assert_offered_later();
 }
 
+static void test_what_was_leased_is_left_alone_when_the_lease_is_over_before_it_is_known(void **state)
+{
+    (void)state;
+    answer_effect();
+    assert_int_equal(fake.held_count, 1);
+    role->effects.lease.lease_until = loop_clock(loop)->wall_us; /* the role has slept for as long */
+    fake_finish_all(false);
+    fake.has_effect = false;
+    work(4);
+    assert_int_equal(offers, 0);
+    assert_true(role_effects_are_idle(role));
+}
+
 static void test_result_waits_while_there_is_no_worker(void **state)
 {
     (void)state;
@@ -324,6 +337,7 @@ int main(void)
         EFFECT_TEST(test_job_that_is_released_is_offered_later),
         EFFECT_TEST(test_job_whose_batch_was_refused_is_offered_later),
         EFFECT_TEST(test_job_of_a_worker_that_dies_is_offered_later_taken_or_not),
+        EFFECT_TEST(test_what_was_leased_is_left_alone_when_the_lease_is_over_before_it_is_known),
         EFFECT_TEST(test_result_waits_while_there_is_no_worker),
         EFFECT_TEST(test_job_that_is_no_more_is_worth_nothing),
         EFFECT_TEST(test_worker_that_takes_what_it_was_not_given_is_cut_off),

@@ -4,8 +4,10 @@
 
 #include "core/check.h"
 
+#include "contract/effect.h"
 #include "core/arena.h"
-#include "core/fetch_wire.h"
+#include "core/clock.h"
+#include "core/effect_wire.h"
 #include "core/loop.h"
 
 #include <sys/socket.h>
@@ -61,6 +63,7 @@ static int set_up(void **state)
     arena_init(&arena, NULL, SIZE_MAX);
     loop = loop_new();
     config = (struct outbound_config){ .target_count = TARGETS, .authorities = LIMEN_STR("none") };
+    config.effects = (struct outbound_effects){ .url = LIMEN_STR("https://127.0.0.1:9"), .secret = LIMEN_STR("sk_1") };
     config.targets[0].url = LIMEN_STR("https://127.0.0.1:9/a");
     config.targets[1].url = LIMEN_STR("https://[::1]:9/b");
     config.targets[2].url = LIMEN_STR("https://169.254.169.254/c");
@@ -175,6 +178,33 @@ static void test_what_was_asked_on_an_older_socket_is_dropped(void **state)
     assert_int_equal(answer.sequence, 2);
 }
 
+static void ask_effect(int64_t seconds_left)
+{
+    static struct effect_request request; /* too large for a stack */
+    request.head = (struct fetch_request){ FETCH_EFFECTS, 1 };
+    request.kind = EFFECT_CHARGE;
+    request.question = EFFECT_DO;
+    request.until_s = (uint32_t)(clock_wall_us() / 1000000 + seconds_left);
+    assert_true(effect_request_fill(&request, LIMEN_STR("charge/x"), LIMEN_STR(""),
+                                    LIMEN_STR("{\"amount\":4200,\"currency\":\"EUR\",\"payment_method\":\"pm_1\"}")));
+    size_t bytes = effect_request_bytes(&request);
+    assert_int_equal(send(data, &request, bytes, MSG_NOSIGNAL), bytes);
+}
+
+/* This process has slept, and what it was asked for has lain in its socket. */
+static void test_an_effect_that_nobody_waits_for_any_longer_is_not_sent(void **state)
+{
+    static struct fetch_answer answer;
+    (void)state;
+    connect_data();
+    ask_effect(/* seconds_left= */ 30);
+    assert_true(hear(&answer));
+    assert_int_equal(answer.outcome, FETCH_ADDRESS); /* it would have been sent */
+    ask_effect(/* seconds_left= */ 0);
+    assert_true(hear(&answer));
+    assert_int_equal(answer.outcome, FETCH_TIMEOUT);
+}
+
 static void test_urls(void **state)
 {
     (void)state;
@@ -236,6 +266,7 @@ int main(void)
         TEST(test_a_data_role_that_does_not_read_costs_nothing_and_loses_nothing),
         TEST(test_a_message_that_breaks_the_protocol_cuts_the_data_role_off),
         TEST(test_what_was_asked_on_an_older_socket_is_dropped),
+        TEST(test_an_effect_that_nobody_waits_for_any_longer_is_not_sent),
         TEST(test_urls),
         TEST(test_a_target_that_is_no_https_url_does_not_start),
     };
