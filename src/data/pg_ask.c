@@ -90,6 +90,9 @@ static bool name_roles(struct pg_admin *admin)
     if (name.len > NAME_BYTES_MOST)
         return pg_refuse(admin, LIMEN_STR("rename it: 50 bytes are the most"),
                          "the database's name is too long to name its roles after it");
+    if (str_ends(name, LIMEN_STR("_all")))
+        return pg_refuse(admin, LIMEN_STR("rename it: roles belong to the whole server"),
+                         "a database named '…_all' would have the role that sees all rows of another one");
     admin->caller_role = quote(admin, arena_printf(admin->arena, "limen_%.*s", LIMEN_STR_ARG(name)));
     admin->scope_role = quote(admin, arena_printf(admin->arena, "limen_%.*s_all", LIMEN_STR_ARG(name)));
     admin->user = quote(admin, str_of(PQuser(admin->pg)));

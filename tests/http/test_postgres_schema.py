@@ -50,6 +50,15 @@ def test_five_that_migrate_at_once_apply_each_migration_once(postgres, url):
     assert postgres.ask("SELECT count(*) = count(DISTINCT name) FROM limen.limen_migrations", url) == "t"
 
 
+def test_a_database_whose_role_would_see_all_of_another_one_is_refused(postgres):
+    """The role of callers of "shop_all" is the one for statements with a scope of "shop": roles belong to the whole server."""
+    postgres.ask("CREATE DATABASE shop_all")
+    refused = migrate(postgres.url("shop_all"), "--apply")
+    assert refused.returncode == 1
+    assert "_all" in refused.stderr and "rename it" in refused.stderr
+    assert postgres.ask("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'limen_shop%'") == "0"
+
+
 def test_check_compares_the_database_and_names_the_line(postgres, url):
     before = shop("check", "--database", url)
     assert before.returncode == 1 and "migrations are pending" in before.stderr
