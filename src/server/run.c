@@ -12,6 +12,7 @@
 #include "server/users.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -120,12 +121,22 @@ static int check_and_run(const struct limen_app *app, const struct config *confi
     return code;
 }
 
+/* Asked for before there is anybody to take it, a reload would end the process: it waits, and is done once this server serves. */
+static void put_off_reload(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int server_run(int argc, char **argv, const struct limen_app *app)
 {
     struct arena arena;
     struct config config;
     struct buf text;
     int code = 2;
+    put_off_reload();
     arena_init(&arena, NULL, SIZE_MAX);
     switch (config_read(argc - 1, argv + 1, app->name, &arena, &config)) {
     case CONFIG_OK:

@@ -7,10 +7,13 @@ processes do (the first one's id stays, the others are new; a server that cannot
 import asyncio
 import contextlib
 import os
+import pathlib
+import re
 import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 
@@ -255,6 +258,30 @@ def test_when_the_last_server_dies_the_first_process_ends_with_a_failure(make_sh
     assert wait_for(lambda: len(children_of(server.pid)) == 1)
     os.kill(children_of(server.pid)[0], signal.SIGKILL)
     assert server.wait() == 1
+
+
+def test_a_reload_that_is_asked_for_during_the_start_waits_until_the_server_serves(tmp_path):
+    """Its start stands still in the middle: nobody reads what it says."""
+    server = Server(tmp_path / "shop", flags=["--limit-scale", "2"])
+    server.folder.mkdir()
+    said, saying = os.pipe()
+    os.set_blocking(saying, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(saying, b"\n" * 4096):
+            pass
+    os.set_blocking(saying, True)
+    server.process = subprocess.Popen(server.command(), stdin=subprocess.DEVNULL, stderr=saying, cwd=server.folder, start_new_session=True)
+    os.close(saying)
+    called = pathlib.Path(f"/proc/{server.pid}/syscall")
+    assert wait_for(lambda: re.match(r"\d+ 0x2 ", called.read_text())), "it waits in a write to stderr"
+    server.process.send_signal(signal.SIGHUP)
+    with open(server.log_path, "wb") as log:
+        reader = subprocess.Popen(["cat"], stdin=said, stdout=log)
+    os.close(said)
+    server.wait_ready()
+    assert wait_for(lambda: "the next server serves" in server.log, seconds=30), server.tail()
+    server.stop()
+    reader.wait()
 
 
 def test_when_the_first_process_dies_nothing_is_left(make_shop):

@@ -85,7 +85,7 @@ async def restart_replica(topology, fault):
 async def reload_replica(topology, fault):
     """The next server takes over while this one finishes; whatever dies meanwhile."""
     replica = _replica(topology, fault)
-    if replica.is_running:
+    if replica.roles("worker"):  # before there are any, it may be no server yet
         send([replica.pid], signal.SIGHUP)
         return replica.name
     return None
