@@ -95,20 +95,29 @@ async def tell(stage, event):
     return answer.status
 
 
+def charge_again(stage, order):
+    assert stage.effects("retry", stage.effect_of(order)[0]).returncode == 0
+
+
+def meet(stage, order, event, act, event_is_first):
+    """An event and what `act` begins want the order's row at the same time, and get it in this order."""
+    with stage.held(f"SELECT 1 FROM orders WHERE id = '{order}' FOR UPDATE") as is_reached:
+        if not event_is_first:
+            act()
+            assert is_reached()
+        told = stage.do(tell(stage, event))
+        assert is_reached(1 if event_is_first else 2)
+        if event_is_first:
+            act()
+            assert is_reached(2)
+    assert stage.wait(told) == 204
+
+
 @pytest.mark.parametrize("first", ["event", "operator"])
 def test_what_was_taken_goes_back_when_an_event_tells_of_it_while_it_is_given_up(stage, first):
     order = order_with_a_dead_charge(stage)
     event = event_of(order, pay_by_another_way(stage, order))
-    with stage.held(f"SELECT 1 FROM orders WHERE id = '{order}' FOR UPDATE") as is_reached:
-        if first == "operator":
-            give_up(stage, order)
-            assert is_reached()
-        told = stage.do(tell(stage, event))
-        assert is_reached(1 if first == "event" else 2)
-        if first == "event":
-            give_up(stage, order)
-            assert is_reached(2)
-    assert stage.wait(told) == 204
+    meet(stage, order, event, lambda: give_up(stage, order), event_is_first=first == "event")
     assert wait_for(lambda: stage.state_of(order) == "payment_failed", SETTLED_S), stage.state_of(order)
     assert wait_for(lambda: stage.charges_of(order)[0]["amount_refunded"] == 700, SETTLED_S), "the money was kept"
 
@@ -117,15 +126,6 @@ def test_what_was_taken_goes_back_when_an_event_tells_of_it_while_it_is_given_up
 def test_what_an_event_tells_goes_back_when_the_order_is_just_paid_by_another_payment(stage, first):
     order = order_with_a_dead_charge(stage)
     event = event_of(order, pay_by_another_way(stage, order))
-    with stage.held(f"SELECT 1 FROM orders WHERE id = '{order}' FOR UPDATE") as is_reached:
-        if first == "result":
-            assert stage.effects("retry", stage.effect_of(order)[0]).returncode == 0
-            assert is_reached()
-        told = stage.do(tell(stage, event))
-        assert is_reached(1 if first == "event" else 2)
-        if first == "event":
-            assert stage.effects("retry", stage.effect_of(order)[0]).returncode == 0
-            assert is_reached(2)
-    assert stage.wait(told) == 204
+    meet(stage, order, event, lambda: charge_again(stage, order), event_is_first=first == "event")
     assert wait_for(lambda: stage.state_of(order) == "paid", SETTLED_S), stage.state_of(order)
     assert wait_for(lambda: [it["amount_refunded"] for it in stage.charges_of(order)] == [700, 0], SETTLED_S), stage.charges_of(order)
